@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// One list for every target: what holds the layers and the unsafe fence in place (CONTRIBUTING.md).
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+let testSettings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: ["BeltwayTestSupport"] + dependencies, path: "Tests/\(name)",
+        swiftSettings: testSettings)
+}
+
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "beltway",
+    products: [
+        .executable(name: "beltway", targets: ["beltway"]),
+        .executable(name: "beltway-bench", targets: ["beltway-bench"]),
+        .library(name: "BeltwayBuffers", targets: ["BeltwayBuffers"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // 0  C
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        // 1  formats
+        library("BeltwayWire", []),
+        // 2  transport
+        library("BeltwayBuffers", ["BeltwayWire", "CLinux"]),
+        // 3  producers
+        library("BeltwayCapture", ["BeltwayBuffers", "BeltwayWire", "CLinux", "CPcap", "CZlib"]),
+        library("BeltwayClassify", ["BeltwayBuffers", "BeltwayWire", "CPcap"]),
+        // 4  consumers
+        library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        library("BeltwayDetect", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]),
+        library("BeltwayTrace", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        library("BeltwayStore", ["BeltwayFlow", "BeltwayBuffers", "BeltwayWire", "CLinux", grdb]),
+        // 5  whole
+        library(
+            "BeltwayAppliance",
+            [
+                "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace", "BeltwayStore",
+                "BeltwayBuffers", "BeltwayWire", "CLinux", yams,
+            ]),
+        // 6  programs
+        .executableTarget(
+            name: "beltway", dependencies: ["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers", arguments],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "beltway-bench",
+            dependencies: ["BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", arguments],
+            swiftSettings: settings),
+
+        // Tests
+        .target(
+            name: "BeltwayTestSupport", dependencies: ["BeltwayWire", "BeltwayBuffers", "CLinux"],
+            path: "Tests/BeltwayTestSupport", swiftSettings: testSettings),
+        tests("LayeringTests", []),
+        tests("BeltwayWireTests", ["BeltwayWire"]),
+        tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire"]),
+        tests("BeltwayCaptureTests", ["BeltwayCapture", "BeltwayBuffers", "BeltwayWire", "CZlib"]),
+        tests("BeltwayClassifyTests", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        tests("BeltwayFlowTests", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        tests(
+            "BeltwayDetectTests",
+            ["BeltwayDetect", "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        tests("BeltwayTraceTests", ["BeltwayTrace", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire"]),
+        tests("BeltwayStoreTests", ["BeltwayStore", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire", grdb]),
+        tests("BeltwayApplianceTests", ["BeltwayAppliance", "BeltwayStore", "BeltwayFlow", "BeltwayWire"]),
+        tests("CorpusTests", []),
+        tests("LiveTests", []),
+    ]
+)

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One packet of a consumer's selection: a "rich pointer" (paper, 3.2 and 3.5) that holds no address.
+///
+/// 32 bytes, valid in every process, the layout pinned by `IndexEntryLayoutTests`. Time and original length are in
+/// the record in place.
+@frozen public struct IndexEntry: Equatable, Sendable, BitwiseCopyable {
+    /// Where the record starts in its data buffer.
+    public var position: Position
+    /// Symmetric hash of the flow: equal for both directions.
+    public var flowHash: UInt32
+    /// The record's ordinal modulo 2^32.
+    public var ordinal: UInt32
+    /// Bytes that the entry speaks of, from `offset`: a whole record, or a segment's payload.
+    public var length: UInt32
+    /// Bytes from the start of the record: 0 for the record itself.
+    public var offset: UInt32
+    /// Number of the data buffer.
+    public var buffer: UInt16
+    /// Interface, an index into that buffer's table.
+    public var interface: UInt16
+    /// What the classifier said of it.
+    public var classification: Classification
+
+    /// Makes an entry.
+    @inlinable public init(
+        position: Position, flowHash: UInt32, ordinal: UInt32, length: UInt32, offset: UInt32 = 0, buffer: UInt16,
+        interface: UInt16, classification: Classification
+    ) {
+        self.position = position
+        self.flowHash = flowHash
+        self.ordinal = ordinal
+        self.length = length
+        self.offset = offset
+        self.buffer = buffer
+        self.interface = interface
+        self.classification = classification
+    }
+}
+
+/// A classifier's verdict on a packet, 32 bits: the low byte is its kind, the rest is the classifier's own.
+@frozen public struct Classification: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+    public var rawValue: UInt32
+    @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Not IP, or not decodable: counted and stored, belongs to no flow.
+    public static let other = Classification(rawValue: 0)
+    /// IP without a decoded transport.
+    public static let ip = Classification(rawValue: 1)
+    /// TCP.
+    public static let tcp = Classification(rawValue: 2)
+    /// UDP.
+    public static let udp = Classification(rawValue: 3)
+    /// SCTP.
+    public static let sctp = Classification(rawValue: 4)
+    /// ICMP or ICMPv6.
+    public static let icmp = Classification(rawValue: 5)
+    /// A fragment of an IP datagram.
+    public static let fragment = Classification(rawValue: 6)
+}

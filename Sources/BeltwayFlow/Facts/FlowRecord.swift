@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayWire
+
+/// What is known of a flow when it ends: the row that reaches SQLite and the EVE `flow` event.
+///
+/// Plain bits: it travels from a worker to the writer through a bounded queue without allocation.
+/// The originator is who spoke first (Zeek's term; Suricata's client, "to server" is originator to responder).
+public struct FlowRecord: Sendable, BitwiseCopyable {
+    /// Below 2^53; the same run to run and for any number of workers (``FlowID``).
+    public var flowID: UInt64 = 0
+    /// First packet's time.
+    public var start = Timestamp.zero
+    /// Last packet's time (the greatest).
+    public var end = Timestamp.zero
+    /// Who spoke first.
+    public var originator = IPAddress.zero
+    /// The other side.
+    public var responder = IPAddress.zero
+    /// Originator's port; ICMP: type of the first packet.
+    public var originatorPort: UInt16 = 0
+    /// Responder's port; ICMP: code of the first packet.
+    public var responderPort: UInt16 = 0
+    /// IANA protocol number.
+    public var transportProtocol: UInt8 = 0
+    /// 4 or 6.
+    public var ipVersion: UInt8 = 0
+    /// VLAN identifiers (12 bits), outer and inner; valid up to `vlanCount`.
+    public var vlan: (outer: UInt16, inner: UInt16) = (0, 0)
+    /// VLAN tags, at most 2.
+    public var vlanCount: UInt8 = 0
+    /// State when it ended.
+    public var state: FlowState = .new
+    /// Why it ended.
+    public var endReason: FlowEndReason = .shutdown
+    /// TCP state when it ended; `.none` for other protocols.
+    public var tcpState: TCPState = .none
+    /// TCP flags seen from the originator, or-ed.
+    public var originatorFlags: UInt8 = 0
+    /// TCP flags seen from the responder, or-ed.
+    public var responderFlags: UInt8 = 0
+    /// Whether an alert was raised on this flow.
+    public var alerted = false
+    /// Number of the data buffer that the first packet came by.
+    public var buffer: UInt16 = 0
+    /// Interface of the first packet, numbered within that buffer.
+    public var interface: UInt16 = 0
+    /// Packets from originator to responder.
+    public var packetsToResponder: UInt64 = 0
+    /// Packets from responder to originator.
+    public var packetsToOriginator: UInt64 = 0
+    /// Frame bytes (original lengths, link header included) from originator to responder.
+    public var bytesToResponder: UInt64 = 0
+    /// Frame bytes from responder to originator.
+    public var bytesToOriginator: UInt64 = 0
+
+    /// Makes an empty record.
+    public init() {}
+}
+
+/// Suricata's three states of a flow.
+public enum FlowState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    /// Packets in one direction only (TCP: handshake not finished).
+    case new
+    /// Both directions seen (TCP: handshake finished, or picked up midstream with data both ways).
+    case established
+    /// TCP: ended by FIN exchange or RST.
+    case closed
+}
+
+/// Why a flow's record was written.
+public enum FlowEndReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    /// Idle for longer than its time-out.
+    case timeout
+    /// Given up because the table was full.
+    case forced
+    /// Capture ended.
+    case shutdown
+    /// A new TCP connection took its addresses and ports.
+    case tcpReuse
+}
+
+/// Suricata's names of TCP states (EVE `tcp.state`).
+public enum TCPState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    case none, synSent, synReceived, established, finWait1, finWait2, timeWait, lastAck, closeWait, closing, closed
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linux headers that Swift cannot import by itself, and inline shims without logic.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#endif
+#ifndef F_SEAL_SEAL
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 16
+#endif
+
+/// memfd_create(2) with close-on-exec and sealing allowed.
+static inline int beltway_memfd(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */ | 2u /* MFD_ALLOW_SEALING */);
+}
+/// fcntl(2) with an integer argument.
+static inline int beltway_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+static inline int beltway_seals(void) { return F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL; }
+static inline int beltway_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
+static inline int beltway_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
+
+/// FUTEX_WAIT on a 32-bit word that may lie in shared memory; returns 0, or -errno.
+static inline int beltway_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds) {
+    struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    return syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0) == 0 ? 0 : -errno;
+}
+/// FUTEX_WAKE of every sleeper on the word.
+static inline void beltway_futex_wake_all(const uint32_t *word) {
+    syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
+}
+static inline int beltway_madvise_collapse(void *p, size_t n) { return madvise(p, n, MADV_COLLAPSE); }
+static inline int beltway_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+static inline int beltway_O_DIRECT(void) { return O_DIRECT; }
+/// Pins the calling thread to one processor; returns 0 or an errno.
+static inline int beltway_pin_thread(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
+}
