@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linux headers that Swift cannot import by itself, and inline shims without logic.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -58,11 +54,10 @@ static inline void beltway_futex_wake_all(const uint32_t *word) {
 }
 static inline int beltway_madvise_collapse(void *p, size_t n) { return madvise(p, n, MADV_COLLAPSE); }
 static inline int beltway_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
-static inline int beltway_O_DIRECT(void) { return O_DIRECT; }
+// These need _GNU_SOURCE, which must not be set where Swift imports the headers (its Glibc is built without): CLinux.c.
+/// The flag O_DIRECT of this architecture.
+int beltway_O_DIRECT(void);
+/// fallocate(2) with FALLOC_FL_KEEP_SIZE; returns 0 or an errno.
+int beltway_preallocate(int fd, int64_t offset, int64_t length);
 /// Pins the calling thread to one processor; returns 0 or an errno.
-static inline int beltway_pin_thread(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
-}
+int beltway_pin_thread(int cpu);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayWire
+
+/// What runs in the capture thread after each batch: the classifier, or the whole worker where one thread does all.
+///
+/// Capture is generic over it, so that it need not know what follows; the appliance specialises it.
+public protocol BatchStage: ~Copyable {
+    /// Looks at the records that were just published, in place.
+    mutating func process(_ batch: PublishedBatch, of buffer: DataBuffer)
+    /// Nothing came: no packet earlier than `time` will come any more.
+    mutating func idle(through time: Timestamp)
+    /// A further buffer (another link type) was opened behind the same producer; called before its first batch.
+    mutating func open(_ buffer: DataBuffer)
+    /// Capture has ended; called once.
+    mutating func finish()
+}
+
+extension BatchStage where Self: ~Copyable {
+    /// Walks a batch in its own thread: no check is needed, the producer is the caller.
+    @inlinable @inline(__always)
+    public func forEachPacket(
+        in batch: PublishedBatch, of memory: RingMemory, _ body: (Descriptor, _ ordinal: UInt64, RawSpan) -> Void
+    ) {
+        var ordinal = batch.firstOrdinal
+        while ordinal < batch.endOrdinal {
+            let descriptor = memory.descriptor(at: ordinal)
+            memory.withPacket(descriptor) { body(descriptor, ordinal, $0) }
+            ordinal &+= 1
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control memory of a data buffer, as every process sees it (pinned by `ControlLayoutTests`).
+//
+//   page 0   control page
+//            0 magic   8 version   16 capacity   24 generation   32 link type   40 policy   48 snap length
+//            64 tail bytes, 72 tail ordinal                    stored by publish(), one cache line
+//            128 intent bytes, 136 intent ordinal              what may be changing
+//            192 timeThrough, 200 closed
+//            256 flushed version, 264 flushed bytes, 272 flushed ordinal    (seqlock) end of the last whole region
+//            320 interface count
+//   page 1   64 interface names of 64 bytes, NUL-padded UTF-8
+//   page 2   chunk table, rows of 64 bytes (each a seqlock):
+//            0 version   8 chunk index   16 first ordinal   24 least time   32 greatest time   40 clock before
+//   then     descriptors, 32 bytes each, from the next page boundary on
+
+@usableFromInline enum ControlLayout {
+    @usableFromInline static let magic: UInt64 = 0x3159_4157_544c_4542  // "BELTWAY1", little-endian
+    @usableFromInline static let version: UInt64 = 1
+
+    static let magicOffset = 0
+    static let versionOffset = 8
+    static let capacityOffset = 16
+    static let generationOffset = 24
+    static let linkTypeOffset = 32
+    static let policyOffset = 40
+    static let snapLengthOffset = 48
+
+    @usableFromInline static let tail = 64
+    @usableFromInline static let tailOrdinal = 72
+    @usableFromInline static let intent = 128
+    @usableFromInline static let intentOrdinal = 136
+    @usableFromInline static let timeThrough = 192
+    @usableFromInline static let closed = 200
+    @usableFromInline static let flushedVersion = 256
+    @usableFromInline static let flushed = 264
+    @usableFromInline static let flushedOrdinal = 272
+    static let interfaceCount = 320
+
+    static let interfaces = 4096
+    static let interfaceNameLength = 64
+    static let interfaceCapacity = 64
+    @usableFromInline static let chunkTable = 8192
+    @usableFromInline static let chunkRowLength = 64
+
+    @usableFromInline static func descriptors(_ geometry: BufferGeometry) -> Int {
+        let end = chunkTable + geometry.chunkCount * chunkRowLength
+        return (end + BufferGeometry.pageLength - 1) & ~(BufferGeometry.pageLength - 1)
+    }
+
+    static func totalLength(_ geometry: BufferGeometry) -> Int {
+        descriptors(geometry) + geometry.descriptorCapacity * MemoryLayout<Descriptor>.stride
+    }
+}

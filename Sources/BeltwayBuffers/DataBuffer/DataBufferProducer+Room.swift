@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayWire
+internal import Synchronization
+
+// Where the next record may go: reservations, chunks, padding, and waiting for readers.
+
+extension DataBufferProducer {
+    /// Bytes announced at a time: large enough that the fence is rare, small enough to waste little headroom.
+    private var step: Int { min(65_536, memory.geometry.chunkLength) }
+
+    /// Announces that the next `length` bytes, and one descriptor, may change.
+    ///
+    /// - Returns: False if readers that the producer must wait for still need that room.
+    @usableFromInline mutating func reserve(_ length: Int) -> Bool {
+        let chunkEnd = (tail | memory.chunkMask) &+ 1
+        let needed = tail &+ UInt64(length)
+        var bytes = min(max(needed, tail &+ UInt64(step)), max(chunkEnd, needed))
+        var slots = ordinal &+ UInt64(max(1, min(1024, memory.geometry.descriptorCapacity / 8)))
+        if buffer.policy == .blocking {
+            let oldest = buffer.coordination.oldestRelease(publishedTail, publishedOrdinal)
+            bytes = min(bytes, oldest.position &+ UInt64(memory.geometry.capacity))
+            slots = min(slots, oldest.ordinal &+ UInt64(memory.geometry.descriptorCapacity))
+            guard bytes >= needed, slots > ordinal else { return false }
+        }
+        reservedTail = max(reservedTail, bytes)
+        reservedOrdinal = max(reservedOrdinal, slots)
+        memory.storeRelaxed(ControlLayout.intent, reservedTail)
+        memory.storeRelaxed(ControlLayout.intentOrdinal, reservedOrdinal)
+        atomicMemoryFence(ordering: .releasing)  // partner: the acquire fence in RingMemory.isWhole
+        return true
+    }
+
+    /// Fills the rest of the chunk and starts the next one.
+    @usableFromInline mutating func openNextChunk() -> Bool {
+        let chunkEnd = (tail | memory.chunkMask) &+ 1
+        // `tail` may already stand on a boundary: then the "rest" is a chunk that has not been begun.
+        if tail & memory.chunkMask != 0 || chunkLimit == tail {
+            guard tail & memory.chunkMask == 0 || fill(to: chunkEnd) else { return false }
+        }
+        beginChunk()
+        return true
+    }
+
+    private mutating func beginChunk() {
+        memory.store(row)
+        row.clockBefore = max(row.clockBefore, row.greatestTime)
+        row.index = tail >> UInt64(memory.chunkMask.nonzeroBitCount)
+        row.firstOrdinal = ordinal
+        row.leastTime = .distantFuture
+        row.greatestTime = .zero
+        memory.store(row)
+        chunkLimit = tail &+ memory.chunkMask &+ 1
+        if keepsStatistics { chunkLimit &-= UInt64(RecordLayout.statisticsBlockLength) }
+        noteFlushed()
+    }
+
+    /// Writes a statistics block if one is due, then one padding block up to `end`.
+    private mutating func fill(to end: UInt64) -> Bool {
+        let length = Int(truncatingIfNeeded: end &- tail)
+        guard length > 0 else { return true }
+        if end > reservedTail { guard reserve(length) else { return false } }
+        if let statistics, length >= RecordLayout.statisticsBlockLength {
+            memory.writeStatistics(statistics, at: tail)
+            tail &+= UInt64(RecordLayout.statisticsBlockLength)
+        }
+        if end > tail {
+            memory.writePadding(at: tail, length: Int(truncatingIfNeeded: end &- tail))
+            tail = end
+        }
+        return true
+    }
+
+    /// Pads to the next page, so that everything up to here can go to disk as whole pages.
+    ///
+    /// - Returns: False if readers still need the room; nothing was written then.
+    @discardableResult
+    public mutating func padToPage() -> Bool {
+        let page = UInt64(BufferGeometry.pageLength)
+        var end = (tail &+ page &- 1) & ~(page &- 1)
+        let wantsStatistics = statistics != nil && tail != flushed.position
+        if wantsStatistics, end &- tail < UInt64(RecordLayout.statisticsBlockLength),
+            end & memory.chunkMask != 0
+        {
+            end &+= page
+        }
+        guard end != tail || tail != flushed.position else { return true }
+        guard fill(to: end) else { return false }
+        if tail & memory.chunkMask == 0 { beginChunk() } else { noteFlushed() }
+        return true
+    }
+
+    private mutating func noteFlushed() {
+        flushed = (tail, ordinal)
+        flushedIsStored = false
+    }
+
+    /// Shows the end of the last whole region to loggers; a seqlock whose partner is `RingMemory.flushedThrough`.
+    mutating func storeFlushed() {
+        guard !flushedIsStored else { return }
+        flushedIsStored = true
+        let version = memory.relaxed(ControlLayout.flushedVersion)
+        memory.storeRelaxed(ControlLayout.flushedVersion, version &+ 1)
+        atomicMemoryFence(ordering: .releasing)
+        memory.storeRelaxed(ControlLayout.flushed, flushed.position)
+        memory.storeRelaxed(ControlLayout.flushedOrdinal, flushed.ordinal)
+        memory.storeReleasing(ControlLayout.flushedVersion, version &+ 2)
+    }
+
+    /// Sleeps until a reader lets go of something, at most ten milliseconds.
+    ///
+    /// Publish, and let the stage run, before: readers cannot let go of what they have not been shown.
+    public mutating func waitForRoom() {
+        let before = buffer.coordination.oldestRelease(publishedTail, publishedOrdinal)
+        let capacity = UInt64(memory.geometry.capacity)
+        let slots = UInt64(memory.geometry.descriptorCapacity)
+        // Room for the largest record, so that a slow reader is not asked again for every packet.
+        let wanted = min(UInt64(snapLength + 4096), capacity / 8)
+        let (tail, ordinal) = (tail, ordinal)
+        let coordination = buffer.coordination
+        func hasRoom(_ oldest: (position: UInt64, ordinal: UInt64)) -> Bool {
+            oldest.position &+ capacity >= tail &+ wanted && oldest.ordinal &+ slots >= ordinal &+ slots / 8
+        }
+        if hasRoom(before) { return }
+        coordination.waitForRelease(nanoseconds: 10_000_000) {
+            let now = coordination.oldestRelease(tail, ordinal)
+            return now.position != before.position || now.ordinal != before.ordinal
+        }
+    }
+
+    /// Gives the numbers that the next Interface Statistics Block will carry, and asks for one at each chunk's end.
+    ///
+    /// - Parameters:
+    ///   - received: Packets received by the interface since capture began (`isb_ifrecv`).
+    ///   - dropped: Packets dropped by the kernel since then (`isb_osdrop`).
+    ///   - interface: The interface.
+    ///   - time: When they were read.
+    public mutating func setStatistics(received: UInt64, dropped: UInt64, interface: UInt16, time: Timestamp) {
+        statistics = InterfaceStatistics(interface: interface, time: time, received: received, dropped: dropped)
+        guard !keepsStatistics else { return }
+        keepsStatistics = true
+        // From here on the chunk's last bytes are kept free, if records have not used them already.
+        let limit = ((chunkLimit &- 1) | memory.chunkMask) &+ 1 &- UInt64(RecordLayout.statisticsBlockLength)
+        if tail <= limit { chunkLimit = limit }
+    }
+}
+
+/// Counters that an Interface Statistics Block carries (pcapng, 4.6).
+struct InterfaceStatistics {
+    var interface: UInt16
+    var time: Timestamp
+    var received: UInt64
+    var dropped: UInt64
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayWire
+
+/// A consumer that wants every packet: walks the descriptors, needs no index buffer.
+///
+/// Invariant: `published == read + lost`, where published counts the packets offered since the reader attached.
+/// In a blocking buffer of the same process it holds the ring up to its last ``release()``; otherwise it may be
+/// lapped at any time, and counts what it lost exactly, from ordinals.
+public struct DescriptorReader: ~Copyable, @unchecked Sendable {
+    /// The buffer that is read.
+    public let buffer: DataBuffer
+    /// Its memory.
+    public let memory: RingMemory
+    /// Packets that ``next()`` returned and that were not given back by ``giveBackLapped()``.
+    public private(set) var read: UInt64 = 0
+    /// Packets that were overwritten before, or while, they were read.
+    public private(set) var lost: UInt64 = 0
+    /// Ordinal of the next packet.
+    public private(set) var ordinal: UInt64
+    private let first: UInt64
+    private var end: UInt64
+    private var position: Position
+    private let slot: Int?
+
+    /// Attaches at the buffer's tail: what is published from now on is offered.
+    ///
+    /// - Parameters:
+    ///   - buffer: The buffer to read.
+    ///   - holding: Whether a blocking producer waits for this reader; ignored by other policies.
+    public init(_ buffer: DataBuffer, holding: Bool = true) {
+        self.buffer = buffer
+        memory = buffer.memory
+        let position = memory.tail
+        // The tail's ordinal is stored before the tail, so it is never behind it; both are exact for a reader that
+        // attaches before capture starts, and a packet early at most otherwise.
+        let ordinal = memory.tailOrdinal
+        self.position = position
+        self.ordinal = ordinal
+        first = ordinal
+        end = ordinal
+        slot =
+            holding && buffer.policy == .blocking
+            ? buffer.coordination.addReader(at: position.bytes, ordinal: ordinal) : nil
+    }
+
+    deinit { if let slot { buffer.coordination.removeReader(slot) } }
+
+    /// Packets offered since the reader attached.
+    public var published: UInt64 { ordinal - first }
+    /// Packets published and not yet taken.
+    public var backlog: UInt64 { memory.tailOrdinal - ordinal }
+    /// Bytes published and not yet taken.
+    public var lagInBytes: Int { max(0, memory.tail - position) }
+
+    /// Takes the next packet's descriptor, copied out and validated; nil if nothing more is published.
+    public mutating func next() -> Descriptor? {
+        if ordinal == end {
+            end = memory.tailOrdinal
+            if ordinal == end { return nil }
+        }
+        while true {
+            let descriptor = memory.descriptor(at: ordinal)
+            if memory.isWhole(ordinal: ordinal), memory.isWhole(descriptor.position) {
+                ordinal &+= 1
+                read &+= 1
+                position = descriptor.position + Int(descriptor.recordLength)
+                return descriptor
+            }
+            skipWhatWasLapped()
+            if ordinal == end { return nil }
+        }
+    }
+
+    /// Runs `body` on the packet, in place, and returns its result only if the record was still whole afterwards.
+    ///
+    /// `body` may see bytes that change under it, so it must have no effect but its result. After ``Lapped`` the
+    /// packet is counted as lost instead of read.
+    ///
+    /// - Parameters:
+    ///   - descriptor: What ``next()`` returned last.
+    ///   - body: A pure function of the packet's bytes.
+    /// - Returns: What `body` returned.
+    /// - Throws: ``Lapped`` if the producer has overwritten any byte of the record.
+    @inlinable
+    public mutating func packet<Result>(
+        _ descriptor: Descriptor, _ body: (RawSpan) -> Result
+    ) throws(Lapped) -> Result {
+        let result = memory.withPacket(descriptor, body)
+        guard memory.isWhole(descriptor.position) else {
+            giveBackLapped()
+            throw Lapped()
+        }
+        return result
+    }
+
+    /// Counts the packet taken last as lost: it was overwritten while it was read.
+    public mutating func giveBackLapped() {
+        read &-= 1
+        lost &+= 1
+    }
+
+    /// Lets a blocking producer overwrite everything taken so far.
+    public func release() {
+        guard let slot else { return }
+        buffer.coordination.release(slot, position: position.bytes, ordinal: ordinal)
+    }
+
+    /// Sleeps until more is published, the producer ends, or the time is over; releases first.
+    ///
+    /// - Parameter nanoseconds: At most so long.
+    public func wait(nanoseconds: Int64) {
+        release()
+        if memory.tailOrdinal != ordinal { return }
+        let tail = memory.tail
+        if memory.tailOrdinal != ordinal { return }
+        buffer.waitForTail(beyond: tail, nanoseconds: nanoseconds)
+    }
+
+    /// Whether the producer has ended and everything was taken.
+    public var isAtEnd: Bool { memory.isClosed && memory.tailOrdinal == ordinal }
+
+    /// Resumes at a chunk about half a ring behind the tail, so as not to be lapped again at once.
+    private mutating func skipWhatWasLapped() {
+        let resume = memory.resumeOrdinal()
+        end = memory.tailOrdinal
+        let target = min(max(resume, ordinal &+ 1), end)
+        lost &+= target &- ordinal
+        ordinal = target
+    }
+}
+
+extension RingMemory {
+    /// Ordinal at which a lapped reader resumes: the first of a chunk in the ring's newer half whose descriptors are
+    /// also still there; the tail's if there is none.
+    func resumeOrdinal() -> UInt64 {
+        let length = UInt64(geometry.chunkLength)
+        let newest = tail.bytes / length
+        let oldestOrdinal = relaxed(ControlLayout.intentOrdinal) &- min(
+            relaxed(ControlLayout.intentOrdinal), UInt64(geometry.descriptorCapacity * 3 / 4))
+        var index = newest &- min(newest, UInt64(geometry.chunkCount / 2))
+        while index <= newest {
+            if let row = row(of: index), row.firstOrdinal >= oldestOrdinal { return row.firstOrdinal }
+            index += 1
+        }
+        return tailOrdinal
+    }
+}

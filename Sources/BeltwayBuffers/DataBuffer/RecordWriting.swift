@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayWire
+
+// How a record, a padding block and a statistics block are laid down in the ring (pcapng; layout in RecordLayout).
+//
+// Safe because the caller has reserved [position, position + length) inside one chunk: it cannot cross the ring's
+// end, and no reader takes it for published.
+
+extension RingMemory {
+    @inlinable @inline(__always)
+    func put(_ value: UInt32, _ offset: Int) { unsafe data.storeBytes(of: value, toByteOffset: offset, as: UInt32.self) }
+
+    @inlinable @inline(__always)
+    func write(_ descriptor: Descriptor, at ordinal: UInt64) {
+        let slot = Int(truncatingIfNeeded: ordinal & descriptorMask)
+        unsafe (descriptors + slot &* 32).storeBytes(of: descriptor, as: Descriptor.self)
+    }
+
+    @inlinable @inline(__always) @unsafe
+    func writeRecord(
+        at tail: UInt64, packet: RawSpan, captured: Int, padded: Int, options: Int, length: Int, time: Timestamp,
+        originalLength: UInt32, interface: UInt16, flags: RecordFlags
+    ) {
+        let start = Int(truncatingIfNeeded: tail & mask)
+        put(RecordLayout.enhancedPacketBlock, start)
+        put(UInt32(truncatingIfNeeded: length), start &+ 4)
+        put(UInt32(interface), start &+ 8)
+        put(UInt32(truncatingIfNeeded: time.nanoseconds >> 32), start &+ 12)
+        put(UInt32(truncatingIfNeeded: time.nanoseconds), start &+ 16)
+        put(UInt32(truncatingIfNeeded: captured), start &+ 20)
+        put(originalLength, start &+ 24)
+        let body = start &+ RecordLayout.headerLength
+        // The last word first: the copy below then overwrites all of it but the padding.
+        if padded > 0 { put(0, body &+ padded &- 4) }
+        unsafe packet.withUnsafeBytes { bytes in
+            if captured > 0, let source = bytes.baseAddress {
+                unsafe (data + body).copyMemory(from: source, byteCount: captured)
+            }
+        }
+        let tail = body &+ padded
+        if options != 0 { putOptions(options, flags, tail) }
+        put(UInt32(truncatingIfNeeded: length), tail &+ options)
+    }
+
+    /// Options that fill the gap; see the table in RecordLayout.swift.
+    @inlinable @inline(__always)
+    func putOptions(_ length: Int, _ flags: RecordFlags, _ start: Int) {
+        var offset = start
+        if length >= 8 {
+            var bits: UInt32 = 0
+            if flags.contains(.inbound) { bits |= 1 }
+            if flags.contains(.outbound) { bits |= 2 }
+            if flags.contains(.checksumNotReady) { bits |= 1 << 9 }
+            put(2 | 4 << 16, offset)  // epb_flags, 4 bytes
+            put(bits, offset &+ 4)
+            offset &+= 8
+        }
+        if length >= 16 {
+            put(6 | 4 << 16, offset)  // epb_queue, 4 bytes
+            put(0, offset &+ 4)
+            offset &+= 8
+        }
+        if length & 4 != 0 { put(0, offset) }  // opt_endofopt
+    }
+
+    func writePadding(at tail: UInt64, length: Int) {
+        let start = Int(truncatingIfNeeded: tail & mask)
+        put(RecordLayout.paddingBlock, start)
+        put(UInt32(length), start + 4)
+        put(UInt32(length), start + length - 4)
+        // What lies between is of an earlier lap: zeroed, so that nothing old reaches a file under a new name.
+        unsafe (data + start + 8).initializeMemory(as: UInt8.self, repeating: 0, count: length - 12)
+    }
+
+    func writeStatistics(_ statistics: InterfaceStatistics, at tail: UInt64) {
+        let start = Int(truncatingIfNeeded: tail & mask)
+        let length = RecordLayout.statisticsBlockLength
+        put(RecordLayout.interfaceStatisticsBlock, start)
+        put(UInt32(length), start + 4)
+        put(UInt32(statistics.interface), start + 8)
+        put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds >> 32), start + 12)
+        put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds), start + 16)
+        let options: [(code: UInt32, value: UInt64)] = [
+            (4, statistics.received), (7, statistics.dropped), (8, statistics.received &- statistics.dropped),
+        ]
+        var offset = start + 20
+        for option in options {
+            put(option.code | 8 << 16, offset)
+            put(UInt32(truncatingIfNeeded: option.value), offset + 4)
+            put(UInt32(truncatingIfNeeded: option.value >> 32), offset + 8)
+            offset += 12
+        }
+        put(0, offset)
+        put(UInt32(length), start + length - 4)
+    }
+}

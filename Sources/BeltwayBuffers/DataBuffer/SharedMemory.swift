@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+
+/// A memfd and its mapping: writable for who made it, read-only for who attached.
+///
+/// Safe because the mapping lives exactly as long as the object, and because attaching checks the seals: memory that
+/// its owner could still shrink would fault under a reader.
+@safe final class SharedMemory: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let length: Int
+    let descriptor: Int32
+
+    private static let hugePage = 2 << 20
+
+    init(creating name: String, length: Int) throws(BufferError) {
+        let file = unsafe beltway_memfd(name)
+        guard file >= 0 else { throw .system(call: "memfd_create", errno: errno) }
+        guard ftruncate(file, length) == 0 else {
+            let number = errno
+            close(file)
+            throw .system(call: "ftruncate of \(length) bytes of shared memory", errno: number)
+        }
+        do throws(BufferError) {
+            unsafe base = try Self.map(file, length, PROT_READ | PROT_WRITE)
+        } catch {
+            close(file)
+            throw error
+        }
+        self.length = length
+        descriptor = file
+    }
+
+    init(attaching file: Int32, minimumLength: Int) throws(BufferError) {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { throw .system(call: "fstat", errno: errno) }
+        guard Int(status.st_size) >= minimumLength, Int(status.st_size) <= 2 * BufferGeometry.maximumCapacity else {
+            throw .notABuffer("shared memory of \(status.st_size) bytes")
+        }
+        let seals = beltway_get_seals(file)
+        guard seals >= 0, seals & beltway_seals() == beltway_seals() else { throw .notABuffer("memory is not sealed") }
+        let own = dup(file)
+        guard own >= 0 else { throw .system(call: "dup", errno: errno) }
+        do throws(BufferError) {
+            unsafe base = try Self.map(own, Int(status.st_size), PROT_READ)
+        } catch {
+            close(own)
+            throw error
+        }
+        length = Int(status.st_size)
+        descriptor = own
+    }
+
+    deinit {
+        unsafe munmap(base, length)
+        close(descriptor)
+    }
+
+    /// Maps on a 2 MiB boundary, so that huge pages can back it.
+    private static func map(_ file: Int32, _ length: Int, _ access: Int32) throws(BufferError) -> UnsafeMutableRawPointer {
+        let spare = length + hugePage
+        guard let area = unsafe mmap(nil, spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            unsafe area != MAP_FAILED
+        else { throw .system(call: "mmap", errno: errno) }
+        let misfit = Int(bitPattern: area) & (hugePage - 1)
+        let aligned = unsafe area + (misfit == 0 ? 0 : hugePage - misfit)
+        let mapped = unsafe mmap(aligned, length, access, MAP_SHARED | MAP_FIXED, file, 0)
+        guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+            let number = errno
+            unsafe munmap(area, spare)
+            throw .system(call: "mmap", errno: number)
+        }
+        let pages = (length + 4095) & ~4095
+        let before = unsafe mapped - area
+        if before > 0 { unsafe munmap(area, before) }
+        if spare - before - pages > 0 { unsafe munmap(mapped + pages, spare - before - pages) }
+        return unsafe mapped
+    }
+
+    /// Asks for 2 MiB pages; a kernel that has none to give leaves small ones.
+    func preferHugePages() {
+        if length >= Self.hugePage { _ = unsafe beltway_madvise_collapse(base, length) }
+    }
+
+    /// Forbids for ever what no reader may do: write through a new mapping, resize, unseal.
+    func seal() throws(BufferError) {
+        guard beltway_add_seals(descriptor, beltway_seals()) == 0 else {
+            throw .system(call: "fcntl(F_ADD_SEALS)", errno: errno)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Synchronization
+
+/// The handle that fills an index buffer.
+public struct IndexBufferProducer: ~Copyable, @unchecked Sendable {
+    /// The buffer that this handle fills.
+    public let buffer: IndexBuffer
+    @usableFromInline var tail: UInt64 = 0
+    @usableFromInline var reserved: UInt64 = 0
+    private var publishedTail: UInt64 = 0
+    @usableFromInline let mask: UInt64
+
+    /// Makes the one producer of a buffer.
+    public init(_ buffer: IndexBuffer) {
+        self.buffer = buffer
+        mask = UInt64(buffer.capacity - 1)
+    }
+
+    /// Appends an entry; invisible until ``publish()``.
+    ///
+    /// - Returns: False in blocking mode when the consumer still needs the room: publish, ``waitForRoom()``, and
+    ///   append again.
+    @inlinable @inline(__always)
+    public mutating func append(_ entry: IndexEntry) -> Bool {
+        if tail == reserved {
+            guard reserve() else { return false }
+        }
+        unsafe buffer.entries[Int(truncatingIfNeeded: tail & mask)] = entry
+        tail &+= 1
+        return true
+    }
+
+    /// Announces that the next entries may change; one fence for 64 of them.
+    @usableFromInline mutating func reserve() -> Bool {
+        var end = tail &+ min(64, UInt64(buffer.capacity) / 4)
+        if buffer.policy == .blocking {
+            // Acquiring: partner is the releasing store in IndexBufferReader.release.
+            end = min(end, buffer.acquire(IndexBuffer.release) &+ UInt64(buffer.capacity))
+            guard end > tail else { return false }
+        }
+        reserved = end
+        unsafe buffer.word(IndexBuffer.intent).pointee.store(end, ordering: .relaxed)
+        atomicMemoryFence(ordering: .releasing)  // partner: acquire fence in IndexBufferReader.next
+        return true
+    }
+
+    /// Makes everything appended so far readable, and wakes the consumer if it sleeps.
+    public mutating func publish() {
+        guard tail != publishedTail else { return }
+        publishedTail = tail
+        unsafe buffer.word(IndexBuffer.tail).pointee.store(tail, ordering: .releasing)
+        buffer.tailWaiter.wake()
+    }
+
+    /// Sleeps until the consumer lets go of something, at most ten milliseconds; publish before.
+    public mutating func waitForRoom() {
+        let released = buffer.acquire(IndexBuffer.release)
+        if tail &- released < UInt64(buffer.capacity) / 2 { return }
+        let seen = unsafe UInt32(truncatingIfNeeded: buffer.word(IndexBuffer.room).pointee.load(ordering: .acquiring))
+        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(1, ordering: .relaxed)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if buffer.acquire(IndexBuffer.release) == released {
+            let address = unsafe UnsafePointer<UInt32>(
+                (buffer.control + IndexBuffer.room).assumingMemoryBound(to: UInt32.self))
+            _ = unsafe beltway_futex_wait(address, seen, 10_000_000)
+        }
+        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(0, ordering: .relaxed)
+    }
+
+    /// Ends the buffer: publishes, then stores `closed`.
+    public mutating func close() {
+        publish()
+        unsafe buffer.word(IndexBuffer.closed).pointee.store(1, ordering: .releasing)
+        buffer.tailWaiter.wake()
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+public import Synchronization
+
+/// The handle that takes entries from an index buffer.
+///
+/// Invariant: `published == read + lost`, in entries. An entry that was taken but whose record turned out to be
+/// lapped is moved from read to lost by ``giveBackLapped()``.
+public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
+    /// The buffer that is read.
+    public let buffer: IndexBuffer
+    /// Entries taken.
+    @usableFromInline var taken: UInt64 = 0
+    /// Entries whose slot or record was overwritten before they could be used.
+    public internal(set) var lost: UInt64 = 0
+    @usableFromInline var next: UInt64 = 0
+    @usableFromInline var end: UInt64 = 0
+    @usableFromInline let mask: UInt64
+
+    /// Makes the one consumer of a buffer.
+    public init(_ buffer: IndexBuffer) {
+        self.buffer = buffer
+        mask = UInt64(buffer.capacity - 1)
+    }
+
+    /// Entries used.
+    public var read: UInt64 { taken }
+    /// Entries offered so far.
+    public var offered: UInt64 { next }
+    /// Entries published and not yet taken.
+    public var backlog: UInt64 { buffer.published &- next }
+
+    /// Takes the next entry; nil if nothing more is published.
+    @inlinable
+    public mutating func takeNext() -> IndexEntry? {
+        if next == end {
+            end = buffer.acquire(IndexBuffer.tail)
+            if next == end { return nil }
+        }
+        let entry = unsafe buffer.entries[Int(truncatingIfNeeded: next & mask)]
+        if buffer.policy == .fastReader {
+            atomicMemoryFence(ordering: .acquiring)  // partner: release fence in IndexBufferProducer.reserve
+            let intent = unsafe buffer.word(IndexBuffer.intent).pointee.load(ordering: .relaxed)
+            if intent &- next > mask &+ 1 { return skipWhatWasLapped() }
+        }
+        next &+= 1
+        taken &+= 1
+        return entry
+    }
+
+    /// The next entry without taking it.
+    @inlinable
+    public mutating func peekNext() -> IndexEntry? {
+        guard let entry = takeNext() else { return nil }
+        next &-= 1
+        taken &-= 1
+        return entry
+    }
+
+    /// Resumes half a buffer behind the tail.
+    @usableFromInline mutating func skipWhatWasLapped() -> IndexEntry? {
+        end = buffer.acquire(IndexBuffer.tail)
+        let target = max(next &+ 1, end &- UInt64(buffer.capacity) / 2)
+        lost &+= min(target, end) &- next
+        next = min(target, end)
+        return takeNext()
+    }
+
+    /// Counts the entry taken last as lost: its record was overwritten while it was used.
+    public mutating func giveBackLapped() {
+        taken &-= 1
+        lost &+= 1
+    }
+
+    /// Lets a blocking producer overwrite everything taken so far, and wakes it if it waits.
+    public func release() {
+        guard buffer.policy == .blocking else { return }
+        unsafe buffer.word(IndexBuffer.release).pointee.store(next, ordering: .releasing)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        guard unsafe buffer.word(IndexBuffer.roomWanted).pointee.load(ordering: .relaxed) != 0 else { return }
+        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(0, ordering: .relaxed)
+        unsafe buffer.word(IndexBuffer.room).pointee.wrappingAdd(1, ordering: .releasing)
+        unsafe beltway_futex_wake_all(
+            UnsafePointer<UInt32>((buffer.control + IndexBuffer.room).assumingMemoryBound(to: UInt32.self)))
+    }
+
+    /// Whether the producer has ended and everything was taken.
+    public var isAtEnd: Bool { buffer.isClosed && buffer.published == next }
+
+    /// Sleeps until more is published, the producer ends, or the time is over; releases first.
+    public func wait(nanoseconds: Int64) {
+        release()
+        let seen = next
+        let buffer = self.buffer
+        buffer.tailWaiter.wait(nanoseconds: nanoseconds, expected: UInt32(truncatingIfNeeded: seen)) {
+            buffer.isClosed || buffer.published != seen
+        }
+    }
+}

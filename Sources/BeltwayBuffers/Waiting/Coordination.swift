@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Synchronization
+
+/// What threads of one process share about a ring besides its contents: who waits, and how far readers have come.
+///
+///     slot 0 ... 63   one cache line each: release bytes, release ordinal             stored by one reader
+///     classified      bytes and ordinal up to which every index buffer is complete    stored by the classifier
+///     sleepers, room  wake flags and the word that a waiting producer sleeps on
+///
+/// Private to the process, so that the ring's own memory can be sealed. Safe because all offsets are fixed and slot
+/// numbers are handed out by ``addReader(at:ordinal:)`` below 64.
+@safe @usableFromInline final class Coordination: @unchecked Sendable {
+    @usableFromInline let memory: UnsafeMutableRawPointer
+    private let slots = Mutex<UInt64>(0)
+
+    static let slotCount = 64
+    static let slotLength = 64
+    static let classified = slotCount * slotLength
+    static let sleepers = classified + 64
+    static let roomWord = sleepers + 64
+    static let roomWanted = roomWord + 8
+    static let length = roomWord + 64
+
+    init() {
+        unsafe memory = .allocate(byteCount: Self.length, alignment: 64)
+        _ = unsafe memory.initializeMemory(as: UInt64.self, repeating: 0, count: Self.length / 8)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (memory + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    // MARK: Release positions (blocking policy)
+
+    /// Takes a slot whose reader holds everything from the given place on; nil if all 64 are taken.
+    func addReader(at position: UInt64, ordinal: UInt64) -> Int? {
+        slots.withLock { used in
+            guard let slot = (0..<Self.slotCount).first(where: { used & (1 << UInt64($0)) == 0 }) else { return nil }
+            unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .relaxed)
+            unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .relaxed)
+            used |= 1 << UInt64(slot)
+            return slot
+        }
+    }
+
+    func removeReader(_ slot: Int) {
+        slots.withLock { used in used &= ~(1 << UInt64(slot)) }
+        wakeProducer()
+    }
+
+    /// Stores how far a reader no longer needs the ring, and wakes the producer if it waits for room.
+    ///
+    /// Releasing: the reader's loads from the ring come before the store, so the producer, which acquires it in
+    /// ``oldestRelease(_:_:)``, does not overwrite bytes that are still being read.
+    func release(_ slot: Int, position: UInt64, ordinal: UInt64) {
+        unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .releasing)
+        unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .releasing)
+        wakeProducer()
+    }
+
+    /// The least release position and ordinal of all readers, or the given ones without readers.
+    func oldestRelease(_ position: UInt64, _ ordinal: UInt64) -> (position: UInt64, ordinal: UInt64) {
+        var least = (position: position, ordinal: ordinal)
+        var remaining = slots.withLock { $0 }
+        while remaining != 0 {
+            let base = remaining.trailingZeroBitCount * Self.slotLength
+            remaining &= remaining - 1
+            least.position = min(least.position, unsafe word(base).pointee.load(ordering: .acquiring))
+            least.ordinal = min(least.ordinal, unsafe word(base + 8).pointee.load(ordering: .acquiring))
+        }
+        return least
+    }
+
+    // MARK: How far the classifier has come
+
+    /// Stored after the tails of all index buffers; partner: ``classifiedThrough``.
+    func storeClassified(position: UInt64, ordinal: UInt64) {
+        unsafe word(Self.classified + 8).pointee.store(ordinal, ordering: .releasing)
+        unsafe word(Self.classified).pointee.store(position, ordering: .releasing)
+    }
+
+    /// Each half is a bound by itself: ordinal and position were both complete when they were stored.
+    var classifiedThrough: (position: UInt64, ordinal: UInt64) {
+        let position = unsafe word(Self.classified).pointee.load(ordering: .acquiring)
+        return (position, unsafe word(Self.classified + 8).pointee.load(ordering: .acquiring))
+    }
+
+    // MARK: Waiting for room
+
+    /// A waiting producer's half of: flag, fence, look again, sleep. The readers' half is `wakeProducer`.
+    func waitForRelease(nanoseconds: Int64, unless hasRoom: () -> Bool) {
+        let seen = unsafe UInt32(truncatingIfNeeded: word(Self.roomWord).pointee.load(ordering: .acquiring))
+        unsafe word(Self.roomWanted).pointee.store(1, ordering: .relaxed)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if !hasRoom() {
+            let address = unsafe UnsafePointer<UInt32>((memory + Self.roomWord).assumingMemoryBound(to: UInt32.self))
+            _ = unsafe beltway_futex_wait(address, seen, nanoseconds)
+        }
+        unsafe word(Self.roomWanted).pointee.store(0, ordering: .relaxed)
+    }
+
+    private func wakeProducer() {
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        guard unsafe word(Self.roomWanted).pointee.load(ordering: .relaxed) != 0 else { return }
+        unsafe word(Self.roomWanted).pointee.store(0, ordering: .relaxed)
+        unsafe word(Self.roomWord).pointee.wrappingAdd(1, ordering: .releasing)
+        let address = unsafe UnsafePointer<UInt32>((memory + Self.roomWord).assumingMemoryBound(to: UInt32.self))
+        unsafe beltway_futex_wake_all(address)
+    }
+}
