@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a flow tracker can be told; the defaults are Suricata's where it has one.
+@frozen public struct FlowConfiguration: Sendable, BitwiseCopyable {
+    /// How long a flow may be idle, in seconds, by its state.
+    @frozen public struct Timeouts: Equatable, Sendable, BitwiseCopyable {
+        /// One direction only, or TCP handshake unfinished.
+        public var new: UInt32
+        /// Both directions seen.
+        public var established: UInt32
+        /// TCP ended.
+        public var closed: UInt32
+
+        /// Makes time-outs, in seconds.
+        @inlinable public init(new: UInt32, established: UInt32, closed: UInt32) {
+            self.new = new
+            self.established = established
+            self.closed = closed
+        }
+    }
+
+    /// TCP.
+    public var tcp = Timeouts(new: 60, established: 600, closed: 60)
+    /// UDP.
+    public var udp = Timeouts(new: 30, established: 300, closed: 30)
+    /// ICMP and ICMPv6.
+    public var icmp = Timeouts(new: 30, established: 300, closed: 30)
+    /// All other protocols.
+    public var other = Timeouts(new: 30, established: 300, closed: 30)
+    /// Most flows that one tracker holds at a time: 1 to 2^28 (an appliance's limit divided by its workers).
+    public var capacity = 1_048_576
+    /// Whether equal 5-tuples in different VLANs are different flows.
+    public var vlansSeparateFlows = true
+    /// Whether `flow:established` holds for TCP whose handshake was not seen (Suricata's `stream.midstream`).
+    public var midstream = false
+    /// Secret of flow identifiers.
+    public var salt = FlowIDSalt.files
+
+    /// Makes the default configuration.
+    @inlinable public init() {}
+}
+
+/// The four kinds of protocol that have their own time-outs.
+@frozen public enum FlowProtocol: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    case tcp, udp, icmp, other
+
+    /// Makes the kind of an IANA protocol number.
+    @inlinable public init(transportProtocol: UInt8) {
+        switch transportProtocol {
+        case 6: self = .tcp
+        case 17: self = .udp
+        case 1, 58: self = .icmp
+        default: self = .other
+        }
+    }
+}
