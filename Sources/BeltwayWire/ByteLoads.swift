@@ -47,23 +47,57 @@ extension RawSpan {
 }
 
 extension RawSpan {
-    @usableFromInline @inline(__always) func unchecked8(_ offset: Int) -> UInt8 {
+    @inlinable @inline(__always) func unchecked8(_ offset: Int) -> UInt8 {
         assert(offset >= 0 && offset < byteCount)
         return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
     }
 
-    @usableFromInline @inline(__always) func unchecked16(_ offset: Int) -> UInt16 {
+    @inlinable @inline(__always) func unchecked16(_ offset: Int) -> UInt16 {
         assert(offset >= 0 && offset + 2 <= byteCount)
         return unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self))
     }
 
-    @usableFromInline @inline(__always) func unchecked32(_ offset: Int) -> UInt32 {
+    @inlinable @inline(__always) func unchecked32(_ offset: Int) -> UInt32 {
         assert(offset >= 0 && offset + 4 <= byteCount)
         return unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
     }
 
-    @usableFromInline @inline(__always) func unchecked64(_ offset: Int) -> UInt64 {
+    @inlinable @inline(__always) func unchecked64(_ offset: Int) -> UInt64 {
         assert(offset >= 0 && offset + 8 <= byteCount)
         return unsafe UInt64(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+}
+
+// Fields of a header that starts at `header`: the names in each view's `Field`, so that no offset is written twice.
+extension RawSpan {
+    @inlinable @inline(__always) func unchecked8(_ field: Range<Int>, in header: Int = 0) -> UInt8 {
+        unchecked8(header &+ field.lowerBound)
+    }
+
+    @inlinable @inline(__always) func unchecked16(_ field: Range<Int>, in header: Int = 0) -> UInt16 {
+        assert(field.count == 2)
+        return unchecked16(header &+ field.lowerBound)
+    }
+
+    @inlinable @inline(__always) func unchecked32(_ field: Range<Int>, in header: Int = 0) -> UInt32 {
+        assert(field.count == 4)
+        return unchecked32(header &+ field.lowerBound)
+    }
+
+    /// A hardware address as a number, its first byte the most significant of 48 bits.
+    @inlinable @inline(__always) func unchecked48(_ field: Range<Int>, in header: Int = 0) -> UInt64 {
+        assert(field.count == 6)
+        return UInt64(unchecked16(header &+ field.lowerBound)) << 32
+            | UInt64(unchecked32(header &+ field.lowerBound &+ 2))
+    }
+
+    @inlinable @inline(__always) func uncheckedIPv4(_ field: Range<Int>, in header: Int = 0) -> IPAddress {
+        IPAddress(v4: unchecked32(field, in: header))
+    }
+
+    @inlinable @inline(__always) func uncheckedIPv6(_ field: Range<Int>, in header: Int = 0) -> IPAddress {
+        assert(field.count == 16)
+        return IPAddress(
+            high: unchecked64(header &+ field.lowerBound), low: unchecked64(header &+ field.lowerBound &+ 8))
     }
 }

@@ -23,7 +23,7 @@
     }
 
     /// All bits zero.
-    public static let zero = IPAddress(high: 0, low: 0)
+    @inlinable public static var zero: IPAddress { IPAddress(high: 0, low: 0) }
 
     /// Whether the address has the mapped IPv4 form.
     @inlinable public var isMappedV4: Bool { high == 0 && low >> 32 == 0xffff }

@@ -9,23 +9,27 @@
     @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// BSD loopback, family in the byte order of the machine that captured.
-    public static let null = LinkType(rawValue: 0)
+    @inlinable public static var null: LinkType { LinkType(rawValue: 0) }
     /// Ethernet.
-    public static let ethernet = LinkType(rawValue: 1)
+    @inlinable public static var ethernet: LinkType { LinkType(rawValue: 1) }
     /// PPP, possibly with HDLC framing.
-    public static let ppp = LinkType(rawValue: 9)
+    @inlinable public static var ppp: LinkType { LinkType(rawValue: 9) }
     /// PPP in HDLC-like framing.
-    public static let pppHDLC = LinkType(rawValue: 50)
+    @inlinable public static var pppHDLC: LinkType { LinkType(rawValue: 50) }
     /// Raw IP, version in the first nibble.
-    public static let raw = LinkType(rawValue: 101)
+    @inlinable public static var raw: LinkType { LinkType(rawValue: 101) }
+    /// Raw IP under the number that most systems give it in memory, which some tools wrote to files.
+    @inlinable public static var rawAsStoredByOldTools: LinkType { LinkType(rawValue: 12) }
+    /// Raw IP under OpenBSD's number in memory, which some tools wrote to files.
+    @inlinable public static var rawAsStoredByOpenBSD: LinkType { LinkType(rawValue: 14) }
     /// OpenBSD loopback, family in network order.
-    public static let loop = LinkType(rawValue: 108)
+    @inlinable public static var loop: LinkType { LinkType(rawValue: 108) }
     /// Linux cooked capture, version 1.
-    public static let linuxCooked = LinkType(rawValue: 113)
+    @inlinable public static var linuxCooked: LinkType { LinkType(rawValue: 113) }
     /// Raw IPv4.
-    public static let ipv4 = LinkType(rawValue: 228)
+    @inlinable public static var ipv4: LinkType { LinkType(rawValue: 228) }
     /// Raw IPv6.
-    public static let ipv6 = LinkType(rawValue: 229)
+    @inlinable public static var ipv6: LinkType { LinkType(rawValue: 229) }
     /// Linux cooked capture, version 2.
-    public static let linuxCooked2 = LinkType(rawValue: 276)
+    @inlinable public static var linuxCooked2: LinkType { LinkType(rawValue: 276) }
 }

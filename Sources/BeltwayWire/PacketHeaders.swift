@@ -78,23 +78,23 @@
         public let rawValue: UInt16
         @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
         /// A link header of a known type.
-        public static let link = Layers(rawValue: 1)
+        @inlinable public static var link: Layers { Layers(rawValue: 1) }
         /// One or more VLAN tags.
-        public static let vlan = Layers(rawValue: 2)
+        @inlinable public static var vlan: Layers { Layers(rawValue: 2) }
         /// IPv4 or IPv6.
-        public static let ip = Layers(rawValue: 4)
+        @inlinable public static var ip: Layers { Layers(rawValue: 4) }
         /// TCP, whole fixed header.
-        public static let tcp = Layers(rawValue: 8)
+        @inlinable public static var tcp: Layers { Layers(rawValue: 8) }
         /// UDP.
-        public static let udp = Layers(rawValue: 16)
+        @inlinable public static var udp: Layers { Layers(rawValue: 16) }
         /// SCTP common header.
-        public static let sctp = Layers(rawValue: 32)
+        @inlinable public static var sctp: Layers { Layers(rawValue: 32) }
         /// ICMP (IPv4).
-        public static let icmp = Layers(rawValue: 64)
+        @inlinable public static var icmp: Layers { Layers(rawValue: 64) }
         /// ICMPv6.
-        public static let icmpv6 = Layers(rawValue: 128)
+        @inlinable public static var icmpv6: Layers { Layers(rawValue: 128) }
         /// ARP.
-        public static let arp = Layers(rawValue: 256)
+        @inlinable public static var arp: Layers { Layers(rawValue: 256) }
     }
 
     /// What was wrong with a packet; each has a counter.

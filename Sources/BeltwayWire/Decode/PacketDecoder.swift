@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a packet's bytes to its headers: the one way that classifiers, trackers and detectors learn them.
+//
+//   link header -> EtherType -> VLAN tags, LLC -> IPv4 | IPv6 -> extension headers -> TCP | UDP | SCTP | ICMP
+//   `- PacketDecoder+Link       `- +Tags          `- +Network     `- +Extensions      `- +Transport
+//
+// Invariant 1. No bytes make it trap, whatever they are and however few: each step checks that its header lies
+//              inside the span before it reads, and the arithmetic wraps, on numbers that cannot come near 2^63.
+// Invariant 2. No offset or captured length that it reports lies beyond the span.
+// Invariant 3. Each length field is read once, into a local, and the local is what is checked and used: the bytes
+//              may lie in a ring and change meanwhile. What was decoded then means nothing, and is thrown away by
+//              the reader's second check, but nothing was read outside the span.
+//
+// Budget: 15 ns for Ethernet, IPv4 and TCP. Ethernet II without tags is the straight path; the rest is calls.
+
+/// Decodes packets to ``PacketHeaders``.
+public enum PacketDecoder {
+    /// Decodes `packet`, whose first byte belongs to a header of type `linkType`.
+    ///
+    /// - Parameters:
+    ///   - packet: The captured bytes, any number of them, none included.
+    ///   - linkType: What the first byte belongs to.
+    /// - Returns: What could be decoded; `layers` and `trouble` say how far that was.
+    @inlinable public static func decode(_ packet: RawSpan, linkType: LinkType) -> PacketHeaders {
+        var headers = PacketHeaders()
+        var network = Ethernet.headerLength
+        if linkType == .ethernet {
+            guard packet.byteCount >= Ethernet.headerLength else {
+                headers.trouble = .truncatedLink
+                return headers
+            }
+            headers.etherType = packet.unchecked16(Ethernet.Field.etherType)
+            headers.layers = .link
+        } else {
+            network = decodeLink(packet, linkType: linkType, &headers)
+            guard headers.trouble == .none else { return headers }
+        }
+        headers.networkOffset = UInt16(truncatingIfNeeded: network)
+        switch headers.etherType {
+        case EtherType.ipv4: decodeIPv4(packet, at: network, &headers)
+        case EtherType.ipv6: decodeIPv6(packet, at: network, &headers)
+        default: decodeTagged(packet, at: network, &headers)
+        }
+        return headers
+    }
+
+    /// Decodes the packet that an ICMP or ICMPv6 error message complains of.
+    ///
+    /// Routers send back as little as eight bytes of its transport header (RFC 792), so expect
+    /// `trouble == .truncatedTransport`, with ports.
+    ///
+    /// - Parameters:
+    ///   - packet: The bytes that `headers` was decoded from.
+    ///   - headers: The headers of the message itself.
+    /// - Returns: Headers whose offsets count from the embedded IP header, or nil if `packet` is no error message or
+    ///   does not hold that header's addresses.
+    @inlinable public static func decodeEmbedded(
+        in packet: RawSpan, headers: borrowing PacketHeaders
+    ) -> PacketHeaders? {
+        let type = UInt8(truncatingIfNeeded: headers.sourcePort)
+        let linkType: LinkType
+        if headers.layers.contains(.icmp), ICMP.isError(type: type) {
+            linkType = .ipv4
+        } else if headers.layers.contains(.icmpv6), ICMPv6.isError(type: type) {
+            linkType = .ipv6
+        } else {
+            return nil
+        }
+        let start = Int(headers.payloadOffset)
+        let end = start &+ Int(headers.capturedPayloadLength)
+        guard end <= packet.byteCount else { return nil }
+        let embedded = decode(packet.extracting(start..<end), linkType: linkType)
+        return embedded.layers.contains(.ip) ? embedded : nil
+    }
+}

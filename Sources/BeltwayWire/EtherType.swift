@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Names of the EtherTypes that decoding knows (IEEE 802 numbers, registry of the IEEE).
+public enum EtherType {
+    /// Internet Protocol, version 4.
+    @inlinable public static var ipv4: UInt16 { 0x0800 }
+    /// Address Resolution Protocol.
+    @inlinable public static var arp: UInt16 { 0x0806 }
+    /// A customer VLAN tag (IEEE 802.1Q).
+    @inlinable public static var vlan: UInt16 { 0x8100 }
+    /// Internet Protocol, version 6.
+    @inlinable public static var ipv6: UInt16 { 0x86dd }
+    /// A service VLAN tag (IEEE 802.1ad, "QinQ").
+    @inlinable public static var serviceVLAN: UInt16 { 0x88a8 }
+    /// What switches used for outer tags before 802.1ad.
+    @inlinable public static var oldServiceVLAN: UInt16 { 0x9100 }
+
+    /// The least number that is an EtherType; below it, the field is an 802.3 length.
+    @inlinable public static var least: UInt16 { 0x0600 }
+
+    /// Whether a tag of four bytes begins after this number.
+    @inlinable @inline(__always) public static func isVLAN(_ number: UInt16) -> Bool {
+        number == vlan || number == serviceVLAN || number == oldServiceVLAN
+    }
+}
