@@ -108,7 +108,8 @@ public import BeltwayWire
             hash.flow(
                 pair: pair, a, b, portA: hasPorts ? headers.sourcePort : 0,
                 portB: hasPorts ? headers.destinationPort : 0, transportProtocol: number))
-        let sharesByFlow = share == .flow && !headers.isFragment
+        let isFragment = headers.isFragment
+        let sharesByFlow = share == .flow && !isFragment
         return (flow, sharesByFlow ? flow : FlowHash.fold(pair))
     }
 
