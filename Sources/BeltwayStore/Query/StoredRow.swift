@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayFlow
+import BeltwayWire
+
+/// A flow as a query returns it.
+public struct FlowRow: Sendable {
+    /// The record as it was inserted.
+    public var record: FlowRecord
+    /// Name of the interface of the flow's first packet; empty if it was never given.
+    public var interface: String
+}
+
+/// An alert as a query returns it.
+public struct AlertRow: Sendable {
+    /// The record as it was inserted.
+    public var alert: AlertRecord
+    /// The signature that its number stood for.
+    public var signature: SignatureInfo
+    /// Name of the packet's interface; empty if it was never given.
+    public var interface: String
+}
+
+/// What a partition reader must know of a kind of row.
+protocol StoredRow {
+    static var table: String { get }
+    /// The column that rows are ordered by.
+    static var timeColumn: String { get }
+    static var columns: [String] { get }
+    /// SQL for "no part of the row lies outside these times": the two arguments are until and since.
+    static var windowSQL: String { get }
+    static func read(_ row: RowReader, names: PartitionNames) -> Self
+}
+
+extension FlowRow: StoredRow {
+    static var table: String { "flows" }
+    static var timeColumn: String { "start" }
+    static var columns: [String] { PartitionSchema.flowColumns }
+    static var windowSQL: String { "start < ? AND start + duration >= ?" }
+
+    static func read(_ row: RowReader, names: PartitionNames) -> FlowRow {
+        var record = FlowRecord()
+        record.flowID = row.unsigned(0)
+        record.start = row.time(1)
+        record.end = Timestamp(nanoseconds: row.unsigned(1) &+ row.unsigned(2))
+        record.originator = row.address(3)
+        record.responder = row.address(4)
+        record.originatorPort = UInt16(truncatingIfNeeded: row.integer(5))
+        record.responderPort = UInt16(truncatingIfNeeded: row.integer(6))
+        record.transportProtocol = UInt8(truncatingIfNeeded: row.integer(7))
+        record.unpack(bits: row.integer(8))
+        (record.vlan, record.vlanCount) = PackedVLAN.unpack(row.integer(9))
+        let source = names.source(row.integer(10))
+        (record.buffer, record.interface) = (source.buffer, source.interface)
+        record.packetsToResponder = row.unsigned(11)
+        record.packetsToOriginator = row.unsigned(12)
+        record.bytesToResponder = row.unsigned(13)
+        record.bytesToOriginator = row.unsigned(14)
+        return FlowRow(record: record, interface: source.name)
+    }
+}
+
+extension AlertRow: StoredRow {
+    static var table: String { "alerts" }
+    static var timeColumn: String { "time" }
+    static var columns: [String] { PartitionSchema.alertColumns }
+    static var windowSQL: String { "time < ? AND time >= ?" }
+
+    static func read(_ row: RowReader, names: PartitionNames) -> AlertRow {
+        var alert = AlertRecord()
+        alert.time = row.time(0)
+        alert.flowID = row.unsigned(1)
+        let (number, signature) = names.signature(row.integer(2))
+        alert.signature = number
+        alert.ordinal = UInt32(truncatingIfNeeded: row.integer(3))
+        alert.source = row.address(4)
+        alert.destination = row.address(5)
+        alert.sourcePort = UInt16(truncatingIfNeeded: row.integer(6))
+        alert.destinationPort = UInt16(truncatingIfNeeded: row.integer(7))
+        alert.transportProtocol = UInt8(truncatingIfNeeded: row.integer(8))
+        alert.unpack(bits: row.integer(9))
+        (alert.vlan, alert.vlanCount) = PackedVLAN.unpack(row.integer(10))
+        let source = names.source(row.integer(11))
+        (alert.buffer, alert.interface) = (source.buffer, source.interface)
+        alert.flowStart = row.time(12)
+        alert.packetsToResponder = row.unsigned(13)
+        alert.packetsToOriginator = row.unsigned(14)
+        alert.bytesToResponder = row.unsigned(15)
+        alert.bytesToOriginator = row.unsigned(16)
+        return AlertRow(alert: alert, signature: signature, interface: source.name)
+    }
+}
