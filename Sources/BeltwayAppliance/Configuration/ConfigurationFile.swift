@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayClassify
+internal import BeltwayFlow
+internal import Foundation
+internal import Yams
+
+// `-c FILE`: YAML that sets whatever the options set, and a little more. Options given on the command line win.
+// Unknown keys are refused with their line and the nearest known key, so that a typing error is never ignored.
+
+/// Reads a configuration file into a ``RunConfiguration``.
+public struct ConfigurationFile {
+    private let path: String
+    private var configuration: RunConfiguration
+
+    /// Reads `path` over the defaults.
+    ///
+    /// - Parameter path: YAML file.
+    /// - Returns: What it says.
+    /// - Throws: ``ApplianceError/usage(_:)`` with file, line and column.
+    public static func read(_ path: String) throws(ApplianceError) -> RunConfiguration {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw .usage("\(path): cannot read the configuration file: \(String(cString: strerror(errno)))")
+        }
+        guard data.count <= 1 << 20 else { throw .usage("\(path): a configuration file has at most 1 MiB") }
+        guard let text = String(data: data, encoding: .utf8) else { throw .usage("\(path): not UTF-8 text") }
+        var file = ConfigurationFile(path: path, configuration: RunConfiguration())
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw .usage("\(path): \(oneLine("\(error)"))")
+        } catch {
+            throw .usage("\(path): \(oneLine("\(error)"))")
+        }
+        guard let root, root.null == nil || root.mapping != nil else { return file.configuration }
+        try file.apply(root, file.topLevel, in: "the file")
+        return file.configuration
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+    }
+
+    private typealias Setter = (inout ConfigurationFile, Node) throws(ApplianceError) -> Void
+
+    private func place(_ node: Node) -> String {
+        node.mark.map { "\(path):\($0.line):\($0.column)" } ?? path
+    }
+
+    private mutating func apply(
+        _ node: Node, _ setters: [String: Setter], in section: String
+    ) throws(ApplianceError) {
+        guard let mapping = node.mapping else {
+            throw .usage("\(place(node)): expected `key: value` pairs in \(section)")
+        }
+        for (key, value) in mapping {
+            guard let name = key.string else { throw .usage("\(place(key)): a key must be a word") }
+            guard let setter = setters[name] else {
+                let nearest = nearestWord(to: name, among: setters.keys.sorted())
+                throw .usage("\(place(key)): unknown key `\(name)` in \(section); did you mean `\(nearest)`?")
+            }
+            try setter(&self, value)
+        }
+    }
+
+    // MARK: Keys
+
+    private var topLevel: [String: Setter] {
+        [
+            "interfaces": { (f, n) throws(ApplianceError) in f.configuration.interfaces = try f.words(n) },
+            "captures": { (f, n) throws(ApplianceError) in f.configuration.captures = try f.words(n) },
+            "rules": { (f, n) throws(ApplianceError) in f.configuration.rules = try f.words(n) },
+            "data": { (f, n) throws(ApplianceError) in f.configuration.data = try f.word(n) },
+            "filter": { (f, n) throws(ApplianceError) in f.configuration.filter = try f.word(n) },
+            "queues": { (f, n) throws(ApplianceError) in
+                f.configuration.queues = n.string == "auto" ? nil : try f.number(n, 1...64)
+            },
+            "ring": { (f, n) throws(ApplianceError) in f.configuration.ring = try f.size(n) },
+            "workers": { (f, n) throws(ApplianceError) in f.configuration.workers = try f.number(n, 1...64) },
+            "api": { (f, n) throws(ApplianceError) in try f.api(n) },
+            "summary": { (f, n) throws(ApplianceError) in
+                f.configuration.summaryAsJSON = try f.choice(n, ["json": true, "text": false])
+            },
+            "share": { (f, n) throws(ApplianceError) in
+                f.configuration.share = try f.choice(n, ["address-pair": .addressPair, "flow": .flow])
+            },
+            "vlans-separate-flows": { (f, n) throws(ApplianceError) in
+                f.configuration.vlansSeparateFlows = try f.flag(n)
+            },
+            "store-packets": { (f, n) throws(ApplianceError) in f.configuration.storesPackets = try f.flag(n) },
+            "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
+            "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
+            "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
+            "packets": { (f, n) throws(ApplianceError) in try f.apply(n, f.packetKeys, in: "`packets`") },
+            "flow": { (f, n) throws(ApplianceError) in try f.apply(n, f.flowKeys, in: "`flow`") },
+            "variables": { (f, n) throws(ApplianceError) in try f.variables(n) },
+            "pin": { (f, n) throws(ApplianceError) in
+                f.configuration.pinned = try f.items(n).map { (item) throws(ApplianceError) in try f.number(item, 0...1023) }
+            },
+            "promiscuous": { (f, n) throws(ApplianceError) in f.configuration.promiscuous = try f.flag(n) },
+            "capture-by": { (f, n) throws(ApplianceError) in
+                f.configuration.usesLibpcap = try f.choice(n, ["af-packet": false, "libpcap": true])
+            },
+        ]
+    }
+
+    private var packetKeys: [String: Setter] {
+        [
+            "quota": { (f, n) throws(ApplianceError) in f.configuration.packetQuota = try f.size(n) },
+            "free-floor": { (f, n) throws(ApplianceError) in f.configuration.freeFloor = try f.size(n) },
+            "segment": { (f, n) throws(ApplianceError) in f.configuration.segmentLength = try f.size(n) },
+        ]
+    }
+
+    // MARK: Values
+
+    private func items(_ node: Node) throws(ApplianceError) -> [Node] {
+        if let sequence = node.sequence { return Array(sequence) }
+        if node.scalar != nil { return [node] }
+        throw .usage("\(place(node)): expected a value or a list of values")
+    }
+
+    private func words(_ node: Node) throws(ApplianceError) -> [String] {
+        try items(node).map { (item) throws(ApplianceError) in try word(item) }
+    }
+
+    private func word(_ node: Node) throws(ApplianceError) -> String {
+        guard let text = node.scalar?.string, !text.isEmpty else { throw .usage("\(place(node)): expected a text") }
+        return text
+    }
+
+    func number(_ node: Node, _ range: ClosedRange<Int>) throws(ApplianceError) -> Int {
+        guard let value = node.int, range.contains(value) else {
+            throw .usage(
+                "\(place(node)): expected a number from \(range.lowerBound) to \(range.upperBound), "
+                    + "found `\(node.string ?? "a list or mapping")`")
+        }
+        return value
+    }
+
+    private func size(_ node: Node) throws(ApplianceError) -> Int {
+        guard let size = ByteSize(node.scalar?.string ?? "") else {
+            throw .usage("\(place(node)): expected a size such as 64MiB, found `\(node.string ?? "a list or mapping")`")
+        }
+        return size.bytes
+    }
+
+    private func flag(_ node: Node) throws(ApplianceError) -> Bool {
+        guard let value = node.bool else {
+            throw .usage("\(place(node)): expected yes or no, found `\(node.string ?? "a list or mapping")`")
+        }
+        return value
+    }
+
+    private func choice<Value>(_ node: Node, _ choices: [String: Value]) throws(ApplianceError) -> Value {
+        guard let value = choices[node.scalar?.string ?? ""] else {
+            let known = choices.keys.sorted().joined(separator: " or ")
+            throw .usage("\(place(node)): expected \(known), found `\(node.string ?? "a list or mapping")`")
+        }
+        return value
+    }
+
+    private func api(_ node: Node) throws(ApplianceError) {
+        let value = node.scalar?.string ?? ""
+        // YAML 1.1 reads a bare `off` as the boolean false; its text is what counts.
+        guard value == "off" else { throw .usage("\(place(node)): the API is not built into this version; use `off`") }
+    }
+
+    private mutating func variables(_ node: Node) throws(ApplianceError) {
+        guard let mapping = node.mapping else { throw .usage("\(place(node)): expected `NAME: value` pairs") }
+        for (key, value) in mapping {
+            guard let name = key.string else { throw .usage("\(place(key)): a variable's name must be a word") }
+            configuration.variables[name.hasPrefix("$") ? String(name.dropFirst()) : name] = try word(value)
+        }
+    }
+}
+
+extension ConfigurationFile {
+    fileprivate var flowKeys: [String: Setter] { [:] }
+}
+
+/// The word among `words` that needs the fewest edits to become `word` (Levenshtein).
+///
+/// - Parameters:
+///   - word: What was written.
+///   - words: What is known; not empty.
+/// - Returns: The nearest of them.
+public func nearestWord(to word: String, among words: [String]) -> String {
+    func distance(_ a: [Character], _ b: [Character]) -> Int {
+        var row = Array(0...b.count)
+        for (i, x) in a.enumerated() {
+            var previous = row[0]
+            row[0] = i + 1
+            for (j, y) in b.enumerated() {
+                let cost = min(previous + (x == y ? 0 : 1), row[j] + 1, row[j + 1] + 1)
+                previous = row[j + 1]
+                row[j + 1] = cost
+            }
+        }
+        return row[b.count]
+    }
+    let characters = Array(word.prefix(64))
+    return words.min { distance(characters, Array($0)) < distance(characters, Array($1)) } ?? ""
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Foundation
+
+/// Where an instance keeps its files, and the one lock that says it is running.
+///
+///     eve.json   flows/   packets/<ring>/   run/ (lock, state)
+public final class DataDirectory: Sendable {
+    /// The directory.
+    public let path: String
+    /// Why this one, for people.
+    public let reason: String
+    private let lock: Int32
+
+    /// Where `beltway run` puts its files.
+    ///
+    /// `--data`, else `/var/lib/beltway` when it exists and is writable, else for live capture `./beltway-data`, and
+    /// for files a fresh `./beltway-data/<time>` with the link `latest` set to it.
+    public static func choose(_ named: String?, isOffline: Bool) throws(ApplianceError) -> DataDirectory {
+        if let named { return try DataDirectory(named, "--data") }
+        let system = "/var/lib/beltway"
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: system, isDirectory: &isDirectory), isDirectory.boolValue,
+            FileManager.default.isWritableFile(atPath: system)
+        {
+            return try DataDirectory(system, "it exists and is writable")
+        }
+        guard isOffline else { return try DataDirectory("beltway-data", "no \(system) here") }
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.dateFormat = "yyyy-MM-dd'T'HH-mm-ss"
+        let stamp = formatter.string(from: Date())
+        var name = stamp
+        var attempt = 2
+        while FileManager.default.fileExists(atPath: "beltway-data/\(name)") {
+            name = "\(stamp)-\(attempt)"
+            attempt += 1
+        }
+        let directory = try DataDirectory("beltway-data/\(name)", "a fresh one for each run over files")
+        let link = "beltway-data/latest"
+        unlink(link)
+        symlink(name, link)
+        return directory
+    }
+
+    /// Where queries look: `--data`, else `./beltway-data/latest`, else `./beltway-data`, else `/var/lib/beltway`.
+    public static func existing(_ named: String?) throws(ApplianceError) -> String {
+        if let named {
+            guard FileManager.default.fileExists(atPath: named) else {
+                throw .failure("no data directory at \(named)")
+            }
+            return named
+        }
+        for candidate in ["beltway-data/latest", "beltway-data", "/var/lib/beltway"]
+        where FileManager.default.fileExists(atPath: candidate + "/flows")
+            || FileManager.default.fileExists(atPath: candidate + "/eve.json")
+            || FileManager.default.fileExists(atPath: candidate + "/packets")
+        {
+            return candidate
+        }
+        throw .failure(
+            "no data directory: neither ./beltway-data/latest nor /var/lib/beltway holds one; run `beltway run -r FILE` "
+                + "first, or name it with --data")
+    }
+
+    private init(_ path: String, _ reason: String) throws(ApplianceError) {
+        self.path = path
+        self.reason = reason
+        let run = path + "/run"
+        do {
+            try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
+        } catch {
+            throw .failure("cannot make the data directory \(path): \(Self.reason(of: error))")
+        }
+        let file = beltway_open(run + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard file >= 0 else {
+            throw .failure("cannot write in the data directory \(path): \(String(cString: strerror(errno)))")
+        }
+        var region = flock()
+        region.l_type = Int16(F_WRLCK)
+        guard fcntl(file, F_SETLK, &region) == 0 else {
+            var holder = flock()
+            holder.l_type = Int16(F_WRLCK)
+            _ = fcntl(file, F_GETLK, &holder)
+            close(file)
+            throw .failure("another beltway (process \(holder.l_pid)) uses the data directory \(path)")
+        }
+        lock = file
+    }
+
+    deinit { close(lock) }
+
+    private static func reason(of error: any Error) -> String {
+        let error = error as NSError
+        if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError, under.domain == NSPOSIXErrorDomain {
+            return String(cString: strerror(Int32(under.code)))
+        }
+        return error.localizedDescription
+    }
+}
