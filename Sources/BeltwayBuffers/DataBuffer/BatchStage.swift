@@ -15,16 +15,20 @@ public protocol BatchStage: ~Copyable {
     mutating func finish()
 }
 
-extension BatchStage where Self: ~Copyable {
-    /// Walks a batch in its own thread: no check is needed, the producer is the caller.
+extension RingMemory {
+    /// Walks a batch in the producer's own thread: no check is needed, nothing can be overwritten meanwhile.
+    ///
+    /// - Parameters:
+    ///   - batch: What `publish` returned last.
+    ///   - body: Gets each packet's descriptor, ordinal and captured bytes, in place.
     @inlinable @inline(__always)
     public func forEachPacket(
-        in batch: PublishedBatch, of memory: RingMemory, _ body: (Descriptor, _ ordinal: UInt64, RawSpan) -> Void
+        in batch: PublishedBatch, _ body: (Descriptor, _ ordinal: UInt64, RawSpan) -> Void
     ) {
         var ordinal = batch.firstOrdinal
         while ordinal < batch.endOrdinal {
-            let descriptor = memory.descriptor(at: ordinal)
-            memory.withPacket(descriptor) { body(descriptor, ordinal, $0) }
+            let descriptor = descriptor(at: ordinal)
+            withPacket(descriptor) { body(descriptor, ordinal, $0) }
             ordinal &+= 1
         }
     }
