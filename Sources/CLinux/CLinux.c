@@ -16,3 +16,16 @@ int beltway_pin_thread(int cpu) {
     CPU_SET(cpu, &set);
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
+
+int beltway_lock_holder(int fd) {
+    struct flock region = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_GETLK, &region) != 0) return -1;
+    return region.l_type == F_UNLCK ? 0 : region.l_pid;
+}
+
+int beltway_lock(int fd) {
+    struct flock region = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &region) == 0) return 0;
+    int holder = beltway_lock_holder(fd);
+    return holder > 0 ? holder : -1;
+}

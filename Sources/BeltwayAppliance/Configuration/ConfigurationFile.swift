@@ -19,7 +19,7 @@ public struct ConfigurationFile {
     /// - Throws: ``ApplianceError/usage(_:)`` with file, line and column.
     public static func read(_ path: String) throws(ApplianceError) -> RunConfiguration {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw .usage("\(path): cannot read the configuration file: \(String(cString: strerror(errno)))")
+            throw .usage("\(path): cannot read the configuration file: \(systemText(errno))")
         }
         guard data.count <= 1 << 20 else { throw .usage("\(path): a configuration file has at most 1 MiB") }
         guard let text = String(data: data, encoding: .utf8) else { throw .usage("\(path): not UTF-8 text") }
@@ -112,7 +112,45 @@ public struct ConfigurationFile {
         ]
     }
 
+    private var flowKeys: [String: Setter] {
+        [
+            "capacity": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.capacity = try f.number(n, 1024...(1 << 30))
+            },
+            "midstream": { (f, n) throws(ApplianceError) in f.configuration.flow.midstream = try f.flag(n) },
+            "tcp": { (f, n) throws(ApplianceError) in f.configuration.flow.tcp = try f.timeouts(n, f.configuration.flow.tcp) },
+            "udp": { (f, n) throws(ApplianceError) in f.configuration.flow.udp = try f.timeouts(n, f.configuration.flow.udp) },
+            "icmp": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.icmp = try f.timeouts(n, f.configuration.flow.icmp)
+            },
+            "other": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.other = try f.timeouts(n, f.configuration.flow.other)
+            },
+        ]
+    }
+
     // MARK: Values
+
+    /// `tcp: {new: 60, established: 600, closed: 60}`: seconds of silence after which a flow is over.
+    private func timeouts(
+        _ node: Node, _ defaults: FlowConfiguration.Timeouts
+    ) throws(ApplianceError) -> FlowConfiguration.Timeouts {
+        guard let mapping = node.mapping else { throw .usage("\(place(node)): expected `new`, `established`, `closed`") }
+        var result = defaults
+        for (key, value) in mapping {
+            let seconds = UInt32(try number(value, 1...604_800))
+            switch key.string {
+            case "new": result.new = seconds
+            case "established": result.established = seconds
+            case "closed": result.closed = seconds
+            default:
+                let name = key.string ?? ""
+                let nearest = nearestWord(to: name, among: ["new", "established", "closed"])
+                throw .usage("\(place(key)): unknown key `\(name)` in time-outs; did you mean `\(nearest)`?")
+            }
+        }
+        return result
+    }
 
     private func items(_ node: Node) throws(ApplianceError) -> [Node] {
         if let sequence = node.sequence { return Array(sequence) }
@@ -129,7 +167,7 @@ public struct ConfigurationFile {
         return text
     }
 
-    func number(_ node: Node, _ range: ClosedRange<Int>) throws(ApplianceError) -> Int {
+    private func number(_ node: Node, _ range: ClosedRange<Int>) throws(ApplianceError) -> Int {
         guard let value = node.int, range.contains(value) else {
             throw .usage(
                 "\(place(node)): expected a number from \(range.lowerBound) to \(range.upperBound), "
@@ -173,32 +211,4 @@ public struct ConfigurationFile {
             configuration.variables[name.hasPrefix("$") ? String(name.dropFirst()) : name] = try word(value)
         }
     }
-}
-
-extension ConfigurationFile {
-    fileprivate var flowKeys: [String: Setter] { [:] }
-}
-
-/// The word among `words` that needs the fewest edits to become `word` (Levenshtein).
-///
-/// - Parameters:
-///   - word: What was written.
-///   - words: What is known; not empty.
-/// - Returns: The nearest of them.
-public func nearestWord(to word: String, among words: [String]) -> String {
-    func distance(_ a: [Character], _ b: [Character]) -> Int {
-        var row = Array(0...b.count)
-        for (i, x) in a.enumerated() {
-            var previous = row[0]
-            row[0] = i + 1
-            for (j, y) in b.enumerated() {
-                let cost = min(previous + (x == y ? 0 : 1), row[j] + 1, row[j + 1] + 1)
-                previous = row[j + 1]
-                row[j + 1] = cost
-            }
-        }
-        return row[b.count]
-    }
-    let characters = Array(word.prefix(64))
-    return words.min { distance(characters, Array($0)) < distance(characters, Array($1)) } ?? ""
 }

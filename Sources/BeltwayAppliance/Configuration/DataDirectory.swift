@@ -20,7 +20,7 @@ public final class DataDirectory: Sendable {
         if let named { return try DataDirectory(named, "--data") }
         let system = "/var/lib/beltway"
         var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: system, isDirectory: &isDirectory), isDirectory.boolValue,
+        if unsafe FileManager.default.fileExists(atPath: system, isDirectory: &isDirectory), isDirectory.boolValue,
             FileManager.default.isWritableFile(atPath: system)
         {
             return try DataDirectory(system, "it exists and is writable")
@@ -38,8 +38,8 @@ public final class DataDirectory: Sendable {
         }
         let directory = try DataDirectory("beltway-data/\(name)", "a fresh one for each run over files")
         let link = "beltway-data/latest"
-        unlink(link)
-        symlink(name, link)
+        _ = unsafe unlink(link)
+        _ = unsafe symlink(name, link)
         return directory
     }
 
@@ -72,18 +72,14 @@ public final class DataDirectory: Sendable {
         } catch {
             throw .failure("cannot make the data directory \(path): \(Self.reason(of: error))")
         }
-        let file = beltway_open(run + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let file = unsafe beltway_open(run + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard file >= 0 else {
-            throw .failure("cannot write in the data directory \(path): \(String(cString: strerror(errno)))")
+            throw .failure("cannot write in the data directory \(path): \(systemText(errno))")
         }
-        var region = flock()
-        region.l_type = Int16(F_WRLCK)
-        guard fcntl(file, F_SETLK, &region) == 0 else {
-            var holder = flock()
-            holder.l_type = Int16(F_WRLCK)
-            _ = fcntl(file, F_GETLK, &holder)
+        let holder = beltway_lock(file)
+        guard holder == 0 else {
             close(file)
-            throw .failure("another beltway (process \(holder.l_pid)) uses the data directory \(path)")
+            throw .failure("another beltway (process \(holder)) uses the data directory \(path)")
         }
         lock = file
     }
@@ -93,7 +89,7 @@ public final class DataDirectory: Sendable {
     private static func reason(of error: any Error) -> String {
         let error = error as NSError
         if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError, under.domain == NSPOSIXErrorDomain {
-            return String(cString: strerror(Int32(under.code)))
+            return systemText(Int32(under.code))
         }
         return error.localizedDescription
     }

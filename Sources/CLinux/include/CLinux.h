@@ -59,5 +59,9 @@ static inline int beltway_open(const char *path, int flags, unsigned mode) { ret
 int beltway_O_DIRECT(void);
 /// fallocate(2) with FALLOC_FL_KEEP_SIZE; returns 0 or an errno.
 int beltway_preallocate(int fd, int64_t offset, int64_t length);
+/// Locks a whole file for writing (fcntl); returns 0, or the process that holds it (-1 if unknown).
+int beltway_lock(int fd);
+/// The process that holds beltway_lock on a file, or 0.
+int beltway_lock_holder(int fd);
 /// Pins the calling thread to one processor; returns 0 or an errno.
 int beltway_pin_thread(int cpu);
