@@ -113,3 +113,17 @@ struct ByteSource: ~Copyable {
         }
     }
 }
+
+/// Bytes of a file on a disk; 0 for pipes, and for what cannot be looked at.
+func storedLength(of path: String) -> UInt64 {
+    var status = stat()
+    guard path != "-", unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return 0 }
+    return UInt64(max(0, status.st_size))
+}
+
+/// The last part of a path, which names the interface of a capture that names none.
+func baseName(of path: String) -> String {
+    guard path != "-" else { return "stdin" }
+    let name = path.split(separator: "/").last.map(String.init)
+    return name ?? path
+}

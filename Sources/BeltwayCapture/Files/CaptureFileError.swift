@@ -55,7 +55,7 @@ public enum CaptureFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case .compression(let offset, let message):
             "byte \(offset) of the uncompressed capture: the compressed data are damaged: \(message)"
         case .unsupportedVersion(let major, let minor):
-            "version \(major).\(minor); expected pcap 2.0 to 2.4 or 543.0, or pcapng 1.0 or 1.2"
+            "version \(major).\(minor); expected pcap 2.x or 543.0, or pcapng 1.0 or 1.2"
         case .unsupportedLinkType(let type): "link type \(type); expected a number below 65536"
         case .invalidByteOrder(let offset, let magic):
             "byte \(offset): section with byte-order magic 0x\(hex(magic)); expected 0x1a2b3c4d either way round"

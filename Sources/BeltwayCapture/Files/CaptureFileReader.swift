@@ -90,6 +90,9 @@ public struct CaptureFileReader: ~Copyable {
     /// Whether reading may wait for a writer: true for pipes and sockets.
     public var mayWait: Bool { !source.isRegularFile }
 
+    /// Where the record that the last step returned begins, in the uncompressed capture.
+    public var recordOffset: UInt64 { offset }
+
     /// The bytes of the packet that the last step returned, at most ``maximumPacketLength`` of them.
     public var packetBytes: RawSpan {
         @_lifetime(borrow self)

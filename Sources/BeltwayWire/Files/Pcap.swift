@@ -14,7 +14,7 @@
 
     /// In which order a record names its two lengths.
     @frozen public enum LengthOrder: Sendable, BitwiseCopyable {
-        /// Captured length first: version 2.4.
+        /// Captured length first: version 2.4 and what claims to be later.
         case capturedFirst
         /// Original length first: versions before 2.3, and DG/UX's 543.0.
         case originalFirst
@@ -59,7 +59,8 @@
         switch (major, minor) {
         case (2, 0), (2, 1), (2, 2), (543, 0): lengthOrder = .originalFirst
         case (2, 3): lengthOrder = .smallerIsCaptured
-        case (2, 4): lengthOrder = .capturedFirst
+        // There is no later one, but tshark reads what claims to be, and evidence is evidence.
+        case (2, _): lengthOrder = .capturedFirst
         default:
             let value = order == .big ? version : version << 16 | version >> 16
             throw .invalid(field: .version, value: UInt64(value))
