@@ -147,7 +147,9 @@ public final class FlowStore: @unchecked Sendable {
         if open.rows >= configuration.rowsPerPartition { rotate() }
     }
 
-    /// Commits, seals the last partition, and returns when all sealing is done. A second call does nothing.
+    /// Commits, seals the last partition, and returns when all sealing is done.
+    ///
+    /// A second call does nothing.
     public func close() {
         guard partition != nil else { return }
         commit()

@@ -126,13 +126,7 @@ final class PartitionReader {
         }
     }
 
-    /// The matching rows' places.
-    ///
-    /// - Parameters:
-    ///   - condition: What rows must satisfy.
-    ///   - after: Only places greater than this one.
-    ///   - newestFirst: Whether the greatest places come first.
-    ///   - limit: The most places to return.
+    /// The matching rows' places, at most `limit` of them, all greater than `after`.
     func places<Row: StoredRow>(
         of type: Row.Type,
         _ condition: SQLCondition,
