@@ -4,10 +4,10 @@
 //     address pair   seed, tunnel id, VLAN ids, {a, b}                     -> which worker
 //     flow           seed, tunnel id, VLAN ids, {(a, port), (b, port)}, protocol -> which flow of that worker
 //
-// Each address is mixed by itself; sum and exclusive-or of the two results do not know which came first. The ports
-// are put into the order of their mixed addresses, so that swapping both ends together changes nothing, and
-// swapping only the ports does. A mix is one 64 x 64 -> 128 bit multiplication, folded; who does not know the seed
-// cannot aim at collisions.
+// Each end is mixed by itself, for the flow with its port; sum and exclusive-or of the two results do not know which
+// came first. So swapping both ends together changes nothing, swapping only the ports does, and there is no branch
+// for the processor to guess wrong. A mix is one 64 x 64 -> 128 bit multiplication, folded; who does not know the
+// seed cannot aim at collisions.
 
 public import BeltwayWire
 
@@ -65,10 +65,13 @@ public import BeltwayWire
     @inlinable @inline(__always) func flow(
         pair: UInt64, _ a: UInt64, _ b: UInt64, portA: UInt16, portB: UInt16, transportProtocol: UInt8
     ) -> UInt64 {
-        let first = a < b || a == b && portA < portB
-        let ports = first ? UInt32(portA) << 16 | UInt32(portB) : UInt32(portB) << 16 | UInt32(portA)
-        return FlowHash.mix(pair ^ key1, (UInt64(transportProtocol) << 32 | UInt64(ports)) ^ key3)
+        let x = a &+ UInt64(portA) &* FlowHash.portFactor
+        let y = b &+ UInt64(portB) &* FlowHash.portFactor
+        return FlowHash.mix((x &+ y) ^ pair, (x ^ y) &+ UInt64(transportProtocol) ^ key3)
     }
+
+    /// Spreads a port over 64 bits: 2^64 divided by the golden ratio, odd.
+    @inlinable static var portFactor: UInt64 { 0x9e37_79b9_7f4a_7c15 }
 
     /// Hashes two addresses in any order.
     ///

@@ -75,15 +75,23 @@ public import BeltwayWire
     /// - Parameters:
     ///   - headers: What ``PacketDecoder/decode(_:linkType:)`` made of `packet`.
     ///   - packet: Its bytes; read only if it is an ICMP error message.
-    @inlinable public func classify(_ headers: borrowing PacketHeaders, packet: RawSpan) -> Verdict {
+    /// - Returns: Whose packet it is.
+    @inlinable @inline(__always) public func classify(
+        _ headers: borrowing PacketHeaders, packet: RawSpan
+    ) -> Verdict {
         let layers = headers.layers
         guard layers.contains(.ip) else { return Verdict(flowHash: 0, worker: 0, classification: .other) }
-        let hashes = self.hashes(headers)
+        let vlans = FlowHash.vlanIDs(headers) & vlanMask
+        let hashes = self.hashes(headers, vlans: vlans)
         var shareHash = hashes.share
-        if !layers.isDisjoint(with: [.icmp, .icmpv6]), !headers.isFragment,
-            let embedded = embeddedShareHash(headers, packet: packet)
-        {
-            shareHash = embedded
+        if !layers.isDisjoint(with: [.icmp, .icmpv6]), !headers.isFragment {
+            // The message's bytes, not its headers: who passes on their address has them copied for every packet.
+            let start = Int(headers.transportOffset)
+            let end = Int(headers.payloadOffset) &+ Int(headers.capturedPayloadLength)
+            if end <= packet.byteCount, start < end {
+                let message = packet.extracting(start..<end)
+                shareHash = embeddedShareHash(message, isVersion6: layers.contains(.icmpv6), vlans) ?? shareHash
+            }
         }
         return Verdict(
             flowHash: hashes.flow, worker: worker(ofHash: shareHash), classification: kind(of: headers))
@@ -96,9 +104,8 @@ public import BeltwayWire
 
     /// The hash of the flow that the headers belong to, and the one that decides the worker.
     @inlinable @inline(__always) func hashes(
-        _ headers: borrowing PacketHeaders
+        _ headers: borrowing PacketHeaders, vlans: UInt32
     ) -> (flow: UInt32, share: UInt32) {
-        let vlans = FlowHash.vlanIDs(headers) & vlanMask
         let (a, b) = (hash.mixed(headers.source), hash.mixed(headers.destination))
         let pair = hash.pair(a, b, vlans: vlans, tunnelID: 0)
         // Type and code stand where ports do, and differ between a query and its answer.
@@ -113,13 +120,12 @@ public import BeltwayWire
         return (flow, sharesByFlow ? flow : FlowHash.fold(pair))
     }
 
-    /// The share of the packet that an ICMP error message complains of; nil if the packet is none.
+    /// The share of the packet that an ICMP error message complains of; nil if the message is none.
     @inline(never) @usableFromInline func embeddedShareHash(
-        _ headers: borrowing PacketHeaders, packet: RawSpan
+        _ message: RawSpan, isVersion6: Bool, _ vlans: UInt32
     ) -> UInt32? {
-        guard var embedded = PacketDecoder.decodeEmbedded(in: packet, headers: headers) else { return nil }
-        embedded.vlan = headers.vlan
-        return hashes(embedded).share
+        guard let embedded = PacketDecoder.decodeEmbedded(in: message, isVersion6: isVersion6) else { return nil }
+        return hashes(embedded, vlans: vlans).share
     }
 
     @inlinable @inline(__always) func kind(of headers: borrowing PacketHeaders) -> Classification {

@@ -15,25 +15,30 @@
 
 /// Decodes packets to ``PacketHeaders``.
 public enum PacketDecoder {
-    /// Decodes `packet`, whose first byte belongs to a header of type `linkType`.
+    /// Decodes `packet` into `headers`, whatever they were before.
+    ///
+    /// In a loop over packets this is the form to use, with one variable outside the loop: headers that are
+    /// returned are copied once more, and wide loads that follow narrow stores wait for them.
     ///
     /// - Parameters:
     ///   - packet: The captured bytes, any number of them, none included.
     ///   - linkType: What the first byte belongs to.
-    /// - Returns: What could be decoded; `layers` and `trouble` say how far that was.
-    @inlinable public static func decode(_ packet: RawSpan, linkType: LinkType) -> PacketHeaders {
-        var headers = PacketHeaders()
+    ///   - headers: Set to what could be decoded; `layers` and `trouble` say how far that was.
+    @inlinable public static func decode(
+        _ packet: RawSpan, linkType: LinkType, into headers: inout PacketHeaders
+    ) {
+        headers = PacketHeaders()
         var network = Ethernet.headerLength
         if linkType == .ethernet {
             guard packet.byteCount >= Ethernet.headerLength else {
                 headers.trouble = .truncatedLink
-                return headers
+                return
             }
             headers.etherType = packet.unchecked16(Ethernet.Field.etherType)
             headers.layers = .link
         } else {
             network = decodeLink(packet, linkType: linkType, &headers)
-            guard headers.trouble == .none else { return headers }
+            guard headers.trouble == .none else { return }
         }
         headers.networkOffset = UInt16(truncatingIfNeeded: network)
         switch headers.etherType {
@@ -41,6 +46,19 @@ public enum PacketDecoder {
         case EtherType.ipv6: decodeIPv6(packet, at: network, &headers)
         default: decodeTagged(packet, at: network, &headers)
         }
+    }
+
+    /// Decodes `packet`, whose first byte belongs to a header of type `linkType`.
+    ///
+    /// - Parameters:
+    ///   - packet: The captured bytes, any number of them, none included.
+    ///   - linkType: What the first byte belongs to.
+    /// - Returns: What could be decoded; `layers` and `trouble` say how far that was.
+    @inlinable @inline(__always) public static func decode(
+        _ packet: RawSpan, linkType: LinkType
+    ) -> PacketHeaders {
+        var headers = PacketHeaders()
+        decode(packet, linkType: linkType, into: &headers)
         return headers
     }
 
@@ -50,26 +68,16 @@ public enum PacketDecoder {
     /// `trouble == .truncatedTransport`, with ports.
     ///
     /// - Parameters:
-    ///   - packet: The bytes that `headers` was decoded from.
-    ///   - headers: The headers of the message itself.
-    /// - Returns: Headers whose offsets count from the embedded IP header, or nil if `packet` is no error message or
+    ///   - message: The message, from its type on, as far as captured.
+    ///   - isVersion6: Whether it is ICMPv6.
+    /// - Returns: Headers whose offsets count from the embedded IP header, or nil if `message` is no error message or
     ///   does not hold that header's addresses.
-    @inlinable public static func decodeEmbedded(
-        in packet: RawSpan, headers: borrowing PacketHeaders
-    ) -> PacketHeaders? {
-        let type = UInt8(truncatingIfNeeded: headers.sourcePort)
-        let linkType: LinkType
-        if headers.layers.contains(.icmp), ICMP.isError(type: type) {
-            linkType = .ipv4
-        } else if headers.layers.contains(.icmpv6), ICMPv6.isError(type: type) {
-            linkType = .ipv6
-        } else {
-            return nil
-        }
-        let start = Int(headers.payloadOffset)
-        let end = start &+ Int(headers.capturedPayloadLength)
-        guard end <= packet.byteCount else { return nil }
-        let embedded = decode(packet.extracting(start..<end), linkType: linkType)
+    public static func decodeEmbedded(in message: RawSpan, isVersion6: Bool) -> PacketHeaders? {
+        guard message.byteCount > ICMP.headerLength else { return nil }
+        let type = message.unchecked8(ICMP.Field.type)
+        guard isVersion6 ? ICMPv6.isError(type: type) : ICMP.isError(type: type) else { return nil }
+        let packet = message.extracting(droppingFirst: ICMP.headerLength)
+        let embedded = decode(packet, linkType: isVersion6 ? .ipv6 : .ipv4)
         return embedded.layers.contains(.ip) ? embedded : nil
     }
 }
