@@ -11,7 +11,7 @@ private func makeBuffer(_ capacity: Int = 65_536, _ policy: BufferPolicy) throws
     @Test func `gives back every packet, its time and its lengths`() throws {
         let buffer = try makeBuffer(1 << 20, .fastReader)
         var producer = buffer.makeProducer()
-        var reader = DescriptorReader(buffer)
+        var reader = try DescriptorReader(buffer)
         for length in 0..<300 {
             let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ length) }
             let appended = producer.append(

@@ -23,7 +23,12 @@ extension RingMemory {
             + Int(truncatingIfNeeded: index & UInt64(geometry.chunkCount - 1)) * ControlLayout.chunkRowLength
     }
 
-    /// Stores a row: odd version, fields, even version; the reader's partner is ``row(of:)``.
+    /// Stores the row of a chunk that begins: odd version, fields, even version; the partner is ``row(of:)``.
+    ///
+    /// It replaces the row of the chunk one lap earlier, whose bytes the producer has announced in `intent` (release
+    /// fence) *before*: so a reader that finds the old row gone also finds that chunk no longer whole. It is complete
+    /// before the first tail inside the chunk is stored (releasing): so for published positions it is there.
+    /// Neither side ever has to wait for the other.
     func store(_ row: ChunkRow) {
         let base = rowOffset(row.index)
         let version = relaxed(base)
@@ -37,24 +42,31 @@ extension RingMemory {
         storeReleasing(base, version &+ 2)
     }
 
+    /// Stores the times of the chunk's packets so far; relaxed, since the tail that follows is releasing.
+    @inline(__always)
+    func storeTimes(of row: ChunkRow) {
+        let base = rowOffset(row.index)
+        storeRelaxed(base + 24, row.leastTime.nanoseconds)
+        storeRelaxed(base + 32, row.greatestTime.nanoseconds)
+    }
+
     /// Reads the row of a chunk, or nil if the table no longer, or not yet, holds it.
+    ///
+    /// Its times cover at least the packets below a tail that was loaded before.
     ///
     /// - Parameter index: Chunks since the buffer was created, `position / chunkLength`.
     public func row(of index: UInt64) -> ChunkRow? {
         let base = rowOffset(index)
-        for _ in 0..<1000 {
-            let before = acquire(base)
-            let row = ChunkRow(
-                index: relaxed(base + 8), firstOrdinal: relaxed(base + 16),
-                leastTime: Timestamp(nanoseconds: relaxed(base + 24)),
-                greatestTime: Timestamp(nanoseconds: relaxed(base + 32)),
-                clockBefore: Timestamp(nanoseconds: relaxed(base + 40)))
-            atomicMemoryFence(ordering: .acquiring)
-            if before & 1 == 0, before != 0, relaxed(base) == before {
-                return row.index == index ? row : nil
-            }
-        }
-        return nil
+        let version = acquire(base)
+        let row = ChunkRow(
+            index: relaxed(base + 8), firstOrdinal: relaxed(base + 16),
+            leastTime: Timestamp(nanoseconds: relaxed(base + 24)),
+            greatestTime: Timestamp(nanoseconds: relaxed(base + 32)),
+            clockBefore: Timestamp(nanoseconds: relaxed(base + 40)))
+        atomicMemoryFence(ordering: .acquiring)
+        // 0: never stored. Odd or changed: being replaced, so what was asked for is gone, or has not begun.
+        guard version != 0, version & 1 == 0, relaxed(base) == version, row.index == index else { return nil }
+        return row
     }
 
     /// Greatest time of all packets before the chunk that holds `position`: the same for every run over a capture.

@@ -5,8 +5,8 @@
 //            0 magic   8 version   16 capacity   24 generation   32 link type   40 policy   48 snap length
 //            64 tail bytes, 72 tail ordinal                    stored by publish(), one cache line
 //            128 intent bytes, 136 intent ordinal              what may be changing
-//            192 timeThrough, 200 closed
-//            256 flushed version, 264 flushed bytes, 272 flushed ordinal    (seqlock) end of the last whole region
+//            192 timeThrough, 200 closed, 208 wake word (readers sleep on it)
+//            256 flushes so far; the last one's bytes and ordinal in one of two slots by turns, 264 (even) and 280
 //            320 interface count
 //   page 1   64 interface names of 64 bytes, NUL-padded UTF-8
 //   page 2   chunk table, rows of 64 bytes (each a seqlock):
@@ -31,9 +31,9 @@
     @usableFromInline static let intentOrdinal = 136
     @usableFromInline static let timeThrough = 192
     @usableFromInline static let closed = 200
-    @usableFromInline static let flushedVersion = 256
-    @usableFromInline static let flushed = 264
-    @usableFromInline static let flushedOrdinal = 272
+    static let wakeWord = 208
+    static let flushCount = 256
+    static func flushSlot(_ count: UInt64) -> Int { count & 1 == 0 ? 264 : 280 }
     static let interfaceCount = 320
 
     static let interfaces = 4096

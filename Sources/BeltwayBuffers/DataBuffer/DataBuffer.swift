@@ -10,7 +10,8 @@ internal import Synchronization
 //   ---------+=====================+~~~~~~~~~+-------->  position (bytes since creation, never wraps)
 //    overwritten    readable        being written
 //
-// Invariant 1. Only the producer stores `tail` and `intent`, and tail <= intent <= tail + one chunk.
+// Invariant 1. Only the producer stores `tail` and `intent`, and tail <= intent <= tail + capacity: a batch never
+//              overwrites itself. (In practice intent is a step of 64 KiB, at most, beyond what was appended.)
 // Invariant 2. The bytes of [p, p + n) are what was written there, as long as intent <= p + capacity.
 //              So a consumer loads `intent` after it has read, and drops what it computed if that no longer holds.
 // Invariant 3. No record crosses the end of a chunk, so none wraps.
@@ -128,6 +129,9 @@ public enum BufferPolicy: UInt64, Sendable {
         return DataBufferProducer(self)
     }
 
+    /// Differs between runs of a producer.
+    public var generation: UInt64 { memory.relaxed(ControlLayout.generationOffset) }
+
     /// Names of the interfaces, in the order of their numbers.
     public var interfaces: [String] {
         let count = min(Int(memory.acquire(ControlLayout.interfaceCount)), ControlLayout.interfaceCapacity)
@@ -153,9 +157,11 @@ public enum BufferPolicy: UInt64, Sendable {
         coordination.storeClassified(position: position.bytes, ordinal: ordinal)
     }
 
-    var tailWaiter: TailWaiter {
-        unsafe TailWaiter(
-            word: UnsafePointer((control.base + ControlLayout.tail).assumingMemoryBound(to: UInt32.self)),
+    /// What readers sleep on until something is published; the word is in the control page, where a reader of
+    /// another process can watch it, the flag is this process's own.
+    var publication: WakeUp {
+        unsafe WakeUp(
+            word: (control.base + ControlLayout.wakeWord).assumingMemoryBound(to: Atomic<UInt64>.self),
             flag: coordination.word(Coordination.sleepers))
     }
 
@@ -163,11 +169,9 @@ public enum BufferPolicy: UInt64, Sendable {
     ///
     /// - Parameters:
     ///   - position: The tail that the caller has seen.
-    ///   - nanoseconds: At most so long.
+    ///   - nanoseconds: At most so long. In an attached process nobody else may wake the caller.
     public func waitForTail(beyond position: Position, nanoseconds: Int64) {
         let memory = self.memory
-        tailWaiter.wait(nanoseconds: nanoseconds, expected: UInt32(truncatingIfNeeded: position.bytes)) {
-            memory.isClosed || memory.tail > position
-        }
+        publication.wait(nanoseconds: nanoseconds) { memory.isClosed || memory.tail > position }
     }
 }

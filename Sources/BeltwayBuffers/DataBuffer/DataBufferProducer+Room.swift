@@ -10,18 +10,20 @@ extension DataBufferProducer {
 
     /// Announces that the next `length` bytes, and one descriptor, may change.
     ///
-    /// - Returns: False if readers that the producer must wait for still need that room.
+    /// At most one capacity beyond the oldest place that somebody needs. In blocking mode that is the slowest
+    /// reader's, and at least the last whole region's end, where a reader may attach at any moment; under fast reader
+    /// preference it is the published tail, since a batch must not overwrite itself.
+    ///
+    /// - Returns: False if that room is not there.
     @usableFromInline mutating func reserve(_ length: Int) -> Bool {
         let chunkEnd = (tail | memory.chunkMask) &+ 1
         let needed = tail &+ UInt64(length)
         var bytes = min(max(needed, tail &+ UInt64(step)), max(chunkEnd, needed))
         var slots = ordinal &+ UInt64(max(1, min(1024, memory.geometry.descriptorCapacity / 8)))
-        if buffer.policy == .blocking {
-            let oldest = buffer.coordination.oldestRelease(publishedTail, publishedOrdinal)
-            bytes = min(bytes, oldest.position &+ UInt64(memory.geometry.capacity))
-            slots = min(slots, oldest.ordinal &+ UInt64(memory.geometry.descriptorCapacity))
-            guard bytes >= needed, slots > ordinal else { return false }
-        }
+        let oldest = oldestNeeded
+        bytes = min(bytes, oldest.position &+ UInt64(memory.geometry.capacity))
+        slots = min(slots, oldest.ordinal &+ UInt64(memory.geometry.descriptorCapacity))
+        guard bytes >= needed, slots > ordinal else { return false }
         reservedTail = max(reservedTail, bytes)
         reservedOrdinal = max(reservedOrdinal, slots)
         memory.storeRelaxed(ControlLayout.intent, reservedTail)
@@ -30,19 +32,28 @@ extension DataBufferProducer {
         return true
     }
 
-    /// Fills the rest of the chunk and starts the next one.
-    @usableFromInline mutating func openNextChunk() -> Bool {
-        let chunkEnd = (tail | memory.chunkMask) &+ 1
-        // `tail` may already stand on a boundary: then the "rest" is a chunk that has not been begun.
-        if tail & memory.chunkMask != 0 || chunkLimit == tail {
-            guard tail & memory.chunkMask == 0 || fill(to: chunkEnd) else { return false }
+    private var oldestNeeded: (position: UInt64, ordinal: UInt64) {
+        buffer.policy == .blocking
+            ? buffer.coordination.oldestRelease(shownFlushed.position, shownFlushed.ordinal)
+            : (publishedTail, publishedOrdinal)
+    }
+
+    /// Fills the rest of the chunk and begins the next one, with room for a record of `length` bytes.
+    ///
+    /// A chunk begins only when its first bytes are announced: its row then replaces one whose chunk is gone
+    /// (``RingMemory/store(_:)``). Until then `tail` rests on the boundary, and `chunkLimit` lets nothing be appended.
+    @usableFromInline mutating func openNextChunk(for length: Int) -> Bool {
+        if tail & memory.chunkMask != 0 {
+            guard fill(to: (tail | memory.chunkMask) &+ 1) else { return false }
         }
+        noteFlushed()
+        guard reserve(length) else { return false }
         beginChunk()
         return true
     }
 
     private mutating func beginChunk() {
-        memory.store(row)
+        memory.storeTimes(of: row)
         row.clockBefore = max(row.clockBefore, row.greatestTime)
         row.index = tail >> UInt64(memory.chunkMask.nonzeroBitCount)
         row.firstOrdinal = ordinal
@@ -51,7 +62,6 @@ extension DataBufferProducer {
         memory.store(row)
         chunkLimit = tail &+ memory.chunkMask &+ 1
         if keepsStatistics { chunkLimit &-= UInt64(RecordLayout.statisticsBlockLength) }
-        noteFlushed()
     }
 
     /// Writes a statistics block if one is due, then one padding block up to `end`.
@@ -85,46 +95,48 @@ extension DataBufferProducer {
         }
         guard end != tail || tail != flushed.position else { return true }
         guard fill(to: end) else { return false }
-        if tail & memory.chunkMask == 0 { beginChunk() } else { noteFlushed() }
+        noteFlushed()
         return true
     }
 
-    private mutating func noteFlushed() {
+    mutating func noteFlushed() {
+        guard flushed.position != tail else { return }
         flushed = (tail, ordinal)
         flushedIsStored = false
     }
 
-    /// Shows the end of the last whole region to loggers; a seqlock whose partner is `RingMemory.flushedThrough`.
+    /// Shows the end of the last whole region to loggers; the partner is `RingMemory.flushedThrough`.
+    ///
+    /// Two slots by turns: the one that is overwritten was retired by the count stored last, and the release fence
+    /// keeps that store before these. So a reader retries only when a flush was completed, and never waits.
     mutating func storeFlushed() {
         guard !flushedIsStored else { return }
         flushedIsStored = true
-        let version = memory.relaxed(ControlLayout.flushedVersion)
-        memory.storeRelaxed(ControlLayout.flushedVersion, version &+ 1)
+        shownFlushed = flushed
+        let count = memory.relaxed(ControlLayout.flushCount) &+ 1
+        let slot = ControlLayout.flushSlot(count)
         atomicMemoryFence(ordering: .releasing)
-        memory.storeRelaxed(ControlLayout.flushed, flushed.position)
-        memory.storeRelaxed(ControlLayout.flushedOrdinal, flushed.ordinal)
-        memory.storeReleasing(ControlLayout.flushedVersion, version &+ 2)
+        memory.storeRelaxed(slot, flushed.position)
+        memory.storeRelaxed(slot + 8, flushed.ordinal)
+        memory.storeReleasing(ControlLayout.flushCount, count)
     }
 
     /// Sleeps until a reader lets go of something, at most ten milliseconds.
     ///
     /// Publish, and let the stage run, before: readers cannot let go of what they have not been shown.
     public mutating func waitForRoom() {
-        let before = buffer.coordination.oldestRelease(publishedTail, publishedOrdinal)
+        guard buffer.policy == .blocking else { return }
+        let coordination = buffer.coordination
         let capacity = UInt64(memory.geometry.capacity)
         let slots = UInt64(memory.geometry.descriptorCapacity)
         // Room for the largest record, so that a slow reader is not asked again for every packet.
         let wanted = min(UInt64(snapLength + 4096), capacity / 8)
-        let (tail, ordinal) = (tail, ordinal)
-        let coordination = buffer.coordination
-        func hasRoom(_ oldest: (position: UInt64, ordinal: UInt64)) -> Bool {
-            oldest.position &+ capacity >= tail &+ wanted && oldest.ordinal &+ slots >= ordinal &+ slots / 8
+        let (tail, ordinal, shown) = (tail, ordinal, shownFlushed)
+        func hasRoom() -> Bool {
+            let oldest = coordination.oldestRelease(shown.position, shown.ordinal)
+            return oldest.position &+ capacity >= tail &+ wanted && oldest.ordinal &+ slots >= ordinal &+ slots / 8
         }
-        if hasRoom(before) { return }
-        coordination.waitForRelease(nanoseconds: 10_000_000) {
-            let now = coordination.oldestRelease(tail, ordinal)
-            return now.position != before.position || now.ordinal != before.ordinal
-        }
+        if !hasRoom() { coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom) }
     }
 
     /// Gives the numbers that the next Interface Statistics Block will carry, and asks for one at each chunk's end.

@@ -30,6 +30,8 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// End of the last region that is whole: a chunk's end or a page-aligned pad.
     var flushed: (position: UInt64, ordinal: UInt64) = (0, 0)
     var flushedIsStored = true
+    /// The last region's end that readers have been shown.
+    var shownFlushed: (position: UInt64, ordinal: UInt64) = (0, 0)
     var isClosed = false
     /// Whether a chunk's end is kept free for an Interface Statistics Block.
     var keepsStatistics = false
@@ -43,7 +45,11 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         memory.store(row)
     }
 
-    deinit { if !isClosed { memory.storeReleasing(ControlLayout.closed, 1) } }
+    deinit {
+        guard !isClosed else { return }
+        memory.storeReleasing(ControlLayout.closed, 1)
+        buffer.publication.wake()
+    }
 
     /// Records appended since the last ``publish()``.
     @inlinable public var unpublished: Int { Int(truncatingIfNeeded: ordinal &- publishedOrdinal) }
@@ -62,8 +68,9 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     ///   - originalLength: Bytes on the wire.
     ///   - interface: A number that ``addInterface(named:)`` returned.
     ///   - flags: What else is known.
-    /// - Returns: False if the policy is blocking and readers still need the room: publish, run the stage, call
-    ///   ``waitForRoom()``, and append again. Nothing was written then.
+    /// - Returns: False if there is no room: readers still need it (blocking policy), or what was appended since the
+    ///   last ``publish()`` fills the ring. Publish, run the stage, call ``waitForRoom()``, and append again. The
+    ///   packet was not taken then.
     @inlinable
     public mutating func append(
         _ packet: RawSpan, time: Timestamp, originalLength: UInt32, interface: UInt16, flags: RecordFlags
@@ -79,7 +86,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         let padded = (captured &+ 3) & ~3
         let length = RecordLayout.overhead &+ padded &+ options
         if tail &+ UInt64(length) > chunkLimit {
-            guard openNextChunk() else { return false }
+            guard openNextChunk(for: length) else { return false }
         }
         if tail &+ UInt64(length) > reservedTail || ordinal == reservedOrdinal {
             guard reserve(length) else { return false }
@@ -110,15 +117,21 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         published.start = Position(publishedTail)
         published.endOrdinal = ordinal
         published.end = Position(tail)
-        guard tail != publishedTail else { return published }
-        publishedOrdinal = ordinal
-        publishedTail = tail
-        memory.store(row)
-        // Releasing: partners are `RingMemory.tailOrdinal` and `tail`; publish records, descriptors and rows.
-        memory.storeReleasing(ControlLayout.tailOrdinal, ordinal)
-        memory.storeReleasing(ControlLayout.tail, tail)
+        // Records may end on the chunk's very end: no padding then notes that the chunk is whole.
+        if tail & memory.chunkMask == 0 { noteFlushed() }
+        if tail != publishedTail {
+            publishedOrdinal = ordinal
+            publishedTail = tail
+            memory.storeTimes(of: row)
+            // Releasing: partners are `RingMemory.tailOrdinal` and `tail`; publish records, descriptors and rows.
+            // The ordinal goes first, so who loads the tail first finds at least the packets below it.
+            memory.storeReleasing(ControlLayout.tailOrdinal, ordinal)
+            memory.storeReleasing(ControlLayout.tail, tail)
+        } else if flushedIsStored {
+            return published
+        }
         storeFlushed()
-        buffer.tailWaiter.wake()
+        buffer.publication.wake()
         return published
     }
 
@@ -143,13 +156,19 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     }
 
     /// Ends the buffer: pads to a page, publishes, then stores `closed`.
+    ///
+    /// Publish and run the stage before: what the stage has not seen by then it will not see. In blocking mode this
+    /// may wait for readers.
     public mutating func close() {
         guard !isClosed else { return }
-        while !padToPage() { waitForRoom() }
+        while !padToPage() {
+            publish()
+            waitForRoom()
+        }
         publish()
         isClosed = true
         memory.storeReleasing(ControlLayout.closed, 1)  // after the last tail; partner: RingMemory.isClosed
-        buffer.tailWaiter.wake()
+        buffer.publication.wake()
     }
 }
 

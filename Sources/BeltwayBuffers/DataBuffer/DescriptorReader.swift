@@ -27,20 +27,16 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - buffer: The buffer to read.
     ///   - holding: Whether a blocking producer waits for this reader; ignored by other policies.
-    public init(_ buffer: DataBuffer, holding: Bool = true) {
+    /// - Throws: ``BufferError/tooManyReaders`` if the producer waits for 64 readers already.
+    public init(_ buffer: DataBuffer, holding: Bool = true) throws(BufferError) {
+        let place = try buffer.attachmentPlace(holding: holding)
         self.buffer = buffer
         memory = buffer.memory
-        let position = memory.tail
-        // The tail's ordinal is stored before the tail, so it is never behind it; both are exact for a reader that
-        // attaches before capture starts, and a packet early at most otherwise.
-        let ordinal = memory.tailOrdinal
-        self.position = position
-        self.ordinal = ordinal
-        first = ordinal
-        end = ordinal
-        slot =
-            holding && buffer.policy == .blocking
-            ? buffer.coordination.addReader(at: position.bytes, ordinal: ordinal) : nil
+        slot = place.slot
+        position = Position(place.position)
+        ordinal = place.ordinal
+        first = place.ordinal
+        end = place.ordinal
     }
 
     deinit { if let slot { buffer.coordination.removeReader(slot) } }
@@ -50,7 +46,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// Packets published and not yet taken.
     public var backlog: UInt64 { memory.tailOrdinal - ordinal }
     /// Bytes published and not yet taken.
-    public var lagInBytes: Int { max(0, memory.tail - position) }
+    public var lagInBytes: Int { min(max(0, memory.tail - position), memory.geometry.capacity) }
 
     /// Takes the next packet's descriptor, copied out and validated; nil if nothing more is published.
     public mutating func next() -> Descriptor? {
@@ -110,10 +106,8 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// - Parameter nanoseconds: At most so long.
     public func wait(nanoseconds: Int64) {
         release()
-        if memory.tailOrdinal != ordinal { return }
-        let tail = memory.tail
-        if memory.tailOrdinal != ordinal { return }
-        buffer.waitForTail(beyond: tail, nanoseconds: nanoseconds)
+        let (memory, ordinal) = (memory, ordinal)
+        buffer.publication.wait(nanoseconds: nanoseconds) { memory.isClosed || memory.tailOrdinal != ordinal }
     }
 
     /// Whether the producer has ended and everything was taken.
@@ -129,14 +123,36 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     }
 }
 
+extension DataBuffer {
+    /// Where a reader attaches: at the tail, with a slot if the producer is to wait for it.
+    ///
+    /// The tail's ordinal is stored before the tail, so loaded after it, it is never behind it: the reader may hold a
+    /// few bytes too many, and is offered exactly the packets from `ordinal` on.
+    func attachmentPlace(
+        holding: Bool
+    ) throws(BufferError) -> (slot: Int?, position: UInt64, ordinal: UInt64) {
+        let memory = self.memory
+        func tail() -> (position: UInt64, ordinal: UInt64) {
+            let position = memory.tail.bytes
+            return (position, memory.tailOrdinal)
+        }
+        guard holding, policy == .blocking else {
+            let (position, ordinal) = tail()
+            return (nil, position, ordinal)
+        }
+        let reader = try coordination.addReader(at: tail)
+        return (reader.slot, reader.position, reader.ordinal)
+    }
+}
+
 extension RingMemory {
     /// Ordinal at which a lapped reader resumes: the first of a chunk in the ring's newer half whose descriptors are
     /// also still there; the tail's if there is none.
     func resumeOrdinal() -> UInt64 {
         let length = UInt64(geometry.chunkLength)
         let newest = tail.bytes / length
-        let oldestOrdinal = relaxed(ControlLayout.intentOrdinal) &- min(
-            relaxed(ControlLayout.intentOrdinal), UInt64(geometry.descriptorCapacity * 3 / 4))
+        let intent = relaxed(ControlLayout.intentOrdinal)
+        let oldestOrdinal = intent - min(intent, UInt64(geometry.descriptorCapacity * 3 / 4))
         var index = newest &- min(newest, UInt64(geometry.chunkCount / 2))
         while index <= newest {
             if let row = row(of: index), row.firstOrdinal >= oldestOrdinal { return row.firstOrdinal }

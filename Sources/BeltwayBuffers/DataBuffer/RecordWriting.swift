@@ -81,7 +81,7 @@ extension RingMemory {
         put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds >> 32), start + 12)
         put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds), start + 16)
         let options: [(code: UInt32, value: UInt64)] = [
-            (4, statistics.received), (7, statistics.dropped), (8, statistics.received &- statistics.dropped),
+            (4, statistics.received), (7, statistics.dropped), (8, statistics.received &- min(statistics.received, statistics.dropped)),
         ]
         var offset = start + 20
         for option in options {

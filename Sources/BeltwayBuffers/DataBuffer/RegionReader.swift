@@ -39,15 +39,24 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
     private let slot: Int?
 
     /// Attaches at the end of the last whole region.
-    public init(_ buffer: DataBuffer) {
+    ///
+    /// - Throws: ``BufferError/tooManyReaders`` if a blocking producer waits for 64 readers already.
+    public init(_ buffer: DataBuffer) throws(BufferError) {
+        let memory = buffer.memory
+        var slot: Int?
+        var place = (position: UInt64(0), ordinal: UInt64(0))
+        if buffer.policy == .blocking {
+            let reader = try buffer.coordination.addReader(at: { memory.flushedThrough })
+            (slot, place) = (reader.slot, (reader.position, reader.ordinal))
+        } else {
+            place = memory.flushedThrough
+        }
         self.buffer = buffer
-        memory = buffer.memory
-        let flushed = memory.flushedThrough
-        position = flushed.position
-        ordinal = flushed.ordinal
-        first = flushed.ordinal
-        slot =
-            buffer.policy == .blocking ? buffer.coordination.addReader(at: position, ordinal: ordinal) : nil
+        self.memory = memory
+        self.slot = slot
+        position = place.position
+        ordinal = place.ordinal
+        first = place.ordinal
     }
 
     deinit { if let slot { buffer.coordination.removeReader(slot) } }
@@ -55,7 +64,7 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
     /// Packets offered since the reader attached.
     public var published: UInt64 { ordinal - first }
     /// Bytes published and not yet taken.
-    public var lagInBytes: Int { max(0, memory.tail - Position(position)) }
+    public var lagInBytes: Int { min(max(0, memory.tail - Position(position)), memory.geometry.capacity) }
     /// Whether the producer has ended and every region was taken.
     public var isAtEnd: Bool { memory.isClosed && memory.flushedThrough.position == position }
 
@@ -119,8 +128,10 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
     /// Sleeps until the tail moves, the producer ends, or the time is over; releases first.
     public func wait(nanoseconds: Int64) {
         release()
-        if memory.flushedThrough.position > position { return }
-        buffer.waitForTail(beyond: memory.tail, nanoseconds: nanoseconds)
+        let (memory, position) = (memory, position)
+        buffer.publication.wait(nanoseconds: nanoseconds) {
+            memory.isClosed || memory.flushedThrough.position > position
+        }
     }
 
     private mutating func skipWhatWasLapped(_ flushed: (position: UInt64, ordinal: UInt64)) {
@@ -142,13 +153,14 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
 }
 
 extension RingMemory {
-    /// End of the last whole region, a seqlock whose partner is `DataBufferProducer.storeFlushed`.
+    /// End of the last whole region; the partner is `DataBufferProducer.storeFlushed`, which says why this ends.
     var flushedThrough: (position: UInt64, ordinal: UInt64) {
         while true {
-            let before = acquire(ControlLayout.flushedVersion)
-            let value = (position: relaxed(ControlLayout.flushed), ordinal: relaxed(ControlLayout.flushedOrdinal))
+            let count = acquire(ControlLayout.flushCount)
+            let slot = ControlLayout.flushSlot(count)
+            let value = (position: relaxed(slot), ordinal: relaxed(slot + 8))
             atomicMemoryFence(ordering: .acquiring)
-            if before & 1 == 0, relaxed(ControlLayout.flushedVersion) == before { return value }
+            if relaxed(ControlLayout.flushCount) == count { return value }
         }
     }
 }

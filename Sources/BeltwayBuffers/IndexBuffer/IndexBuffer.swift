@@ -4,8 +4,8 @@ public import Synchronization
 
 // The index buffer (IBuf): one consumer's selection, as entries of 32 bytes. One producer, one consumer.
 //
-//   control, one cache line each:  0 tail   64 intent   128 release   192 sleepers flag   256 closed
-//                                  320 room word, 328 room flag
+//   control, one cache line each:  0 tail   64 intent   128 release   192 sleepers' flag, 200 their wake word
+//                                  256 closed   320 room's wake word, 328 its flag
 //
 // Same policy as the rings its entries point into, same double check on its entries: under fast reader preference
 // the producer overwrites, the consumer notices and counts; in blocking mode the producer waits for `release`.
@@ -27,6 +27,7 @@ public import Synchronization
     @usableFromInline static let intent = 64
     @usableFromInline static let release = 128
     static let sleepers = 192
+    static let wakeWord = 200
     @usableFromInline static let closed = 256
     static let room = 320
     static let roomWanted = 328
@@ -68,9 +69,8 @@ public import Synchronization
     /// Entries published since the buffer was made.
     public var published: UInt64 { acquire(Self.tail) }
 
-    var tailWaiter: TailWaiter {
-        unsafe TailWaiter(
-            word: UnsafePointer((control + Self.tail).assumingMemoryBound(to: UInt32.self)),
-            flag: word(Self.sleepers))
-    }
+    /// What the consumer sleeps on until something is published.
+    var publication: WakeUp { unsafe WakeUp(word: word(Self.wakeWord), flag: word(Self.sleepers)) }
+    /// What a blocking producer sleeps on until the consumer lets go of something.
+    var letGo: WakeUp { unsafe WakeUp(word: word(Self.room), flag: word(Self.roomWanted)) }
 }

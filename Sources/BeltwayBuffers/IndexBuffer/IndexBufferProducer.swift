@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
 internal import Synchronization
 
 /// The handle that fills an index buffer.
@@ -15,6 +14,11 @@ public struct IndexBufferProducer: ~Copyable, @unchecked Sendable {
     public init(_ buffer: IndexBuffer) {
         self.buffer = buffer
         mask = UInt64(buffer.capacity - 1)
+    }
+
+    deinit {
+        unsafe buffer.word(IndexBuffer.closed).pointee.store(1, ordering: .releasing)
+        buffer.publication.wake()
     }
 
     /// Appends an entry; invisible until ``publish()``.
@@ -50,28 +54,23 @@ public struct IndexBufferProducer: ~Copyable, @unchecked Sendable {
         guard tail != publishedTail else { return }
         publishedTail = tail
         unsafe buffer.word(IndexBuffer.tail).pointee.store(tail, ordering: .releasing)
-        buffer.tailWaiter.wake()
+        buffer.publication.wake()
     }
 
     /// Sleeps until the consumer lets go of something, at most ten milliseconds; publish before.
     public mutating func waitForRoom() {
-        let released = buffer.acquire(IndexBuffer.release)
-        if tail &- released < UInt64(buffer.capacity) / 2 { return }
-        let seen = unsafe UInt32(truncatingIfNeeded: buffer.word(IndexBuffer.room).pointee.load(ordering: .acquiring))
-        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(1, ordering: .relaxed)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        if buffer.acquire(IndexBuffer.release) == released {
-            let address = unsafe UnsafePointer<UInt32>(
-                (buffer.control + IndexBuffer.room).assumingMemoryBound(to: UInt32.self))
-            _ = unsafe beltway_futex_wait(address, seen, 10_000_000)
+        let (buffer, tail) = (buffer, tail)
+        func hasRoom() -> Bool {
+            tail &- buffer.acquire(IndexBuffer.release) < UInt64(buffer.capacity) / 2
         }
-        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(0, ordering: .relaxed)
+        guard buffer.policy == .blocking, !hasRoom() else { return }
+        buffer.letGo.wait(nanoseconds: 10_000_000, unless: hasRoom)
     }
 
-    /// Ends the buffer: publishes, then stores `closed`.
+    /// Ends the buffer: publishes, then stores `closed`; a producer that is dropped ends it too.
     public mutating func close() {
         publish()
         unsafe buffer.word(IndexBuffer.closed).pointee.store(1, ordering: .releasing)
-        buffer.tailWaiter.wake()
+        buffer.publication.wake()
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
 public import Synchronization
 
 /// The handle that takes entries from an index buffer.
@@ -33,19 +32,24 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     /// Takes the next entry; nil if nothing more is published.
     @inlinable
     public mutating func takeNext() -> IndexEntry? {
-        if next == end {
-            end = buffer.acquire(IndexBuffer.tail)
-            if next == end { return nil }
+        while true {
+            if next == end {
+                end = buffer.acquire(IndexBuffer.tail)  // partner: IndexBufferProducer.publish
+                if next == end { return nil }
+            }
+            let entry = unsafe buffer.entries[Int(truncatingIfNeeded: next & mask)]
+            if buffer.policy == .fastReader {
+                atomicMemoryFence(ordering: .acquiring)  // partner: release fence in IndexBufferProducer.reserve
+                let intent = unsafe buffer.word(IndexBuffer.intent).pointee.load(ordering: .relaxed)
+                guard intent &- next <= mask &+ 1 else {
+                    skipWhatWasLapped()
+                    continue
+                }
+            }
+            next &+= 1
+            taken &+= 1
+            return entry
         }
-        let entry = unsafe buffer.entries[Int(truncatingIfNeeded: next & mask)]
-        if buffer.policy == .fastReader {
-            atomicMemoryFence(ordering: .acquiring)  // partner: release fence in IndexBufferProducer.reserve
-            let intent = unsafe buffer.word(IndexBuffer.intent).pointee.load(ordering: .relaxed)
-            if intent &- next > mask &+ 1 { return skipWhatWasLapped() }
-        }
-        next &+= 1
-        taken &+= 1
-        return entry
     }
 
     /// The next entry without taking it.
@@ -58,12 +62,12 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Resumes half a buffer behind the tail.
-    @usableFromInline mutating func skipWhatWasLapped() -> IndexEntry? {
+    @usableFromInline mutating func skipWhatWasLapped() {
         end = buffer.acquire(IndexBuffer.tail)
-        let target = max(next &+ 1, end &- UInt64(buffer.capacity) / 2)
-        lost &+= min(target, end) &- next
-        next = min(target, end)
-        return takeNext()
+        let behind = UInt64(buffer.capacity) / 2
+        let target = min(max(next &+ 1, end - min(end, behind)), end)
+        lost &+= target &- next
+        next = target
     }
 
     /// Counts the entry taken last as lost: its record was overwritten while it was used.
@@ -75,13 +79,9 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     /// Lets a blocking producer overwrite everything taken so far, and wakes it if it waits.
     public func release() {
         guard buffer.policy == .blocking else { return }
+        // Releasing: the entries were read before; partner: the acquiring load in IndexBufferProducer.reserve.
         unsafe buffer.word(IndexBuffer.release).pointee.store(next, ordering: .releasing)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        guard unsafe buffer.word(IndexBuffer.roomWanted).pointee.load(ordering: .relaxed) != 0 else { return }
-        unsafe buffer.word(IndexBuffer.roomWanted).pointee.store(0, ordering: .relaxed)
-        unsafe buffer.word(IndexBuffer.room).pointee.wrappingAdd(1, ordering: .releasing)
-        unsafe beltway_futex_wake_all(
-            UnsafePointer<UInt32>((buffer.control + IndexBuffer.room).assumingMemoryBound(to: UInt32.self)))
+        buffer.letGo.wake()
     }
 
     /// Whether the producer has ended and everything was taken.
@@ -90,10 +90,7 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     /// Sleeps until more is published, the producer ends, or the time is over; releases first.
     public func wait(nanoseconds: Int64) {
         release()
-        let seen = next
-        let buffer = self.buffer
-        buffer.tailWaiter.wait(nanoseconds: nanoseconds, expected: UInt32(truncatingIfNeeded: seen)) {
-            buffer.isClosed || buffer.published != seen
-        }
+        let (buffer, seen) = (buffer, next)
+        buffer.publication.wait(nanoseconds: nanoseconds) { buffer.isClosed || buffer.published != seen }
     }
 }

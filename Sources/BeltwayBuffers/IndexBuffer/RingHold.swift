@@ -11,12 +11,11 @@ public struct RingHold: ~Copyable, @unchecked Sendable {
     private let slot: Int?
 
     /// Takes hold of everything from the buffer's tail on; nothing in a buffer that is not blocking.
-    public init(_ buffer: DataBuffer) {
+    ///
+    /// - Throws: ``BufferError/tooManyReaders`` if the producer waits for 64 readers already.
+    public init(_ buffer: DataBuffer) throws(BufferError) {
+        slot = try buffer.attachmentPlace(holding: true).slot
         self.buffer = buffer
-        let memory = buffer.memory
-        slot =
-            buffer.policy == .blocking
-            ? buffer.coordination.addReader(at: memory.tail.bytes, ordinal: memory.tailOrdinal) : nil
     }
 
     deinit { if let slot { buffer.coordination.removeReader(slot) } }
@@ -27,7 +26,7 @@ public struct RingHold: ~Copyable, @unchecked Sendable {
         return (Position(through.position), through.ordinal)
     }
 
-    /// Lets go of everything before the given place.
+    /// Lets go of everything before the given place; a place that goes back is a programmer error.
     public func release(through position: Position, ordinal: UInt64) {
         guard let slot else { return }
         buffer.coordination.release(slot, position: position.bytes, ordinal: ordinal)

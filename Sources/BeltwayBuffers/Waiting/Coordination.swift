@@ -6,10 +6,11 @@ internal import Synchronization
 ///
 ///     slot 0 ... 63   one cache line each: release bytes, release ordinal             stored by one reader
 ///     classified      bytes and ordinal up to which every index buffer is complete    stored by the classifier
-///     sleepers, room  wake flags and the word that a waiting producer sleeps on
+///     sleepers        flag of readers that sleep until the tail moves
+///     room            word and flag of a producer that sleeps until readers let go
 ///
 /// Private to the process, so that the ring's own memory can be sealed. Safe because all offsets are fixed and slot
-/// numbers are handed out by ``addReader(at:ordinal:)`` below 64.
+/// numbers are handed out by ``addReader(at:)`` below 64.
 @safe @usableFromInline final class Coordination: @unchecked Sendable {
     @usableFromInline let memory: UnsafeMutableRawPointer
     private let slots = Mutex<UInt64>(0)
@@ -35,20 +36,32 @@ internal import Synchronization
 
     // MARK: Release positions (blocking policy)
 
-    /// Takes a slot whose reader holds everything from the given place on; nil if all 64 are taken.
-    func addReader(at position: UInt64, ordinal: UInt64) -> Int? {
-        slots.withLock { used in
-            guard let slot = (0..<Self.slotCount).first(where: { used & (1 << UInt64($0)) == 0 }) else { return nil }
+    /// Takes a slot whose reader holds everything from a place on.
+    ///
+    /// `place` is asked under the lock that ``oldestRelease(_:_:)`` takes. So either the producer sees the slot, or
+    /// what it had published when it looked is published for `place` too; and as it reserves at most one capacity
+    /// beyond that, nothing from `place` on is overwritten before the slot counts.
+    ///
+    /// - Throws: ``BufferError/tooManyReaders`` if all 64 are taken: a reader that holds nothing would lose packets.
+    func addReader(
+        at place: () -> (position: UInt64, ordinal: UInt64)
+    ) throws(BufferError) -> (slot: Int, position: UInt64, ordinal: UInt64) {
+        let reader: (slot: Int, position: UInt64, ordinal: UInt64)? = slots.withLock { used in
+            let slot = (~used).trailingZeroBitCount
+            guard slot < Self.slotCount else { return nil }
+            let (position, ordinal) = place()
             unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .relaxed)
             unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .relaxed)
             used |= 1 << UInt64(slot)
-            return slot
+            return (slot, position, ordinal)
         }
+        guard let reader else { throw .tooManyReaders }
+        return reader
     }
 
     func removeReader(_ slot: Int) {
         slots.withLock { used in used &= ~(1 << UInt64(slot)) }
-        wakeProducer()
+        room.wake()
     }
 
     /// Stores how far a reader no longer needs the ring, and wakes the producer if it waits for room.
@@ -58,7 +71,7 @@ internal import Synchronization
     func release(_ slot: Int, position: UInt64, ordinal: UInt64) {
         unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .releasing)
         unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .releasing)
-        wakeProducer()
+        room.wake()
     }
 
     /// The least release position and ordinal of all readers, or the given ones without readers.
@@ -90,24 +103,6 @@ internal import Synchronization
 
     // MARK: Waiting for room
 
-    /// A waiting producer's half of: flag, fence, look again, sleep. The readers' half is `wakeProducer`.
-    func waitForRelease(nanoseconds: Int64, unless hasRoom: () -> Bool) {
-        let seen = unsafe UInt32(truncatingIfNeeded: word(Self.roomWord).pointee.load(ordering: .acquiring))
-        unsafe word(Self.roomWanted).pointee.store(1, ordering: .relaxed)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        if !hasRoom() {
-            let address = unsafe UnsafePointer<UInt32>((memory + Self.roomWord).assumingMemoryBound(to: UInt32.self))
-            _ = unsafe beltway_futex_wait(address, seen, nanoseconds)
-        }
-        unsafe word(Self.roomWanted).pointee.store(0, ordering: .relaxed)
-    }
-
-    private func wakeProducer() {
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        guard unsafe word(Self.roomWanted).pointee.load(ordering: .relaxed) != 0 else { return }
-        unsafe word(Self.roomWanted).pointee.store(0, ordering: .relaxed)
-        unsafe word(Self.roomWord).pointee.wrappingAdd(1, ordering: .releasing)
-        let address = unsafe UnsafePointer<UInt32>((memory + Self.roomWord).assumingMemoryBound(to: UInt32.self))
-        unsafe beltway_futex_wake_all(address)
-    }
+    /// What a producer sleeps on that waits for its readers; they wake it with every release.
+    var room: WakeUp { unsafe WakeUp(word: word(Self.roomWord), flag: word(Self.roomWanted)) }
 }
