@@ -238,7 +238,9 @@ final class SlowWalk: @unchecked Sendable {
 final class OneReader: @unchecked Sendable {
     private var reader: DescriptorReader
 
-    init(_ buffer: DataBuffer) { reader = DescriptorReader(buffer) }
+    init(_ buffer: DataBuffer) {
+        do { reader = try DescriptorReader(buffer) } catch { fatalError("\(error)") }
+    }
 
     func walk() -> (read: UInt64, lost: UInt64) {
         var seen = 0
