@@ -31,7 +31,8 @@ private struct Vector: Decodable {
             return withUnsafeBytes(of: v6) {
                 IPAddress(
                     high: UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)),
-                    low: UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+                    low: UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
             }
         }
         var v4 = in_addr()
@@ -50,12 +51,19 @@ private func vectors(_ name: String) throws -> [Vector] {
     private func tcp(seed: UInt16, swapped: Bool) -> String {
         let ends = (IPAddress(v4: 0x80e8_6e78), IPAddress(v4: 0x4223_facc))
         return CommunityID.make(
-            source: swapped ? ends.1 : ends.0, destination: swapped ? ends.0 : ends.1,
-            sourcePort: swapped ? 80 : 34855, destinationPort: swapped ? 34855 : 80, protocol: 6, ipVersion: 4,
-            seed: seed)
+            source: swapped ? ends.1 : ends.0,
+            destination: swapped ? ends.0 : ends.1,
+            sourcePort: swapped ? 80 : 34855,
+            destinationPort: swapped ? 34855 : 80,
+            protocol: 6,
+            ipVersion: 4,
+            seed: seed
+        )
     }
 
-    @Test(arguments: [false, true]) func `a TCP tuple gives the published value either way round`(swapped: Bool) {
+    @Test(arguments: [false, true]) func `a TCP tuple gives the published value either way round`(
+        swapped: Bool
+    ) {
         #expect(tcp(seed: 0, swapped: swapped) == "1:LQU9qZlK+B5F3KDmev6m5PMibrg=")
         #expect(tcp(seed: 1, swapped: swapped) == "1:3V71V58M3Ksw/yuFALMcW0LAHvc=")
     }
@@ -66,8 +74,13 @@ private func vectors(_ name: String) throws -> [Vector] {
         #expect(all.count == 23)
         for vector in all {
             let id = CommunityID.make(
-                source: vector.tuple.source, destination: vector.tuple.destination, sourcePort: vector.sport ?? 0,
-                destinationPort: vector.dport ?? 0, protocol: vector.proto, ipVersion: vector.tuple.version)
+                source: vector.tuple.source,
+                destination: vector.tuple.destination,
+                sourcePort: vector.sport ?? 0,
+                destinationPort: vector.dport ?? 0,
+                protocol: vector.proto,
+                ipVersion: vector.tuple.version
+            )
             #expect(id == vector.communityid, "\(vector)")
         }
     }
@@ -78,8 +91,13 @@ private func vectors(_ name: String) throws -> [Vector] {
         #expect(all.count == 23)
         for vector in all {
             let digest = CommunityID.digest(
-                source: vector.tuple.source, destination: vector.tuple.destination, sourcePort: vector.sport ?? 0,
-                destinationPort: vector.dport ?? 0, protocol: vector.proto, ipVersion: vector.tuple.version)
+                source: vector.tuple.source,
+                destination: vector.tuple.destination,
+                sourcePort: vector.sport ?? 0,
+                destinationPort: vector.dport ?? 0,
+                protocol: vector.proto,
+                ipVersion: vector.tuple.version
+            )
             #expect("1:" + hex(digest) == vector.communityid, "\(vector)")
         }
     }
@@ -90,8 +108,14 @@ private func vectors(_ name: String) throws -> [Vector] {
         let reply = Packet.icmp(0xc0a8_0001, 0xc0a8_0059, type: 0)
         let view = bench.track(reply)
         let alert = AlertRecord(
-            signature: 0, headers: reply.headers, flow: view, time: reply.timestamp, ordinal: 2, buffer: 0,
-            interface: 0)
+            signature: 0,
+            headers: reply.headers,
+            flow: view,
+            time: reply.timestamp,
+            ordinal: 2,
+            buffer: 0,
+            interface: 0
+        )
         let flow = try #require(bench.finish().first)
         #expect(flow.communityID() == "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=")
         #expect(alert.communityID() == flow.communityID())
@@ -105,8 +129,14 @@ private func vectors(_ name: String) throws -> [Vector] {
     @Test func `an alert on a packet without a flow has the packet's fields alone`() {
         let packet = Packet.udp(1, 2, 3, 4, time: 5)
         let alert = AlertRecord(
-            signature: 7, headers: packet.headers, flow: nil, time: packet.timestamp, ordinal: 1 << 32 + 9,
-            buffer: 1, interface: 2)
+            signature: 7,
+            headers: packet.headers,
+            flow: nil,
+            time: packet.timestamp,
+            ordinal: 1 << 32 + 9,
+            buffer: 1,
+            interface: 2
+        )
         #expect(alert.flowID == 0 && alert.ordinal == 9 && alert.signature == 7 && alert.toResponder)
         #expect(alert.source == IPAddress(v4: 1) && alert.sourcePort == 2 && alert.destinationPort == 4)
         #expect(alert.buffer == 1 && alert.interface == 2 && alert.flowStart == .zero)

@@ -67,7 +67,9 @@ private func number(_ fact: Fact) -> UInt64? {
         #expect(failed && rest == [2])
     }
 
-    @Test(arguments: [2, 64, 4096]) func `two threads lose nothing, change nothing and keep the order`(capacity: Int) {
+    @Test(arguments: [2, 64, 4096]) func `two threads lose nothing, change nothing and keep the order`(
+        capacity: Int
+    ) {
         let count: UInt64 = capacity == 2 ? 20_000 : 200_000
         let queue = FactQueue(capacity: capacity)
         let worker = Thread {

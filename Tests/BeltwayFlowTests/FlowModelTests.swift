@@ -46,7 +46,8 @@ private struct DictionaryModel {
         guard let flow = flows.removeValue(forKey: key) else { return }
         ended.append(
             "\(flow.start.nanoseconds) \(flow.last.nanoseconds) \(flow.originator) \(reason) \(flow.toResponder) "
-                + "\(flow.toOriginator)")
+                + "\(flow.toOriginator)"
+        )
     }
 
     mutating func finish(at time: Timestamp) {
@@ -116,7 +117,10 @@ private struct DictionaryModel {
                 workers[Int(pair % 3)].latest = alone.latest
                 workers[Int(pair % 3)].tracker.expire(
                     // A worker may learn of the clock late in small steps or sweep only a few flows at a time.
-                    through: clock, limit: number % 3, facts: &workers[Int(pair % 3)].sink)
+                    through: clock,
+                    limit: number % 3,
+                    facts: &workers[Int(pair % 3)].sink
+                )
                 workers[Int(pair % 3)].track(packet, ordinal: packet.ordinal)
             }
             clock = alone.latest
@@ -138,8 +142,15 @@ private struct DictionaryModel {
         default:
             let flags = [2, 18, 16, 16, 16, 17, 4] as [UInt8]
             return .tcp(
-                a, port, b, 3, flags: flags[Int(dice.next() % 7)], sequence: UInt32(dice.next() % 3),
-                acknowledgement: UInt32(dice.next() % 3), time: time)
+                a,
+                port,
+                b,
+                3,
+                flags: flags[Int(dice.next() % 7)],
+                sequence: UInt32(dice.next() % 3),
+                acknowledgement: UInt32(dice.next() % 3),
+                time: time
+            )
         }
     }
 }

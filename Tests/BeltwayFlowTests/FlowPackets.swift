@@ -32,7 +32,9 @@ struct Packet {
 
     var timestamp: Timestamp { Timestamp(nanoseconds: UInt64(1_000_000_000_000 + time * 1e9)) }
 
-    static func ip(_ source: UInt32, _ destination: UInt32, protocol number: UInt8, time: Double = 0) -> Packet {
+    static func ip(_ source: UInt32, _ destination: UInt32, protocol number: UInt8, time: Double = 0)
+        -> Packet
+    {
         var packet = Packet(time: time)
         packet.headers.layers = [.link, .ip]
         packet.headers.ipVersion = 4
@@ -43,7 +45,11 @@ struct Packet {
     }
 
     static func udp(
-        _ source: UInt32, _ sourcePort: UInt16, _ destination: UInt32, _ destinationPort: UInt16, time: Double = 0
+        _ source: UInt32,
+        _ sourcePort: UInt16,
+        _ destination: UInt32,
+        _ destinationPort: UInt16,
+        time: Double = 0
     ) -> Packet {
         var packet = ip(source, destination, protocol: 17, time: time)
         packet.headers.layers.insert(.udp)
@@ -53,8 +59,15 @@ struct Packet {
     }
 
     static func tcp(
-        _ source: UInt32, _ sourcePort: UInt16, _ destination: UInt32, _ destinationPort: UInt16, flags: UInt8,
-        sequence: UInt32 = 0, acknowledgement: UInt32 = 0, payload: UInt32 = 0, time: Double = 0
+        _ source: UInt32,
+        _ sourcePort: UInt16,
+        _ destination: UInt32,
+        _ destinationPort: UInt16,
+        flags: UInt8,
+        sequence: UInt32 = 0,
+        acknowledgement: UInt32 = 0,
+        payload: UInt32 = 0,
+        time: Double = 0
     ) -> Packet {
         var packet = ip(source, destination, protocol: 6, time: time)
         packet.headers.layers.insert(.tcp)
@@ -67,7 +80,13 @@ struct Packet {
         return packet
     }
 
-    static func icmp(_ source: UInt32, _ destination: UInt32, type: UInt16, code: UInt16 = 0, time: Double = 0)
+    static func icmp(
+        _ source: UInt32,
+        _ destination: UInt32,
+        type: UInt16,
+        code: UInt16 = 0,
+        time: Double = 0
+    )
         -> Packet
     {
         var packet = ip(source, destination, protocol: 1, time: time)
@@ -97,8 +116,15 @@ final class Bench {
     func track(_ packet: Packet, ordinal: UInt64) -> FlowView? {
         latest = max(latest, packet.timestamp)
         return tracker.track(
-            packet.headers, hash: packet.hash, time: packet.timestamp, originalLength: packet.length,
-            ordinal: ordinal, buffer: 0, interface: 0, facts: &sink)
+            packet.headers,
+            hash: packet.hash,
+            time: packet.timestamp,
+            originalLength: packet.length,
+            ordinal: ordinal,
+            buffer: 0,
+            interface: 0,
+            facts: &sink
+        )
     }
 
     /// Ends the capture and returns all records.

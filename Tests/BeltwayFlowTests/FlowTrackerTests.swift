@@ -17,7 +17,9 @@ import Testing
         #expect(flows[0].responder == IPAddress(v4: 1) && flows[0].responderPort == 53)
         #expect(flows[0].packetsToResponder == 1 && flows[0].packetsToOriginator == 1)
         #expect(flows[0].bytesToResponder == 100 && flows[0].bytesToOriginator == 100)
-        #expect(flows[0].state == .established && flows[0].endReason == .shutdown && flows[0].tcpState == .none)
+        #expect(
+            flows[0].state == .established && flows[0].endReason == .shutdown && flows[0].tcpState == .none
+        )
         #expect(flows[0].end.nanoseconds - flows[0].start.nanoseconds == 1_000_000_000)
     }
 
@@ -137,5 +139,48 @@ import Testing
         #expect(MemoryLayout<FlowEntry>.size <= FlowTable.bytesPerFlow)
         #expect(FlowTable.bytesPerFlow == 192)
         #expect(MemoryLayout<FlowKey>.size == 48)
+    }
+}
+
+@Suite struct FlowStatisticsTests {
+    @Test func `counters say what began, what is held and what ended why`() {
+        let bench = Bench()
+        bench.track(.udp(1, 1, 2, 2))
+        bench.track(.udp(2, 2, 1, 1))
+        bench.track(.tcp(1, 1, 2, 2, flags: 2))
+        bench.track(.icmp(1, 2, type: 8))
+        bench.track(.ip(1, 2, protocol: 47))
+        bench.track(.udp(9, 1, 2, 2))
+        bench.tracker.expire(through: Packet(time: 50).timestamp, facts: &bench.sink)
+        let statistics = bench.tracker.statistics
+        #expect(statistics.total == 5 && statistics.active == 2)
+        #expect(FlowProtocol.allCases.map { statistics.begun[Int($0.rawValue)] } == [1, 2, 1, 1])
+        #expect(statistics.activeByState == (new: 1, established: 1, closed: 0))
+        #expect(FlowEndReason.allCases.map { statistics.ended[Int($0.rawValue)] } == [3, 0, 0, 0])
+        #expect(statistics.evicted == 0)
+        _ = bench.finish()
+        let ended = bench.tracker.statistics
+        #expect(FlowEndReason.allCases.map { ended.ended[Int($0.rawValue)] } == [3, 0, 2, 0])
+        #expect(ended.active == 0 && ended.total == 5)
+    }
+
+    @Test func `a flow idle beyond its time-out at the end of the capture ends by time-out`() {
+        let bench = Bench()
+        bench.track(.udp(1, 1, 2, 2, time: 0))
+        bench.track(.udp(3, 1, 2, 2, time: 31))
+        let reasons = bench.finish().sorted { $0.start < $1.start }.map(\.endReason)
+        #expect(reasons == [.timeout, .shutdown])
+    }
+
+    @Test func `a flow of many packets is swept as late as its last packet allows`() {
+        let bench = Bench()
+        for second in 0...100 {
+            bench.track(.udp(1, 1, 2, 2, time: Double(second)))
+            bench.tracker.expire(through: bench.latest, facts: &bench.sink)
+        }
+        bench.tracker.expire(through: Packet(time: 130).timestamp, facts: &bench.sink)
+        #expect(bench.sink.flows.isEmpty)
+        bench.tracker.expire(through: Packet(time: 132).timestamp, facts: &bench.sink)
+        #expect(bench.sink.flows.map(\.packetsToResponder) == [101])
     }
 }

@@ -17,19 +17,39 @@ private final class Connection {
     init(_ configuration: FlowConfiguration = FlowConfiguration()) { bench = Bench(configuration) }
 
     @discardableResult
-    func client(_ flags: UInt8, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, payload: UInt32 = 0) -> TCPState {
+    func client(_ flags: UInt8, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, payload: UInt32 = 0)
+        -> TCPState
+    {
         send(
             .tcp(
-                0x0a00_0001, 4000, 0x0a00_0002, 80, flags: flags, sequence: sequence,
-                acknowledgement: acknowledgement, payload: payload))
+                0x0a00_0001,
+                4000,
+                0x0a00_0002,
+                80,
+                flags: flags,
+                sequence: sequence,
+                acknowledgement: acknowledgement,
+                payload: payload
+            )
+        )
     }
 
     @discardableResult
-    func server(_ flags: UInt8, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, payload: UInt32 = 0) -> TCPState {
+    func server(_ flags: UInt8, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, payload: UInt32 = 0)
+        -> TCPState
+    {
         send(
             .tcp(
-                0x0a00_0002, 80, 0x0a00_0001, 4000, flags: flags, sequence: sequence,
-                acknowledgement: acknowledgement, payload: payload))
+                0x0a00_0002,
+                80,
+                0x0a00_0001,
+                4000,
+                flags: flags,
+                sequence: sequence,
+                acknowledgement: acknowledgement,
+                payload: payload
+            )
+        )
     }
 
     func handshake() {
@@ -132,7 +152,9 @@ private final class Connection {
         #expect(flows.map(\.responderPort) == [80])
     }
 
-    @Test(arguments: [false, true]) func `midstream pickup counts as established only if told so`(midstream: Bool) {
+    @Test(arguments: [false, true]) func `midstream pickup counts as established only if told so`(
+        midstream: Bool
+    ) {
         var configuration = FlowConfiguration()
         configuration.midstream = midstream
         let connection = Connection(configuration)

@@ -8,7 +8,7 @@
 
 public import BeltwayWire
 
-/// Makes Community IDs, version 1. Computed when a fact is written, not per packet.
+/// Makes Community IDs, version 1; for when a fact is written, not per packet.
 public enum CommunityID {
     /// Returns the Community ID of a packet's or flow's tuple.
     ///
@@ -22,25 +22,49 @@ public enum CommunityID {
     ///   - seed: Set alike in all tools that are to agree; 0 by default everywhere.
     /// - Returns: 30 characters.
     public static func make(
-        source: IPAddress, destination: IPAddress, sourcePort: UInt16, destinationPort: UInt16,
-        protocol transportProtocol: UInt8, ipVersion: UInt8, seed: UInt16 = 0
+        source: IPAddress,
+        destination: IPAddress,
+        sourcePort: UInt16,
+        destinationPort: UInt16,
+        protocol transportProtocol: UInt8,
+        ipVersion: UInt8,
+        seed: UInt16 = 0
     ) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(32)
         append(
-            to: &bytes, source: source, destination: destination, sourcePort: sourcePort,
-            destinationPort: destinationPort, protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            to: &bytes,
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Appends the Community ID of a tuple in ASCII: as `make`, without a string.
     public static func append(
-        to output: inout [UInt8], source: IPAddress, destination: IPAddress, sourcePort: UInt16,
-        destinationPort: UInt16, protocol transportProtocol: UInt8, ipVersion: UInt8, seed: UInt16 = 0
+        to output: inout [UInt8],
+        source: IPAddress,
+        destination: IPAddress,
+        sourcePort: UInt16,
+        destinationPort: UInt16,
+        protocol transportProtocol: UInt8,
+        ipVersion: UInt8,
+        seed: UInt16 = 0
     ) {
         let hash = digest(
-            source: source, destination: destination, sourcePort: sourcePort, destinationPort: destinationPort,
-            protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
         output.append(UInt8(ascii: "1"))
         output.append(UInt8(ascii: ":"))
         for group in stride(from: 0, to: 20, by: 3) {
@@ -57,13 +81,19 @@ public enum CommunityID {
     ///
     /// - Returns: 20 bytes.
     public static func digest(
-        source: IPAddress, destination: IPAddress, sourcePort: UInt16, destinationPort: UInt16,
-        protocol transportProtocol: UInt8, ipVersion: UInt8, seed: UInt16 = 0
+        source: IPAddress,
+        destination: IPAddress,
+        sourcePort: UInt16,
+        destinationPort: UInt16,
+        protocol transportProtocol: UInt8,
+        ipVersion: UInt8,
+        seed: UInt16 = 0
     ) -> InlineArray<20, UInt8> {
         var ports = (sourcePort, destinationPort)
         var mayswap = true
         if transportProtocol == 1 || transportProtocol == 58 {
-            if let counterpart = ICMPPairs.counterpart(type: sourcePort, isVersion6: transportProtocol == 58) {
+            if let counterpart = ICMPPairs.counterpart(type: sourcePort, isVersion6: transportProtocol == 58)
+            {
                 ports.1 = counterpart
             } else {
                 mayswap = false
@@ -108,15 +138,28 @@ extension FlowRecord {
     /// The flow's Community ID.
     public func communityID(seed: UInt16 = 0) -> String {
         CommunityID.make(
-            source: originator, destination: responder, sourcePort: originatorPort, destinationPort: responderPort,
-            protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            source: originator,
+            destination: responder,
+            sourcePort: originatorPort,
+            destinationPort: responderPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
     }
 
     /// Appends the flow's Community ID in ASCII.
     public func appendCommunityID(to output: inout [UInt8], seed: UInt16 = 0) {
         CommunityID.append(
-            to: &output, source: originator, destination: responder, sourcePort: originatorPort,
-            destinationPort: responderPort, protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            to: &output,
+            source: originator,
+            destination: responder,
+            sourcePort: originatorPort,
+            destinationPort: responderPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
     }
 }
 
@@ -124,14 +167,27 @@ extension AlertRecord {
     /// The Community ID of the packet's flow.
     public func communityID(seed: UInt16 = 0) -> String {
         CommunityID.make(
-            source: source, destination: destination, sourcePort: sourcePort, destinationPort: destinationPort,
-            protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
     }
 
     /// Appends the Community ID of the packet's flow in ASCII.
     public func appendCommunityID(to output: inout [UInt8], seed: UInt16 = 0) {
         CommunityID.append(
-            to: &output, source: source, destination: destination, sourcePort: sourcePort,
-            destinationPort: destinationPort, protocol: transportProtocol, ipVersion: ipVersion, seed: seed)
+            to: &output,
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
     }
 }

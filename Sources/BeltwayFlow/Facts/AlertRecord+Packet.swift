@@ -14,8 +14,13 @@ extension AlertRecord {
     ///   - buffer: Number of its data buffer.
     ///   - interface: Its interface, numbered within that buffer.
     public init(
-        signature: UInt32, headers: borrowing PacketHeaders, flow: FlowView?, time: Timestamp, ordinal: UInt64,
-        buffer: UInt16, interface: UInt16
+        signature: UInt32,
+        headers: borrowing PacketHeaders,
+        flow: FlowView?,
+        time: Timestamp,
+        ordinal: UInt64,
+        buffer: UInt16,
+        interface: UInt16
     ) {
         self.init()
         self.signature = signature

@@ -35,10 +35,13 @@ public struct AlertRecord: Sendable, BitwiseCopyable {
     public var interface: UInt16 = 0
     /// The flow's start.
     public var flowStart = Timestamp.zero
-    /// The flow's counters when the alert was raised, this packet included.
+    /// The flow's packets to the responder when the alert was raised, this one included.
     public var packetsToResponder: UInt64 = 0
+    /// The flow's packets to the originator when the alert was raised, this one included.
     public var packetsToOriginator: UInt64 = 0
+    /// The flow's frame bytes to the responder when the alert was raised, this packet's included.
     public var bytesToResponder: UInt64 = 0
+    /// The flow's frame bytes to the originator when the alert was raised, this packet's included.
     public var bytesToOriginator: UInt64 = 0
 
     /// Makes an empty record.
@@ -68,8 +71,14 @@ public struct SignatureInfo: Sendable, Equatable {
 
     /// Makes the description of a rule.
     public init(
-        id: UInt32, generator: UInt32 = 1, revision: UInt32 = 0, message: String = "", category: String = "",
-        severity: Int = 3, metadata: [(key: String, values: [String])] = [], references: [String] = []
+        id: UInt32,
+        generator: UInt32 = 1,
+        revision: UInt32 = 0,
+        message: String = "",
+        category: String = "",
+        severity: Int = 3,
+        metadata: [(key: String, values: [String])] = [],
+        references: [String] = []
     ) {
         self.id = id
         self.generator = generator
@@ -81,6 +90,7 @@ public struct SignatureInfo: Sendable, Equatable {
         self.references = references
     }
 
+    /// Whether all fields agree.
     public static func == (a: SignatureInfo, b: SignatureInfo) -> Bool {
         a.id == b.id && a.generator == b.generator && a.revision == b.revision && a.message == b.message
             && a.category == b.category && a.severity == b.severity && a.references == b.references

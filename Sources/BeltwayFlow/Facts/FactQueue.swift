@@ -80,7 +80,8 @@ public enum FactQueuePolicy: Sendable {
     }
 
     private func handOut(_ end: UInt8) {
-        let (before, _) = handedOut.bitwiseOr(end, ordering: .relaxed)  // uniqueness only: read-modify-write suffices
+        // Uniqueness needs the read-modify-write only, no order and no partner.
+        let (before, _) = handedOut.bitwiseOr(end, ordering: .relaxed)
         precondition(before & end == 0, "each end of a fact queue is handed out once")
     }
 
@@ -177,8 +178,10 @@ public struct FactConsumer: ~Copyable {
     ///   - limit: Most facts to take.
     ///   - body: Called with each fact; if it throws, that fact and those before it are taken, the rest stay.
     /// - Returns: Facts taken.
+    /// - Throws: What `body` throws.
     public mutating func drain<Failure: Error>(
-        limit: Int = .max, _ body: (Fact) throws(Failure) -> Void
+        limit: Int = .max,
+        _ body: (Fact) throws(Failure) -> Void
     ) throws(Failure) -> Int {
         // Partner: the releasing store of `tail` in FactProducer.record, made after the slot was written.
         if head == tailSeen { tailSeen = queue.tail.load(ordering: .acquiring) }

@@ -81,5 +81,6 @@ public enum FlowEndReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
 /// Suricata's names of TCP states (EVE `tcp.state`).
 public enum TCPState: UInt8, Sendable, BitwiseCopyable, CaseIterable {
-    case none, synSent, synReceived, established, finWait1, finWait2, timeWait, lastAck, closeWait, closing, closed
+    case none, synSent, synReceived, established, finWait1, finWait2, timeWait, lastAck, closeWait, closing,
+        closed
 }

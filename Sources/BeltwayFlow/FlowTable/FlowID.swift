@@ -37,7 +37,11 @@ public enum FlowID {
     ///   - salt: Fixed for files, stored for live capture.
     /// - Returns: 1 to 2^53 - 1.
     public static func make(
-        key: FlowKey, start: Timestamp, ordinal: UInt64, producer: UInt16, salt: FlowIDSalt
+        key: FlowKey,
+        start: Timestamp,
+        ordinal: UInt64,
+        producer: UInt16,
+        salt: FlowIDSalt
     ) -> UInt64 {
         var state = SipState(salt)
         state.absorb(key.a.high)

@@ -57,8 +57,10 @@ public import BeltwayWire
         portB = isForward ? ports.destination : ports.source
         transportProtocol = headers.transportProtocol
         ipVersion = headers.ipVersion
-        vlanOuter = vlansSeparateFlows ? headers.vlan.outer & 0xfff : 0
-        vlanInner = vlansSeparateFlows ? headers.vlan.inner & 0xfff : 0
+        let tags = headers.vlanCount
+        let isTagged = vlansSeparateFlows && tags != 0
+        vlanOuter = isTagged ? headers.vlan.outer & 0xfff : 0
+        vlanInner = isTagged ? headers.vlan.inner & 0xfff : 0
         tunnelDepth = 0
         tunnelKind = 0
         tunnelID = 0
@@ -74,7 +76,10 @@ public import BeltwayWire
         let ports = (source: headers.sourcePort, destination: headers.destinationPort)
         if headers.layers.isDisjoint(with: [.icmp, .icmpv6]) { return ports }
         let isVersion6 = headers.layers.contains(.icmpv6)
-        return (ports.source, ICMPPairs.counterpart(type: ports.source, isVersion6: isVersion6) ?? ports.destination)
+        return (
+            ports.source,
+            ICMPPairs.counterpart(type: ports.source, isVersion6: isVersion6) ?? ports.destination
+        )
     }
 
     /// Whether two keys are of the same flow; the fields that differ most often first.

@@ -8,9 +8,9 @@ public struct FlowStatistics: Equatable, Sendable {
     public var packetsWithoutFlow: UInt64 { packetsOutside }
     @usableFromInline var packetsOutside: UInt64 = 0
     /// Flows begun, by ``FlowProtocol``.
-    public internal(set) var begun = InlineCounts4()
+    public internal(set) var begun = FourCounters()
     /// Flows ended, by ``FlowEndReason``.
-    public internal(set) var ended = InlineCounts4()
+    public internal(set) var ended = FourCounters()
     /// Flows in the table now.
     public internal(set) var active = 0
     /// Flows in the table now, by ``FlowState`` (new, established, closed).
@@ -23,6 +23,7 @@ public struct FlowStatistics: Equatable, Sendable {
     /// Flows given up because the table was full.
     public var evicted: UInt64 { ended[Int(FlowEndReason.forced.rawValue)] }
 
+    /// Whether all counters agree.
     public static func == (a: FlowStatistics, b: FlowStatistics) -> Bool {
         a.total == b.total && a.packetsWithoutFlow == b.packetsWithoutFlow && a.begun == b.begun
             && a.ended == b.ended && a.active == b.active && a.activeByState == b.activeByState
@@ -31,7 +32,7 @@ public struct FlowStatistics: Equatable, Sendable {
 }
 
 /// Four counters, indexed by an enumeration's raw value.
-@frozen public struct InlineCounts4: Equatable, Sendable, BitwiseCopyable {
+@frozen public struct FourCounters: Equatable, Sendable, BitwiseCopyable {
     @usableFromInline var values: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     @inlinable init() {}
@@ -56,5 +57,6 @@ public struct FlowStatistics: Equatable, Sendable {
         }
     }
 
-    @inlinable public static func == (a: InlineCounts4, b: InlineCounts4) -> Bool { a.values == b.values }
+    /// Whether all four agree.
+    @inlinable public static func == (a: FourCounters, b: FourCounters) -> Bool { a.values == b.values }
 }

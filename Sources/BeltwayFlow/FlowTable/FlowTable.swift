@@ -84,7 +84,7 @@ public import BeltwayWire
         return unsafe (segment + within &* FlowTable.bytesPerFlow).assumingMemoryBound(to: FlowEntry.self)
     }
 
-    /// The table's hash of a key: folded multiplications with this process's secret.
+    /// Hashes a key: folded multiplications with this process's secret.
     ///
     /// - Parameters:
     ///   - key: The flow's key.
@@ -189,7 +189,7 @@ public import BeltwayWire
         return slot
     }
 
-    /// Doubles the index. The words carry their hashes, so that no entry is touched.
+    /// Doubles the index; its words carry their hashes, so that no entry is touched.
     private mutating func growIndex() {
         let newCount = (mask + 1) * 2
         let grown = UnsafeMutablePointer<UInt64>.allocate(capacity: newCount)

@@ -18,7 +18,9 @@ extension FlowTracker {
     /// - Returns: Flows ended.
     @inlinable @discardableResult
     public mutating func expire<Sink: FactSink & ~Copyable>(
-        through time: Timestamp, limit: Int = .max, facts: inout Sink
+        through time: Timestamp,
+        limit: Int = .max,
+        facts: inout Sink
     ) -> Int {
         if time > clock { clock = time }
         var ended = 0
@@ -27,7 +29,9 @@ extension FlowTracker {
             let patience = timeouts[list] &+ timeouts[list] >> 4
             while ended < limit {
                 let head = lists.heads[list]
-                if head == FlowTable.none || clock.nanoseconds(since: table[head].queued) <= patience { break }
+                if head == FlowTable.none || clock.nanoseconds(since: table[head].queued) <= patience {
+                    break
+                }
                 end(head, .timeout, &facts)
                 ended += 1
             }
@@ -59,13 +63,18 @@ extension FlowTracker {
     /// - Parameters:
     ///   - slot: From a ``FlowView`` of the latest packet.
     ///   - reason: Why it would end.
+    /// - Returns: The record.
     public func record(slot: UInt32, reason: FlowEndReason = .shutdown) -> FlowRecord {
         table[slot].record(reason)
     }
 
     /// Writes the record of a flow and takes it out of the table.
     @inlinable @inline(never)
-    mutating func end<Sink: FactSink & ~Copyable>(_ slot: UInt32, _ reason: FlowEndReason, _ facts: inout Sink) {
+    mutating func end<Sink: FactSink & ~Copyable>(
+        _ slot: UInt32,
+        _ reason: FlowEndReason,
+        _ facts: inout Sink
+    ) {
         let record = release(slot, reason)
         facts.record(.flow(record))
     }

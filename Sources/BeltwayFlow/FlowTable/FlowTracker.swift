@@ -57,8 +57,14 @@ public import BeltwayWire
     /// - Returns: What is known of the packet's flow, or nil if it belongs to none (no IP header).
     @inlinable
     public mutating func track<Sink: FactSink & ~Copyable>(
-        _ headers: borrowing PacketHeaders, hash: UInt32, time: Timestamp, originalLength: UInt32, ordinal: UInt64,
-        buffer: UInt16, interface: UInt16, facts: inout Sink
+        _ headers: borrowing PacketHeaders,
+        hash: UInt32,
+        time: Timestamp,
+        originalLength: UInt32,
+        ordinal: UInt64,
+        buffer: UInt16,
+        interface: UInt16,
+        facts: inout Sink
     ) -> FlowView? {
         guard headers.layers.contains(.ip) else {
             counts.packetsOutside &+= 1
@@ -69,7 +75,9 @@ public import BeltwayWire
         let mixed = table.mixedHash(key, hash)
         let now = max(time, clock)
         var slot = table.find(key, hash: mixed)
-        if slot != FlowTable.none, let reason = endReason(of: slot, headers, forward: forward, time: time, now: now) {
+        if slot != FlowTable.none,
+            let reason = endReason(of: slot, headers, forward: forward, time: time, now: now)
+        {
             end(slot, reason, &facts)
             slot = FlowTable.none
         }
@@ -77,11 +85,26 @@ public import BeltwayWire
         if isFirst {
             if table.isFull { evict(&facts) }
             slot = begin(
-                key, mixed, headers, forward: forward, time: time, now: now, ordinal: ordinal, buffer: buffer,
-                interface: interface)
+                key,
+                mixed,
+                headers,
+                forward: forward,
+                time: time,
+                now: now,
+                ordinal: ordinal,
+                buffer: buffer,
+                interface: interface
+            )
         }
         return update(
-            slot, headers, forward: forward, time: time, now: now, originalLength: originalLength, isFirst: isFirst)
+            slot,
+            headers,
+            forward: forward,
+            time: time,
+            now: now,
+            originalLength: originalLength,
+            isFirst: isFirst
+        )
     }
 
     /// Marks the flow in `slot` (of a ``FlowView`` from the latest packet) as one that an alert was raised on.
@@ -105,12 +128,18 @@ public import BeltwayWire
     /// Why the flow in `slot` is over at this packet, or nil if it goes on.
     @inlinable @inline(__always)
     func endReason(
-        of slot: UInt32, _ headers: borrowing PacketHeaders, forward: Bool, time: Timestamp, now: Timestamp
+        of slot: UInt32,
+        _ headers: borrowing PacketHeaders,
+        forward: Bool,
+        time: Timestamp,
+        now: Timestamp
     ) -> FlowEndReason? {
         let timeout = timeouts[Int(table[slot].list)]
         // Own times first; the clock's part is what lets `expire` remove flows unseen. Time running backwards is
         // never idleness: both differences are 0 then.
-        if now.nanoseconds(since: table[slot].seen) > timeout || time.nanoseconds(since: table[slot].last) > timeout {
+        if now.nanoseconds(since: table[slot].seen) > timeout
+            || time.nanoseconds(since: table[slot].last) > timeout
+        {
             return .timeout
         }
         if headers.layers.contains(.tcp), headers.tcpFlags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn {
@@ -123,15 +152,26 @@ public import BeltwayWire
     /// Counts a packet into the flow in `slot`.
     @inlinable @inline(__always)
     mutating func update(
-        _ slot: UInt32, _ headers: borrowing PacketHeaders, forward: Bool, time: Timestamp, now: Timestamp,
-        originalLength: UInt32, isFirst: Bool
+        _ slot: UInt32,
+        _ headers: borrowing PacketHeaders,
+        forward: Bool,
+        time: Timestamp,
+        now: Timestamp,
+        originalLength: UInt32,
+        isFirst: Bool
     ) -> FlowView {
         var view = FlowView()
         let queued = table[slot].queued
         let list = table[slot].list
         let wanted = table[slot].count(
-            headers, forward: forward, time: time, now: now, originalLength: originalLength,
-            midstream: configuration.midstream, view: &view)
+            headers,
+            forward: forward,
+            time: time,
+            now: now,
+            originalLength: originalLength,
+            midstream: configuration.midstream,
+            view: &view
+        )
         if wanted != list || now.nanoseconds(since: queued) > timeouts[Int(list)] >> 4 {
             lists.move(slot, to: wanted, in: &table)
         }
@@ -143,8 +183,15 @@ public import BeltwayWire
     /// Puts a new flow into the table, which must not be full.
     @usableFromInline
     mutating func begin(
-        _ key: FlowKey, _ mixed: UInt32, _ headers: borrowing PacketHeaders, forward: Bool, time: Timestamp,
-        now: Timestamp, ordinal: UInt64, buffer: UInt16, interface: UInt16
+        _ key: FlowKey,
+        _ mixed: UInt32,
+        _ headers: borrowing PacketHeaders,
+        forward: Bool,
+        time: Timestamp,
+        now: Timestamp,
+        ordinal: UInt64,
+        buffer: UInt16,
+        interface: UInt16
     ) -> UInt32 {
         let flags = headers.layers.contains(.tcp) ? headers.tcpFlags : 0
         let answering = flags & 0x17 == TCPFlag.syn | TCPFlag.ack
@@ -156,7 +203,12 @@ public import BeltwayWire
         entry.last = time
         entry.seen = now
         entry.flowID = FlowID.make(
-            key: key, start: time, ordinal: ordinal, producer: buffer, salt: configuration.salt)
+            key: key,
+            start: time,
+            ordinal: ordinal,
+            producer: buffer,
+            salt: configuration.salt
+        )
         entry.vlanOuter = headers.vlan.outer & 0xfff
         entry.vlanInner = headers.vlan.inner & 0xfff
         entry.vlanCount = min(headers.vlanCount, 2)
@@ -177,17 +229,28 @@ extension FlowEntry {
     /// - Returns: The time-out list that the flow belongs to now.
     @inlinable @inline(__always)
     mutating func count(
-        _ headers: borrowing PacketHeaders, forward: Bool, time: Timestamp, now: Timestamp, originalLength: UInt32,
-        midstream: Bool, view: inout FlowView
+        _ headers: borrowing PacketHeaders,
+        forward: Bool,
+        time: Timestamp,
+        now: Timestamp,
+        originalLength: UInt32,
+        midstream: Bool,
+        view: inout FlowView
     ) -> UInt8 {
+        // Direction changes at random, so no branch depends on it; the view takes the sums from registers, since
+        // loads right behind narrower stores would wait for them.
         let toResponder = forward == marks.contains(.originatorIsA)
-        if toResponder {
-            packetsToResponder &+= 1
-            bytesToResponder &+= UInt64(originalLength)
-        } else {
-            packetsToOriginator &+= 1
-            bytesToOriginator &+= UInt64(originalLength)
-        }
+        let one: UInt64 = toResponder ? 1 : 0
+        let length = UInt64(originalLength)
+        let forwardBytes = toResponder ? length : 0
+        view.packetsToResponder = packetsToResponder &+ one
+        view.packetsToOriginator = packetsToOriginator &+ (1 &- one)
+        view.bytesToResponder = bytesToResponder &+ forwardBytes
+        view.bytesToOriginator = bytesToOriginator &+ (length &- forwardBytes)
+        packetsToResponder = view.packetsToResponder
+        packetsToOriginator = view.packetsToOriginator
+        bytesToResponder = view.bytesToResponder
+        bytesToOriginator = view.bytesToOriginator
         if time > last { last = time }
         if now > seen { seen = now }
         var wanted = list
@@ -197,7 +260,8 @@ extension FlowEntry {
                 state = tcpState.flowState
                 wanted = FlowLists.number(.tcp, state)
             }
-            if toResponder { originatorFlags |= headers.tcpFlags } else { responderFlags |= headers.tcpFlags }
+            originatorFlags |= toResponder ? headers.tcpFlags : 0
+            responderFlags |= toResponder ? 0 : headers.tcpFlags
             view.isEstablished = marks.contains(.handshake) || (midstream && marks.contains(.midstream))
         } else if key.transportProtocol != 6 {
             view.isEstablished = isTwoWay
@@ -209,10 +273,6 @@ extension FlowEntry {
         view.toResponder = toResponder
         view.flowID = flowID
         view.start = start
-        view.packetsToResponder = packetsToResponder
-        view.packetsToOriginator = packetsToOriginator
-        view.bytesToResponder = bytesToResponder
-        view.bytesToOriginator = bytesToOriginator
         return wanted
     }
 }

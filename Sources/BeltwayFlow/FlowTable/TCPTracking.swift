@@ -14,11 +14,17 @@ public import BeltwayWire
 
 /// Bits of the TCP flags byte (RFC 9293, 3.1).
 @frozen public enum TCPFlag {
+    /// The sender has no more data.
     @inlinable public static var fin: UInt8 { 0x01 }
+    /// Synchronise sequence numbers: a connection begins.
     @inlinable public static var syn: UInt8 { 0x02 }
+    /// The connection is torn down.
     @inlinable public static var rst: UInt8 { 0x04 }
+    /// Deliver at once.
     @inlinable public static var psh: UInt8 { 0x08 }
+    /// The acknowledgement number is valid.
     @inlinable public static var ack: UInt8 { 0x10 }
+    /// The urgent pointer is valid.
     @inlinable public static var urg: UInt8 { 0x20 }
 }
 
@@ -132,7 +138,10 @@ extension FlowEntry {
     }
 
     private mutating func close(
-        _ headers: borrowing PacketHeaders, isFIN: Bool, isACK: Bool, toResponder: Bool
+        _ headers: borrowing PacketHeaders,
+        isFIN: Bool,
+        isACK: Bool,
+        toResponder: Bool
     ) {
         let acknowledgement = headers.acknowledgement
         if isFIN {
@@ -149,7 +158,11 @@ extension FlowEntry {
         case .finWait1:
             if !toResponder { return }
             let isCovered = isACK && covers(acknowledgement, responderFinEnd)
-            if isFIN { tcpState = isCovered ? .timeWait : .closing } else if isCovered { tcpState = .finWait2 }
+            if isFIN {
+                tcpState = isCovered ? .timeWait : .closing
+            } else if isCovered {
+                tcpState = .finWait2
+            }
         case .finWait2:
             if isFIN, toResponder { tcpState = .timeWait }
         case .closing:
