@@ -27,6 +27,8 @@ public struct EVEWriter: ~Copyable {
         lines = TextBuffer(capacity: capacity)
     }
 
+    mutating func countEvent() { events &+= 1 }
+
     /// Appends a `flow` event; source is the originator, and the event's time is the flow's last packet's.
     ///
     /// - Parameters:
@@ -74,7 +76,7 @@ public struct EVEWriter: ~Copyable {
         }
         if flow.transportProtocol == 6 { lines.append(tcpOf: flow) }
         lines.append("}\n")
-        events &+= 1
+        countEvent()
     }
 
     /// Appends an `alert` event; source is the packet's source.
@@ -112,7 +114,7 @@ public struct EVEWriter: ~Copyable {
         lines.append(signature.bytes.span)
         if alert.flowID != 0 { lines.append(flowOf: alert) }
         lines.append("}\n")
-        events &+= 1
+        countEvent()
     }
 }
 
