@@ -9,7 +9,7 @@
     @inlinable public init(_ bytes: UInt64) { self.bytes = bytes }
 
     /// Where every buffer begins.
-    public static let zero = Position(0)
+    @inlinable public static var zero: Position { Position(0) }
 
     @inlinable public static func < (a: Position, b: Position) -> Bool { a.bytes < b.bytes }
     /// The position `length` bytes further on.

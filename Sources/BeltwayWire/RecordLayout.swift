@@ -40,7 +40,7 @@ public enum RecordLayout {
     /// - Returns: 0, 4, 8, 12, 16 or 20.
     @inlinable @inline(__always)
     public static func optionsLength(capturedLength: Int, needsFlags: Bool) -> Int {
-        let gap = -(overhead &+ ((capturedLength &+ 3) & ~3)) & (alignment &- 1)
+        let gap = (0 &- (overhead &+ ((capturedLength &+ 3) & ~3))) & (alignment &- 1)
         return needsFlags && gap < 8 ? gap &+ alignment : gap
     }
 

@@ -19,8 +19,7 @@ public struct ChunkRow: Equatable, Sendable, BitwiseCopyable {
 extension RingMemory {
     @inline(__always)
     private func rowOffset(_ index: UInt64) -> Int {
-        ControlLayout.chunkTable
-            + Int(truncatingIfNeeded: index & UInt64(geometry.chunkCount - 1)) * ControlLayout.chunkRowLength
+        ControlLayout.chunkTable &+ Int(truncatingIfNeeded: index & rowMask) &* ControlLayout.chunkRowLength
     }
 
     /// Stores the row of a chunk that begins: odd version, fields, even version; the partner is ``row(of:)``.
@@ -71,6 +70,6 @@ extension RingMemory {
 
     /// Greatest time of all packets before the chunk that holds `position`: the same for every run over a capture.
     public func clock(before position: Position) -> Timestamp? {
-        row(of: position.bytes / UInt64(geometry.chunkLength))?.clockBefore
+        row(of: position.bytes >> chunkShift)?.clockBefore
     }
 }

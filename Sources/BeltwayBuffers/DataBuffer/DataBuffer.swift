@@ -66,6 +66,7 @@ public enum BufferPolicy: UInt64, Sendable {
         data = try SharedMemory(creating: "beltway-data", length: geometry.capacity)
         control = try SharedMemory(creating: "beltway-control", length: ControlLayout.totalLength(geometry))
         data.preferHugePages()
+        control.preferHugePages()  // the descriptors: half as large as the data
         memory = unsafe RingMemory(data: data.base, control: control.base, geometry: geometry)
         coordination = Coordination()
         isOwner = true

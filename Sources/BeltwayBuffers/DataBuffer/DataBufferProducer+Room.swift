@@ -55,7 +55,7 @@ extension DataBufferProducer {
     private mutating func beginChunk() {
         memory.storeTimes(of: row)
         row.clockBefore = max(row.clockBefore, row.greatestTime)
-        row.index = tail >> UInt64(memory.chunkMask.nonzeroBitCount)
+        row.index = tail >> memory.chunkShift
         row.firstOrdinal = ordinal
         row.leastTime = .distantFuture
         row.greatestTime = .zero

@@ -14,6 +14,8 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// The buffer that this handle writes.
     public let buffer: DataBuffer
     @usableFromInline let memory: RingMemory
+    /// Kept beside the buffer that it belongs to: a pair of addresses, wanted per batch.
+    private let publication: WakeUp
     @usableFromInline let snapLength: Int
 
     @usableFromInline var tail: UInt64 = 0
@@ -39,6 +41,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     init(_ buffer: DataBuffer) {
         self.buffer = buffer
         memory = buffer.memory
+        publication = buffer.publication
         snapLength = buffer.geometry.snapLength
         published.buffer = buffer.number
         chunkLimit = UInt64(buffer.geometry.chunkLength)
@@ -48,7 +51,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     deinit {
         guard !isClosed else { return }
         memory.storeReleasing(ControlLayout.closed, 1)
-        buffer.publication.wake()
+        publication.wake()
     }
 
     /// Records appended since the last ``publish()``.
@@ -131,7 +134,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             return published
         }
         storeFlushed()
-        buffer.publication.wake()
+        publication.wake()
         return published
     }
 
@@ -168,7 +171,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         publish()
         isClosed = true
         memory.storeReleasing(ControlLayout.closed, 1)  // after the last tail; partner: RingMemory.isClosed
-        buffer.publication.wake()
+        publication.wake()
     }
 }
 

@@ -37,16 +37,18 @@ public import BeltwayWire
 }
 
 /// What a producer knows of a packet beyond its bytes.
+///
+/// The constants are computed: a stored one would be a call from another module, per packet.
 @frozen public struct RecordFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
     public let rawValue: UInt16
     @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The packet's checksums are not yet computed (offload; TP_STATUS_CSUMNOTREADY): `epb_flags` bit 9.
-    public static let checksumNotReady = RecordFlags(rawValue: 1)
+    @inlinable public static var checksumNotReady: RecordFlags { RecordFlags(rawValue: 1) }
     /// The packet was sent by this host (PACKET_OUTGOING): `epb_flags` direction 10.
-    public static let outbound = RecordFlags(rawValue: 2)
+    @inlinable public static var outbound: RecordFlags { RecordFlags(rawValue: 2) }
     /// The packet was received by this host: `epb_flags` direction 01.
-    public static let inbound = RecordFlags(rawValue: 4)
+    @inlinable public static var inbound: RecordFlags { RecordFlags(rawValue: 4) }
     /// The packet was longer than the buffer's snap length and was cut by Beltway.
-    public static let truncated = RecordFlags(rawValue: 8)
+    @inlinable public static var truncated: RecordFlags { RecordFlags(rawValue: 8) }
 }

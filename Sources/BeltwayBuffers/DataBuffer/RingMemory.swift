@@ -24,6 +24,9 @@ public import Synchronization
     @usableFromInline let mask: UInt64
     @usableFromInline let descriptorMask: UInt64
     @usableFromInline let chunkMask: UInt64
+    /// Logarithm of the chunk's length, and the number of chunks less one: no division per batch.
+    @usableFromInline let chunkShift: UInt64
+    @usableFromInline let rowMask: UInt64
     /// The buffer's sizes.
     public let geometry: BufferGeometry
 
@@ -34,6 +37,8 @@ public import Synchronization
         mask = UInt64(geometry.capacity - 1)
         descriptorMask = UInt64(geometry.descriptorCapacity - 1)
         chunkMask = UInt64(geometry.chunkLength - 1)
+        chunkShift = UInt64(geometry.chunkLength.trailingZeroBitCount)
+        rowMask = UInt64(geometry.chunkCount - 1)
         self.geometry = geometry
     }
 

@@ -39,22 +39,24 @@
 }
 
 /// A classifier's verdict on a packet, 32 bits: the low byte is its kind, the rest is the classifier's own.
+///
+/// The constants are computed: a stored one would be a call from another module, per packet.
 @frozen public struct Classification: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     public var rawValue: UInt32
     @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Not IP, or not decodable: counted and stored, belongs to no flow.
-    public static let other = Classification(rawValue: 0)
+    @inlinable public static var other: Classification { Classification(rawValue: 0) }
     /// IP without a decoded transport.
-    public static let ip = Classification(rawValue: 1)
+    @inlinable public static var ip: Classification { Classification(rawValue: 1) }
     /// TCP.
-    public static let tcp = Classification(rawValue: 2)
+    @inlinable public static var tcp: Classification { Classification(rawValue: 2) }
     /// UDP.
-    public static let udp = Classification(rawValue: 3)
+    @inlinable public static var udp: Classification { Classification(rawValue: 3) }
     /// SCTP.
-    public static let sctp = Classification(rawValue: 4)
+    @inlinable public static var sctp: Classification { Classification(rawValue: 4) }
     /// ICMP or ICMPv6.
-    public static let icmp = Classification(rawValue: 5)
+    @inlinable public static var icmp: Classification { Classification(rawValue: 5) }
     /// A fragment of an IP datagram.
-    public static let fragment = Classification(rawValue: 6)
+    @inlinable public static var fragment: Classification { Classification(rawValue: 6) }
 }
