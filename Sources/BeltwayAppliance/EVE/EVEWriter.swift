@@ -19,12 +19,26 @@ public struct EVEWriter: ~Copyable {
     public var lines: TextBuffer
     /// Lines written since the writer was made.
     public private(set) var events: UInt64 = 0
+    let seed: UInt16
+    /// One Community ID at a time, kept for its memory.
+    var identifier: [UInt8] = []
 
     /// Makes a writer without lines.
     ///
-    /// - Parameter capacity: Bytes to have room for from the start.
-    public init(capacity: Int = 320 * 1024) {
+    /// - Parameters:
+    ///   - capacity: Bytes to have room for from the start.
+    ///   - seed: Seed of `community_id`; alike in all tools whose events are to be joined.
+    public init(capacity: Int = 320 * 1024, seed: UInt16 = 0) {
         lines = TextBuffer(capacity: capacity)
+        self.seed = seed
+        identifier.reserveCapacity(32)
+    }
+
+    mutating func appendIdentifier() {
+        lines.append(",\"community_id\":\"")
+        lines.append(identifier.span)
+        lines.append(0x22)
+        identifier.removeAll(keepingCapacity: true)
     }
 
     mutating func countEvent() { events &+= 1 }
@@ -51,6 +65,8 @@ public struct EVEWriter: ~Copyable {
             transport: flow.transportProtocol,
             version: flow.ipVersion
         )
+        flow.appendCommunityID(to: &identifier, seed: seed)
+        appendIdentifier()
         lines.append(",\"flow\":{\"pkts_toserver\":")
         lines.append(decimal: flow.packetsToResponder)
         lines.append(",\"pkts_toclient\":")
@@ -110,6 +126,8 @@ public struct EVEWriter: ~Copyable {
             transport: alert.transportProtocol,
             version: alert.ipVersion
         )
+        alert.appendCommunityID(to: &identifier, seed: seed)
+        appendIdentifier()
         lines.append(",\"alert\":")
         lines.append(signature.bytes.span)
         if alert.flowID != 0 { lines.append(flowOf: alert) }

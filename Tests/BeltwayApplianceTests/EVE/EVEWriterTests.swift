@@ -96,6 +96,7 @@ func sampleAlert() -> AlertRecord {
                 #"{"timestamp":"2026-11-22T11:40:04.023456+0000","flow_id":1234567890123456,"in_iface":"eth0","#
                     + #""event_type":"flow","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"192.0.2.2","#
                     + #""dest_port":443,"proto":"TCP","ip_v":4,"pkt_src":"wire/pcap","#
+                    + #""community_id":"1:HSVV4ha6hM0b1LIPIwDAFW7BYn4=","#
                     + #""flow":{"pkts_toserver":7,"pkts_toclient":6,"bytes_toserver":1000,"#
                     + #""bytes_toclient":20000,"start":"2026-11-22T11:40:01.123456+0000","#
                     + #""end":"2026-11-22T11:40:04.023456+0000","age":3,"state":"closed","reason":"timeout","#
@@ -131,7 +132,7 @@ func sampleAlert() -> AlertRecord {
             keys(line) == [
                 "timestamp", "flow_id", "in_iface", "event_type", "vlan", "src_ip", "dest_ip", "proto",
                 "ip_v",
-                "icmp_type", "icmp_code", "pkt_src", "flow",
+                "icmp_type", "icmp_code", "pkt_src", "community_id", "flow",
             ]
         )
         let event = try object(line)
@@ -242,6 +243,7 @@ func sampleAlert() -> AlertRecord {
                 #"{"timestamp":"2026-11-22T11:40:02.000000+0000","flow_id":42,"in_iface":"eth0","#
                     + #""event_type":"alert","src_ip":"192.0.2.2","src_port":80,"dest_ip":"10.0.0.1","#
                     + #""dest_port":40001,"proto":"TCP","ip_v":4,"pkt_src":"wire/pcap","#
+                    + #""community_id":"1:kVaEiUna0jHdi9wdVrb21VU+BBo=","#
                     + #""alert":{"action":"allowed","gid":1,"signature_id":9000001,"rev":2,"#
                     + #""signature":"BELTWAY \"test\" \\ rule","category":"Misc activity","severity":3,"#
                     + #""metadata":{"created_at":["2026_11_22"],"tag":["a","b"]},"#
