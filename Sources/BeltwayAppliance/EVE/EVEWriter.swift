@@ -36,7 +36,7 @@ public struct EVEWriter: ~Copyable {
 
     mutating func appendIdentifier() {
         lines.append(",\"community_id\":\"")
-        lines.append(identifier.span)
+        lines.append(identifier)
         lines.append(0x22)
         identifier.removeAll(keepingCapacity: true)
     }
@@ -175,6 +175,8 @@ public struct EVESignature: Sendable, Equatable {
 }
 
 extension TextBuffer {
+    mutating func append(_ array: borrowing [UInt8]) { append(array.span) }
+
     mutating func append(list: [String]) {
         append(0x5b)
         for (index, value) in list.enumerated() {
