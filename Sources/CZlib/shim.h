@@ -1,5 +1,3 @@
-// The same feature macro as CLinux: types of the system's headers must be equal in both modules.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No feature macro here, as in CLinux and in Swift's own Glibc: types of the system's headers (fd_set) must be
+// equal in all modules that one file sees.
 #include <zlib.h>
