@@ -1,2 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-@main struct Beltway { static func main() {} }
+internal import ArgumentParser
+internal import Foundation
+
+/// The command line (DESIGN.md, 6). Exit status: 0 all went well, 1 it failed, 2 it was asked for wrongly.
+@main struct Program {
+    static func main() {
+        do {
+            var command = try Beltway.parseAsRoot()
+            try command.run()
+        } catch let exit as ExitCode {
+            Foundation.exit(exit.rawValue)
+        } catch {
+            let code = Beltway.exitCode(for: error)
+            if code == .success {
+                print(Beltway.fullMessage(for: error))
+                Foundation.exit(0)
+            }
+            // One line: what was expected and what was found; the usage is a word away.
+            let message = Beltway.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+            complain(message)
+            Foundation.exit(code == .validationFailure ? 2 : 1)
+        }
+    }
+}
+
+/// Prints one line on standard error.
+func complain(_ message: String) {
+    FileHandle.standardError.write(Data("beltway: \(message)\n".utf8))
+}
+
+struct Beltway: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "beltway",
+        abstract: "A network monitoring appliance: one capture, any number of analyzers.",
+        discussion: """
+            beltway run -r capture.pcap          flows, alerts and stored packets of a capture file
+            beltway run -i eth0                  the same from a live interface
+            beltway query flows 'port == 443'    ask the flow store
+            """,
+        version: "beltway 0.1.0",
+        subcommands: [Run.self, Query.self, Extract.self, Rules.self] + unbuiltCommands)
+}

@@ -84,6 +84,10 @@ public final class DataDirectory: Sendable {
         lock = file
     }
 
+    /// Whether an error says that another instance runs there: the one reason not to go on without a directory.
+    static func isTaken(_ error: ApplianceError) -> Bool { error.description.hasPrefix(takenPrefix) }
+    private static let takenPrefix = "another beltway"
+
     deinit { close(lock) }
 
     private static func reason(of error: any Error) -> String {

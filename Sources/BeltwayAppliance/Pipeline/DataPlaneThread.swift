@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
 internal import Foundation
+internal import Synchronization
 
 /// A thread of the data plane: named, pinned if asked for, joined at the end. It never awaits.
 final class DataPlaneThread: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
+    private let ended = Flag()
     private let thread: Thread
+
+    private final class Flag: Sendable {
+        let value = Atomic<Bool>(false)
+    }
 
     /// Starts a thread.
     ///
@@ -14,16 +20,20 @@ final class DataPlaneThread: @unchecked Sendable {
     ///   - processor: Processor to pin it to; nil for any.
     ///   - body: What it does; a value that cannot be copied travels in a ``Parcel``.
     init(name: String, processor: Int? = nil, _ body: @escaping @Sendable () -> Void) {
-        let done = self.done
+        let (done, ended) = (self.done, self.ended)
         thread = Thread {
             if let processor { _ = beltway_pin_thread(Int32(processor)) }
             body()
+            ended.value.store(true, ordering: .releasing)
             done.signal()
         }
         thread.name = name
         thread.stackSize = 8 << 20
         thread.start()
     }
+
+    /// Whether its body has returned.
+    var hasEnded: Bool { ended.value.load(ordering: .acquiring) }
 
     /// Waits until the thread has ended.
     func join() { done.wait() }

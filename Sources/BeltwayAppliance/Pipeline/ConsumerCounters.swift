@@ -5,7 +5,7 @@ internal import Synchronization
 /// What a consumer's thread shows of its progress to others: stored once per batch, read at leisure.
 ///
 /// `published == read + lost` in what is shown at the end; in between, the three are a batch apart at most.
-public final class ConsumerProgress: Sendable {
+final class ConsumerCounters: Sendable {
     /// `worker.0`, `logger`, `statistics`, `tracer`.
     public let name: String
     private let publishedCount = Atomic<UInt64>(0)
@@ -25,13 +25,13 @@ public final class ConsumerProgress: Sendable {
     }
 
     /// Packets offered to it.
-    public var published: UInt64 { publishedCount.load(ordering: .relaxed) }
+    var published: UInt64 { publishedCount.load(ordering: .relaxed) }
     /// Packets it took.
-    public var read: UInt64 { readCount.load(ordering: .relaxed) }
+    var read: UInt64 { readCount.load(ordering: .relaxed) }
     /// Packets that were overwritten before it could take them.
-    public var lost: UInt64 { lostCount.load(ordering: .relaxed) }
+    var lost: UInt64 { lostCount.load(ordering: .relaxed) }
     /// Packets counted in flows whose payload was passed over for want of headroom.
-    public var payloadSkipped: UInt64 { skippedCount.load(ordering: .relaxed) }
+    var payloadSkipped: UInt64 { skippedCount.load(ordering: .relaxed) }
     /// Bytes published and not yet taken.
-    public var lagInBytes: UInt64 { lag.load(ordering: .relaxed) }
+    var lagInBytes: UInt64 { lag.load(ordering: .relaxed) }
 }

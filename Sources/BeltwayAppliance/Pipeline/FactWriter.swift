@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayFlow
+internal import BeltwayStore
+internal import BeltwayTrace
+internal import Glibc
+internal import Synchronization
+
+// The one writer: takes facts from every worker's queue and turns them into rows and events.
+//
+//     queue of worker 0 --+
+//     queue of worker 1 --+--> FactWriter --> FlowStore (SQLite)
+//     outbox (stats)    --+               `-> EVEFile (eve.json)
+//
+// A full disk or a read-only directory is noted once and counted; the capture goes on.
+
+/// Snapshots of the statistics on their way to the writer, which alone appends to eve.json.
+final class EventOutbox: Sendable {
+    private let pending = Mutex<[StatisticsSnapshot]>([])
+    private let closed = Atomic<Bool>(false)
+
+    /// Says that nothing more will be sent: the writer may end.
+    func close() { closed.store(true, ordering: .releasing) }
+
+    /// Loaded before ``take()``, so that nothing sent earlier is missed.
+    var isClosed: Bool { closed.load(ordering: .acquiring) }
+
+    /// Hands over a snapshot; what piles up beyond 64 is dropped, since nobody drains it.
+    func send(_ snapshot: StatisticsSnapshot) {
+        pending.withLock { if $0.count < 64 { $0.append(snapshot) } }
+    }
+
+    func take() -> [StatisticsSnapshot] {
+        pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+    }
+}
+
+/// What the writer shows of itself.
+final class WriterProgress: Sendable {
+    let flows = Atomic<UInt64>(0)
+    let alerts = Atomic<UInt64>(0)
+    let rowsLost = Atomic<UInt64>(0)
+    let eventsLost = Atomic<UInt64>(0)
+    let events = Atomic<UInt64>(0)
+    private let problems = Mutex<[String]>([])
+
+    func note(_ problem: String) {
+        problems.withLock { if $0.count < 16, !$0.contains(problem) { $0.append(problem) } }
+    }
+
+    /// What went wrong, each thing once.
+    var notedProblems: [String] { problems.withLock { $0 } }
+}
+
+/// Takes facts from every queue until all are closed; lives in one thread.
+struct FactWriter: ~Copyable {
+    private var queues: OwnedArray<FactConsumer>
+    private var output: FactOutput
+
+    init(queues: consuming OwnedArray<FactConsumer>, output: consuming FactOutput) {
+        self.queues = queues
+        self.output = output
+    }
+
+    /// Runs until every queue is closed and empty; then everything is on its way to the disk.
+    mutating func run() {
+        while true {
+            var taken = 0
+            var isFinished = output.outbox.isClosed
+            for index in 0..<queues.count {
+                taken += queues[index].drain(limit: 4096) { output.write($0) }
+                if !queues[index].isFinished() { isFinished = false }
+            }
+            output.writeOut(all: taken == 0)
+            if isFinished { break }
+            if taken == 0 { usleep(2000) }
+        }
+        output.close()
+    }
+}
+
+/// Turns facts into rows and events.
+struct FactOutput: ~Copyable {
+    let outbox: EventOutbox
+    private let store: FlowStore?
+    private var file: EVEFile?
+    private let writesEvents: Bool
+    private var events = EVEWriter()
+    private let rings: RingTable
+    private let signatures: [EVESignature]
+    private let progress: WriterProgress
+    private var names: [[JSONText]] = []
+    private var flows: UInt64 = 0
+    private var alerts: UInt64 = 0
+
+    init(
+        store: FlowStore?, file: consuming EVEFile?, rings: RingTable, signatures: [SignatureInfo],
+        outbox: EventOutbox, progress: WriterProgress
+    ) {
+        self.store = store
+        writesEvents = file != nil
+        self.file = file
+        self.rings = rings
+        self.signatures = signatures.map { EVESignature($0) }
+        self.outbox = outbox
+        self.progress = progress
+        store?.setSignatures(signatures)
+    }
+
+    mutating func write(_ fact: Fact) {
+        switch fact {
+        case .flow(let record):
+            flows &+= 1
+            let name = name(record.buffer, record.interface)
+            if writesEvents { events.append(flow: record, interface: name) }
+            store?.insert(record)
+        case .alert(let record):
+            alerts &+= 1
+            let name = name(record.buffer, record.interface)
+            guard Int(record.signature) < signatures.count else { return }
+            if writesEvents {
+                events.append(alert: record, signature: signatures[Int(record.signature)], interface: name)
+            }
+            store?.insert(record)
+        }
+    }
+
+    /// Writes what has gathered: events once a buffer is full or nothing else is to do, rows once a second.
+    mutating func writeOut(all: Bool) {
+        if writesEvents {
+            for snapshot in outbox.take() { events.append(stats: snapshot) }
+            do {
+                try file?.drain(&events, all: all)
+            } catch {
+                progress.note("\(error)")
+            }
+        }
+        store?.commitIfDue()
+        show()
+    }
+
+    /// Writes everything and closes the store.
+    mutating func close() {
+        writeOut(all: true)
+        store?.close()
+        show()
+    }
+
+    /// Name of an interface, escaped for JSON once, and told to the store when it is first seen.
+    private mutating func name(_ buffer: UInt16, _ interface: UInt16) -> JSONText {
+        if Int(buffer) < names.count, Int(interface) < names[Int(buffer)].count {
+            return names[Int(buffer)][Int(interface)]
+        }
+        for ring in rings.all {
+            while names.count <= Int(ring.number) { names.append([]) }
+            for (number, name) in ring.interfaces.enumerated().dropFirst(names[Int(ring.number)].count) {
+                names[Int(ring.number)].append(JSONText(name))
+                store?.setInterface(buffer: ring.number, interface: UInt16(number), name: name)
+            }
+        }
+        guard Int(buffer) < names.count, Int(interface) < names[Int(buffer)].count else { return JSONText("") }
+        return names[Int(buffer)][Int(interface)]
+    }
+
+    private mutating func show() {
+        progress.flows.store(flows, ordering: .relaxed)
+        progress.alerts.store(alerts, ordering: .relaxed)
+        progress.events.store(events.events, ordering: .relaxed)
+        if let store {
+            progress.rowsLost.store(store.counters.rowsLost, ordering: .relaxed)
+            for error in store.takeErrors() { progress.note("\(error)") }
+        }
+        switch file {
+        case .some(let file): progress.eventsLost.store(file.eventsLost, ordering: .relaxed)
+        case .none: break
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayTrace
+internal import BeltwayWire
+internal import Synchronization
+
+/// Where a snapshot of the statistics is asked for and laid down: the counting thread looks at a flag once per batch.
+final class SnapshotBoard: Sendable {
+    private let isWanted = Atomic<Bool>(false)
+    private let latest = Mutex<StatisticsSnapshot?>(nil)
+
+    /// Asks for a fresh snapshot; it comes with the next batch.
+    func request() { isWanted.store(true, ordering: .relaxed) }
+
+    /// The last snapshot that was laid down.
+    var snapshot: StatisticsSnapshot? { latest.withLock { $0 } }
+
+    fileprivate func takeRequest() -> Bool {
+        guard isWanted.load(ordering: .relaxed) else { return false }
+        return isWanted.exchange(false, ordering: .relaxed)
+    }
+
+    fileprivate func lay(_ snapshot: StatisticsSnapshot) { latest.withLock { $0 = snapshot } }
+}
+
+/// The statistics consumer, in whatever thread the plan has placed it.
+struct StatisticsStage: ~Copyable {
+    private var statistics: Statistics
+    private let board: SnapshotBoard
+    private let counters: ConsumerCounters
+    private var latest = Timestamp.zero
+
+    init(board: SnapshotBoard, counters: ConsumerCounters) {
+        statistics = Statistics()
+        self.board = board
+        self.counters = counters
+    }
+
+    /// Says which link type the packets from here on have.
+    mutating func select(_ linkType: LinkType) { statistics.select(linkType) }
+
+    /// Counts one packet.
+    @inline(__always)
+    mutating func account(_ headers: borrowing PacketHeaders, originalLength: UInt32, time: Timestamp) {
+        statistics.account(headers, originalLength: originalLength, time: time)
+        if time > latest { latest = time }
+    }
+
+    /// Shows progress after a batch, and a snapshot if somebody wants one.
+    ///
+    /// - Parameters:
+    ///   - lost: Packets that were overwritten before they could be counted.
+    ///   - lagInBytes: Bytes between this consumer and the rings' tails.
+    mutating func showProgress(lost: UInt64 = 0, lagInBytes: Int = 0) {
+        counters.store(read: statistics.packets, lost: lost, lagInBytes: lagInBytes)
+        if board.takeRequest() { lay() }
+    }
+
+    /// Lays down the last snapshot.
+    mutating func finish() { lay() }
+
+    private mutating func lay() {
+        board.lay(statistics.snapshot(at: latest, progress: PipelineProgress()))
+    }
+}
+
+/// The statistics in a thread of their own, walking the descriptors of every ring: live capture.
+struct StatisticsThread: ~Copyable {
+    var stage: StatisticsStage
+    var readers: OwnedArray<DescriptorReader>
+
+    /// Runs until every ring has ended.
+    mutating func run() {
+        while true {
+            var taken = 0
+            var isAtEnd = true
+            var lost: UInt64 = 0
+            var lag = 0
+            for index in 0..<readers.count {
+                taken += drain(index)
+                if !readers[index].isAtEnd { isAtEnd = false }
+                lost += readers[index].lost
+                lag += readers[index].lagInBytes
+            }
+            stage.showProgress(lost: lost, lagInBytes: lag)
+            if isAtEnd { break }
+            // Nobody waits for statistics: twenty looks a second are enough, and cost nothing per packet.
+            if taken == 0 { readers[0].wait(nanoseconds: 50_000_000) }
+        }
+        stage.finish()
+    }
+
+    private mutating func drain(_ index: Int) -> Int {
+        let linkType = readers[index].buffer.linkType
+        stage.select(linkType)
+        var taken = 0
+        while taken < 1024, let descriptor = readers[index].next() {
+            taken += 1
+            do {
+                let headers = try readers[index].packet(descriptor) { PacketDecoder.decode($0, linkType: linkType) }
+                stage.account(headers, originalLength: descriptor.originalLength, time: descriptor.time)
+            } catch { continue }
+        }
+        readers[index].release()
+        return taken
+    }
+}

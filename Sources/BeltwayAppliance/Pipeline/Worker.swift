@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayDetect
+internal import BeltwayFlow
+internal import BeltwayWire
+
+// A worker: the stages that own a share of the flows, called one after the other on each packet.
+//
+//     headers (a value) -> flow tracker -> detector (payload, in place) -> facts
+//
+// It is fed in one of two ways. Called directly by the capture thread, what it reads cannot change. Fed through an
+// index buffer, it reads memory that the producer may overwrite (live): headers are decoded to a value, re-checked,
+// and only then applied; alerts are staged and recorded only if the record is still whole when matching has ended.
+
+/// The flow tracker and the detector of one share of the flows.
+struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
+    var tracker: FlowTracker
+    var detector: Detector?
+    var facts: Sink
+    /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
+    private(set) var payloadSkipped: UInt64 = 0
+    private(set) var alerts: UInt64 = 0
+    private var staged: [UInt32] = []
+    private var chunk: UInt64 = .max
+    private var chunkBuffer: UInt16 = .max
+
+    init(tracker: consuming FlowTracker, detector: consuming Detector?, facts: consuming Sink) {
+        self.tracker = tracker
+        self.detector = detector
+        self.facts = facts
+        staged.reserveCapacity(64)
+    }
+
+    /// Takes a packet in the thread of its producer.
+    @inline(__always)
+    mutating func consume(
+        _ headers: borrowing PacketHeaders, hash: UInt32, _ descriptor: Descriptor, ordinal: UInt64,
+        buffer: UInt16, memory: RingMemory, packet: RawSpan
+    ) {
+        followClock(descriptor.position, buffer, memory)
+        let flow = tracker.track(
+            headers, hash: hash, time: descriptor.time, originalLength: descriptor.originalLength, ordinal: ordinal,
+            buffer: buffer, interface: descriptor.interface, facts: &facts)
+        guard detector != nil else { return }
+        inspect(headers, packet: packet, flow: flow)
+        if !staged.isEmpty {
+            recordStaged(
+                headers, flow, time: descriptor.time, ordinal: ordinal, buffer: buffer,
+                interface: descriptor.interface)
+        }
+    }
+
+    /// Takes a packet by its entry, in memory that may be overwritten meanwhile.
+    ///
+    /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
+    @inline(__always)
+    mutating func consume(
+        _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
+    ) -> Bool {
+        followClock(entry.position, entry.buffer, memory)
+        var headers = PacketHeaders()
+        var record = RecordHead()
+        memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
+            record = RecordHead(bytes)
+            headers = PacketDecoder.decode(record.packet(in: bytes), linkType: linkType)
+        }
+        if isLive, !memory.isWhole(entry.position) { return false }
+        let flow = tracker.track(
+            headers, hash: entry.flowHash, time: record.time, originalLength: record.originalLength, ordinal: ordinal,
+            buffer: entry.buffer, interface: entry.interface, facts: &facts)
+        guard detector != nil else { return true }
+        if isLive, memory.headroom(of: entry.position) <= memory.geometry.capacity / 2 {
+            payloadSkipped &+= 1
+            return true
+        }
+        memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
+            inspect(headers, packet: record.packet(in: bytes), flow: flow)
+        }
+        if isLive, !memory.isWhole(entry.position) {
+            payloadSkipped &+= 1
+            staged.removeAll(keepingCapacity: true)
+            return true
+        }
+        if !staged.isEmpty {
+            recordStaged(
+                headers, flow, time: record.time, ordinal: ordinal, buffer: entry.buffer, interface: entry.interface)
+        }
+        return true
+    }
+
+    /// No packet earlier than `time` will come: ends what has been silent for too long.
+    mutating func idle(through time: Timestamp) { tracker.expire(through: time, facts: &facts) }
+
+    /// Ends every flow.
+    mutating func finish(at clock: Timestamp) { tracker.finish(at: clock, facts: &facts) }
+
+    @inline(__always)
+    private mutating func inspect(_ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?) {
+        // Taken out and put back: two stored properties are changed at once.
+        detector?.inspect(headers, packet: packet, flow: flow) { staged.append($0) }
+    }
+
+    @inline(never)
+    private mutating func recordStaged(
+        _ headers: borrowing PacketHeaders, _ flow: FlowView?, time: Timestamp, ordinal: UInt64, buffer: UInt16,
+        interface: UInt16
+    ) {
+        if let flow { tracker.noteAlert(slot: flow.slot) }
+        for signature in staged {
+            alerts &+= 1
+            facts.record(
+                .alert(
+                    AlertRecord(
+                        signature: signature, headers: headers, flow: flow, time: time, ordinal: ordinal,
+                        buffer: buffer, interface: interface)))
+        }
+        staged.removeAll(keepingCapacity: true)
+    }
+
+    /// Moves the tracker's clock when a packet enters a new chunk: to the greatest time of all earlier chunks, which
+    /// is the same in every run over a capture, however many workers share it.
+    @inline(__always)
+    private mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
+        let now = position.bytes / UInt64(memory.geometry.chunkLength)
+        if now == chunk && buffer == chunkBuffer { return }
+        chunk = now
+        chunkBuffer = buffer
+        if let clock = memory.clock(before: position) { tracker.expire(through: clock, facts: &facts) }
+    }
+}
+
+/// The fixed part of a record, read where the record lies (RecordLayout).
+private struct RecordHead {
+    var time = Timestamp.zero
+    var originalLength: UInt32 = 0
+    var capturedLength = 0
+
+    init() {}
+
+    @inline(__always)
+    init(_ record: RawSpan) {
+        guard record.byteCount >= RecordLayout.overhead else { return }
+        time = Timestamp(
+            nanoseconds: UInt64(record.littleEndian32(at: 12)) << 32 | UInt64(record.littleEndian32(at: 16)))
+        originalLength = record.littleEndian32(at: 24)
+        // Never trusted beyond the entry's own length.
+        capturedLength = min(Int(record.littleEndian32(at: 20)), record.byteCount - RecordLayout.overhead)
+    }
+
+    @inline(__always) @_lifetime(copy record)
+    func packet(in record: RawSpan) -> RawSpan {
+        capturedLength == 0
+            ? record.extracting(first: 0)
+            : record.extracting(RecordLayout.headerLength..<(RecordLayout.headerLength + capturedLength))
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayFlow
+internal import BeltwayWire
+internal import Synchronization
+
+/// The holds that one consumer has on the rings of one producer thread; the producer adds to them, the consumer uses
+/// them.
+final class LaneHolds: Sendable {
+    private let holds = Mutex<[LaneHold]>([])
+    private let version = Atomic<Int>(0)
+
+    /// Called by the producer thread before the ring's first batch.
+    func add(_ ring: DataBuffer) {
+        let hold = LaneHold(ring)
+        holds.withLock { $0.append(hold) }
+        version.add(1, ordering: .releasing)  // partner: `count`
+    }
+
+    var count: Int { version.load(ordering: .acquiring) }
+    var all: [LaneHold] { holds.withLock { $0 } }
+}
+
+/// A hold on one ring, shared by the thread that took it and the one that lets go.
+final class LaneHold: Sendable {
+    let ring: RingHold
+    init(_ buffer: DataBuffer) { ring = RingHold(buffer) }
+}
+
+/// What a consumer knows of one ring of its lane.
+private struct LaneRing {
+    let hold: LaneHold
+    let memory: RingMemory
+    let linkType: LinkType
+    let number: UInt16
+    /// Up to where the classifier had come before the index buffer was looked at.
+    var complete: (position: Position, ordinal: UInt64)
+    /// End of the last consumed entry, and the ordinal after it.
+    var consumed: (position: Position, ordinal: UInt64)
+}
+
+/// One index buffer as its consumer sees it: entries in its producer's order, and the rings that they point into.
+struct WorkerLane: ~Copyable {
+    var reader: IndexBufferReader
+    let isLive: Bool
+    private let holds: LaneHolds
+    private var rings: [LaneRing] = []
+
+    init(_ buffer: IndexBuffer, holds: LaneHolds, isLive: Bool) {
+        reader = IndexBufferReader(buffer)
+        self.holds = holds
+        self.isLive = isLive
+    }
+
+    /// Bytes between the classifier and this consumer, over all rings of the lane.
+    var lagInBytes: Int { rings.reduce(0) { $0 + max(0, $1.memory.tail - $1.consumed.position) } }
+
+    /// No packet earlier than this will come by this lane any more.
+    var timeThrough: Timestamp { rings.map(\.memory.timeThrough).min() ?? .zero }
+
+    /// Greatest time of everything that came by this lane; call it when the lane has ended.
+    var clock: Timestamp { finalClock(of: holds.all.map { $0.ring.buffer }) }
+
+    /// Time of the next entry's packet, nil if there is none.
+    mutating func nextTime() -> Timestamp? {
+        guard let entry = reader.peekNext(), let ring = ring(of: entry.buffer) else { return nil }
+        return rings[ring].memory.withBytes(at: entry.position, offset: 12, length: 8) { bytes in
+            bytes.byteCount < 8
+                ? .zero
+                : Timestamp(
+                    nanoseconds: UInt64(bytes.littleEndian32(at: 0)) << 32 | UInt64(bytes.littleEndian32(at: 4)))
+        }
+    }
+
+    /// Feeds at most `limit` entries to a worker, then lets go of what they pointed at.
+    ///
+    /// - Parameters:
+    ///   - limit: Entries, at most.
+    ///   - bound: Stops before a packet later than this; for merging lanes by time.
+    ///   - worker: Gets the packets.
+    /// - Returns: Entries taken.
+    mutating func drain<Sink: FactSink & ~Copyable>(
+        limit: Int, bound: Timestamp = .distantFuture, into worker: inout Worker<Sink>
+    ) -> Int {
+        if rings.count != holds.count { adoptRings() }
+        for index in rings.indices { rings[index].complete = rings[index].hold.ring.classifiedThrough }
+        var taken = 0
+        var isEmpty = false
+        while taken < limit {
+            if bound != .distantFuture, let time = nextTime(), time > bound { break }
+            guard let entry = reader.takeNext() else {
+                isEmpty = true
+                break
+            }
+            taken += 1
+            guard let index = ring(of: entry.buffer) else { continue }
+            let ordinal = extended(entry.ordinal, after: rings[index].consumed.ordinal)
+            let memory = rings[index].memory
+            let linkType = rings[index].linkType
+            if !worker.consume(entry, ordinal: ordinal, memory: memory, linkType: linkType, isLive: isLive) {
+                reader.giveBackLapped()
+            }
+            rings[index].consumed = (entry.position + Int(entry.length), ordinal &+ 1)
+        }
+        if isEmpty {
+            for index in rings.indices where rings[index].complete.position > rings[index].consumed.position {
+                rings[index].consumed = rings[index].complete
+            }
+        }
+        reader.release()
+        for ring in rings { ring.hold.ring.release(through: ring.consumed.position, ordinal: ring.consumed.ordinal) }
+        return taken
+    }
+
+    @inline(__always)
+    private mutating func ring(of number: UInt16) -> Int? {
+        for index in rings.indices where rings[index].number == number { return index }
+        adoptRings()
+        return rings.firstIndex { $0.number == number }
+    }
+
+    private mutating func adoptRings() {
+        for hold in holds.all.dropFirst(rings.count) {
+            let buffer = hold.ring.buffer
+            rings.append(
+                LaneRing(
+                    hold: hold, memory: buffer.memory, linkType: buffer.linkType, number: buffer.number,
+                    complete: (.zero, 0), consumed: (.zero, 0)))
+        }
+    }
+
+    /// The 64-bit ordinal of which an entry holds the low half; entries come in order.
+    @inline(__always)
+    private func extended(_ low: UInt32, after last: UInt64) -> UInt64 {
+        last &+ UInt64(low &- UInt32(truncatingIfNeeded: last))
+    }
+}
+
+/// Greatest time of all packets of rings whose producers have ended.
+func finalClock(of rings: [DataBuffer]) -> Timestamp {
+    var clock = Timestamp.zero
+    for ring in rings {
+        let memory = ring.memory
+        let index = memory.tail.bytes / UInt64(memory.geometry.chunkLength)
+        guard let row = memory.row(of: index) else { continue }
+        clock = max(clock, max(row.clockBefore, row.greatestTime))
+    }
+    return clock
+}

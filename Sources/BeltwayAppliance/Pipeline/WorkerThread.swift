@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayFlow
+internal import BeltwayWire
+
+/// A worker in a thread of its own, fed by one index buffer per producer thread.
+///
+/// One lane (a capture file, one queue) is taken as it comes. Several lanes (queues of live capture) are merged by
+/// time, with a bounded wait for a lane that is silent: what it may still bring is told by `timeThrough`.
+struct WorkerThread<Sink: FactSink & ~Copyable>: ~Copyable {
+    var worker: Worker<Sink>
+    var lanes: OwnedArray<WorkerLane>
+    let progress: ConsumerCounters
+    let isLive: Bool
+
+    /// Entries that are taken between two looks at anything else.
+    private static var batch: Int { 256 }
+    /// How long a silent lane may hold up the others, and how long an idle worker sleeps.
+    private static var patienceNanoseconds: Int64 { 2_000_000 }
+
+    /// Runs until every producer has ended and everything was taken; then ends all flows.
+    mutating func run() {
+        while !isAtEnd {
+            let taken = lanes.count == 1 ? lanes[0].drain(limit: Self.batch, into: &worker) : drainMerged()
+            showProgress()
+            if taken == 0 { sleep() }
+        }
+        var clock = Timestamp.zero
+        for index in 0..<lanes.count { clock = max(clock, lanes[index].clock) }
+        worker.finish(at: clock)
+        showProgress()
+    }
+
+    private var isAtEnd: Bool {
+        for index in 0..<lanes.count where !lanes[index].reader.isAtEnd { return false }
+        return true
+    }
+
+    /// Takes from the lane whose next packet is earliest, up to where another lane's next packet comes first.
+    private mutating func drainMerged() -> Int {
+        var earliest = (lane: -1, time: Timestamp.distantFuture)
+        var bound = Timestamp.distantFuture
+        var waitsFor = -1
+        for index in 0..<lanes.count {
+            if let time = lanes[index].nextTime() {
+                if earliest.lane < 0 || time < earliest.time {
+                    if earliest.lane >= 0 { bound = min(bound, earliest.time) }
+                    earliest = (index, time)
+                } else {
+                    bound = min(bound, time)
+                }
+            } else if !lanes[index].reader.isAtEnd {
+                waitsFor = index
+            }
+        }
+        guard earliest.lane >= 0 else { return 0 }
+        if waitsFor >= 0, lanes[waitsFor].timeThrough < earliest.time {
+            lanes[waitsFor].reader.wait(nanoseconds: Self.patienceNanoseconds)
+        }
+        return lanes[earliest.lane].drain(limit: Self.batch, bound: bound, into: &worker)
+    }
+
+    /// Sleeps until something comes; on a quiet line, time passes all the same.
+    private mutating func sleep() {
+        if isLive {
+            var through = Timestamp.distantFuture
+            for index in 0..<lanes.count { through = min(through, lanes[index].timeThrough) }
+            if through != .distantFuture, through != .zero { worker.idle(through: through) }
+            // Waking per publication costs microseconds per packet (BASELINES.md, 5): sleep first, then wait.
+        }
+        lanes[0].reader.wait(nanoseconds: Self.patienceNanoseconds)
+    }
+
+    private func showProgress() {
+        var read: UInt64 = 0
+        var lost: UInt64 = 0
+        var lag = 0
+        for index in 0..<lanes.count {
+            read += lanes[index].reader.read
+            lost += lanes[index].reader.lost
+            lag += lanes[index].lagInBytes
+        }
+        progress.store(read: read, lost: lost, lagInBytes: lag, payloadSkipped: worker.payloadSkipped)
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayCapture
+internal import BeltwayClassify
+internal import BeltwayDetect
+internal import BeltwayFlow
+internal import BeltwayTrace
+internal import BeltwayWire
+
+extension RunSession {
+    /// Starts the one producer thread that reads all files, and the workers if they have threads of their own.
+    func startOffline() throws(ApplianceError) {
+        var called = OwnedArray<Worker<FactProducer>>(capacity: 1)
+        var lanes = OwnedArray<IndexBufferProducer>(capacity: plan.workers + 1)
+        var holds: [LaneHolds] = []
+        var calledCounters: ConsumerCounters?
+        if plan.workerIsCalled {
+            let counters = ConsumerCounters("worker.0")
+            consumerCounters.append(counters)
+            calledCounters = counters
+            called.append(makeWorker(0, share: 1))
+        } else {
+            for worker in 0..<plan.workers {
+                let lane = LaneHolds()
+                holds.append(lane)
+                let index = IndexBuffer(name: "worker.\(worker)", capacity: 16_384, policy: .blocking)
+                lanes.append(IndexBufferProducer(index))
+                var inputs = OwnedArray<WorkerLane>(capacity: 1)
+                inputs.append(WorkerLane(index, holds: lane, isLive: false))
+                startWorker(worker, lanes: inputs, isLive: false)
+            }
+        }
+        if plan.hasTracer {
+            let lane = LaneHolds()
+            holds.append(lane)
+            let index = IndexBuffer(name: "tracer", capacity: 16_384, policy: .blocking)
+            lanes.append(IndexBufferProducer(index))
+            var inputs = OwnedArray<WorkerLane>(capacity: 1)
+            inputs.append(WorkerLane(index, holds: lane, isLive: false))
+            try startTracer(lanes: inputs, isLive: false)
+        }
+        let statisticsCounters = ConsumerCounters("statistics")
+        consumerCounters.append(statisticsCounters)
+        let stage = CaptureStage(
+            classifier: makeClassifier(), workers: called, workerProgress: calledCounters,
+            statistics: StatisticsStage(board: board, counters: statisticsCounters), lanes: lanes, holds: holds,
+            hasTracer: plan.hasTracer)
+        startReading(stage)
+    }
+
+    private func startReading(_ stage: consuming CaptureStage<FactProducer>) {
+        let parcel = Parcel(stage)
+        let (configuration, rings, loggers) = (configuration, rings, loggers)
+        let (counters, reading, stop, console) = (counters, reading, stop, console)
+        let outcome = self.outcome
+        let processor = configuration.pinned.first
+        let thread = DataPlaneThread(name: "file.0", processor: processor) {
+            var producer = FileProducer(
+                paths: configuration.captures, filter: CaptureFilter(configuration.filter), stage: parcel.open(),
+                counters: counters, progress: reading, stop: stop
+            ) { (name, linkType) throws(BufferError) in
+                let ring = try rings.open { (number) throws(BufferError) in
+                    try DataBuffer(
+                        name: name, number: number, linkType: linkType, capacity: configuration.ringCapacity,
+                        policy: .blocking)
+                }
+                loggers.attach(to: ring)
+                return ring
+            }
+            for report in producer.run() {
+                switch report.ending {
+                case .whole, .stopped: break
+                case .cut, .failed:
+                    console.note(report.description)
+                    outcome.fail()
+                }
+            }
+        }
+        producerThreads.append(thread)
+    }
+
+    // MARK: Parts of any run
+
+    func makeClassifier() -> PacketClassifier {
+        PacketClassifier(
+            share: configuration.share, vlansSeparateFlows: configuration.vlansSeparateFlows, workers: plan.workers)
+    }
+
+    /// A worker that owns one of `share` shares of the flows.
+    func makeWorker(_ number: Int, share: Int) -> Worker<FactProducer> {
+        var flow = configuration.flow
+        flow.vlansSeparateFlows = configuration.vlansSeparateFlows
+        flow.capacity = max(1024, flow.capacity / share)
+        let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
+        return Worker(tracker: FlowTracker(flow), detector: ruleSet.map { Detector($0) }, facts: facts)
+    }
+
+    func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) {
+        let progress = ConsumerCounters("worker.\(number)")
+        consumerCounters.append(progress)
+        let parcel = Parcel(
+            WorkerThread(
+                worker: makeWorker(number, share: plan.workers), lanes: lanes, progress: progress, isLive: isLive))
+        let pinned = configuration.pinned
+        let processor = pinned.count > number + plan.producers.count ? pinned[number + plan.producers.count] : nil
+        consumerThreads.append(
+            DataPlaneThread(name: "worker.\(number)", processor: processor) {
+                var thread = parcel.open()
+                thread.run()
+            })
+    }
+}
+
+/// The filter of `--filter` as a producer wants it: compiled once per link type.
+struct CaptureFilter: PacketFilter {
+    private let expression: String?
+    private var compiled: [(linkType: LinkType, filter: CompiledFilter?)] = []
+
+    init(_ expression: String?) { self.expression = expression }
+
+    mutating func accepts(_ packet: RawSpan, originalLength: UInt32, linkType: LinkType) -> Bool {
+        guard let expression else { return true }
+        if let known = compiled.first(where: { $0.linkType == linkType }) {
+            return known.filter?.filter.matches(packet, originalLength: originalLength) ?? false
+        }
+        // An expression that libpcap does not compile for this link type matches none of its packets.
+        let filter = try? CompiledFilter(expression, linkType)
+        compiled.append((linkType, filter))
+        return filter?.filter.matches(packet, originalLength: originalLength) ?? false
+    }
+}
+
+/// A filter that can be kept in an array.
+final class CompiledFilter {
+    let filter: Filter
+    init(_ expression: String, _ linkType: LinkType) throws(FilterError) {
+        filter = try Filter(expression: expression, linkType: linkType)
+    }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayStore
+
+extension RunSession {
+    func checkTrace() throws(ApplianceError) {
+        guard configuration.trace != nil else { return }
+        throw .usage("the tracer is not built into this version")
+    }
+
+    func startTracer(lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) throws(ApplianceError) {}
+    func startLive() throws(ApplianceError) {
+        throw .usage("live capture is not built into this version")
+    }
+}

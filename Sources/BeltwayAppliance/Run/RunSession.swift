@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayCapture
+internal import BeltwayClassify
+internal import BeltwayDetect
+internal import BeltwayFlow
+internal import BeltwayStore
+internal import BeltwayTrace
+internal import BeltwayWire
+internal import Foundation
+internal import Synchronization
+
+// One run of the appliance: wires the plan, watches it, sums it up.
+//
+//   threads:  producers (one per queue, one for all files) | workers | statistics | loggers | tracer | writer
+//   this one: signals, progress, `stats` events every 8 s, and the order in which everything ends:
+//             producers -> workers, statistics, tracer, loggers -> last `stats` event -> writer
+
+/// Runs the appliance once.
+public final class RunSession {
+    let configuration: RunConfiguration
+    let console = Console()
+    let stop = StopFlag()
+    let rings = RingTable()
+    let outbox = EventOutbox()
+    let writerProgress = WriterProgress()
+    let board = SnapshotBoard()
+    let counters = CaptureCounters()
+    let reading = BeltwayCapture.CaptureProgress()
+    var ruleSet: RuleSet?
+    var rulesLoaded = 0
+    var rulesFailed = 0
+    var data: DataDirectory?
+    var plan: PipelinePlan
+    var queues: [FactQueue] = []
+    var consumerCounters: [ConsumerCounters] = []
+    let loggers: PacketLoggers
+    var consumerThreads: [DataPlaneThread] = []
+    var producerThreads: [DataPlaneThread] = []
+    let outcome = RunOutcome()
+
+    private init(_ configuration: RunConfiguration) {
+        self.configuration = configuration
+        plan = PipelinePlan(configuration, hasDetector: false)
+        loggers = PacketLoggers()
+    }
+
+    /// Runs as configured, until the files end or somebody stops it.
+    ///
+    /// - Parameter configuration: What to do; it is validated first.
+    /// - Returns: Exit status: 0 only if all went well.
+    public static func run(_ configuration: RunConfiguration) -> Int32 {
+        let session = RunSession(configuration)
+        do {
+            try configuration.validate()
+            return try session.run()
+        } catch {
+            session.console.note(error.description)
+            return error.exitStatus
+        }
+    }
+
+    private func run() throws(ApplianceError) -> Int32 {
+        let started = Date()
+        try checkFilter()
+        try checkTrace()
+        try checkCaptures()
+        try loadRules()
+        plan = PipelinePlan(configuration, hasDetector: ruleSet != nil)
+        if configuration.explain {
+            let graph = PipelineGraph(plan)
+            console.print(graph.text + "\n\n" + graph.dot)
+            return 0
+        }
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        try openData()
+
+        let writer = try startWriter()
+        if configuration.isOffline { try startOffline() } else { try startLive() }
+        watch(since: started)
+        for thread in producerThreads { thread.join() }
+        for thread in consumerThreads { thread.join() }
+        loggers.finish()
+        board.request()
+        sendStatistics(isLast: true)
+        outbox.close()
+        writer.join()
+        console.clearBar()
+        reportProblems()
+
+        let summary = summarise(since: started)
+        console.print(configuration.summaryAsJSON ? summary.json : summary.table)
+        if !configuration.summaryAsJSON { suggestNext() }
+        return outcome.hasFailed ? 1 : 0
+    }
+
+    // MARK: Before anything starts
+
+    private func checkFilter() throws(ApplianceError) {
+        guard let expression = configuration.filter else { return }
+        do {
+            _ = try Filter(expression: expression, linkType: .ethernet)
+        } catch {
+            throw .usage(error.description)
+        }
+    }
+
+    private func checkCaptures() throws(ApplianceError) {
+        for path in configuration.captures where path != "-" {
+            if let problem = unreadable(path) { throw .failure("cannot read \(path): \(problem)") }
+        }
+    }
+
+    private func loadRules() throws(ApplianceError) {
+        guard let paths = configuration.rules ?? BundledRules.path.map({ [$0] }) else { return }
+        for path in paths {
+            if let problem = unreadable(path) { throw .failure("cannot read the rules at \(path): \(problem)") }
+        }
+        let report = RuleLoader.load(paths: paths, variables: configuration.variables)
+        for problem in report.unreadable { console.note(problem.description) }
+        for problem in report.refused.prefix(5) { console.note(problem.description) }
+        if report.refused.count > 5 {
+            console.note("\(report.refused.count - 5) more rules were refused; `beltway rules check` lists them all")
+        }
+        rulesLoaded = report.loaded
+        rulesFailed = report.refused.count
+        if configuration.rules != nil || report.loaded > 0 {
+            console.note("\(report.loaded) rules loaded, \(report.refused.count) refused, \(report.disabled) disabled")
+        }
+        if report.loaded > 0 { ruleSet = report.ruleSet }
+    }
+
+    private func openData() throws(ApplianceError) {
+        guard configuration.storesFlows || configuration.storesPackets || configuration.writesEvents else { return }
+        do {
+            let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
+            data = directory
+            console.note("data directory \(directory.path) (\(directory.reason))")
+        } catch {
+            guard !DataDirectory.isTaken(error) else { throw error }
+            // The capture goes on: what cannot be written is said, and the exit status tells.
+            console.note("\(error.description); nothing will be written")
+            outcome.fail()
+        }
+    }
+
+    private func startWriter() throws(ApplianceError) -> DataPlaneThread {
+        var store: FlowStore?
+        if configuration.storesFlows, let data {
+            do { store = try FlowStore(directory: data.path) } catch { noteFailure("\(error)") }
+        }
+        var file: EVEFile?
+        if configuration.writesEvents, let data {
+            do { file = try EVEFile(path: data.path + "/eve.json") } catch { noteFailure("\(error)") }
+        }
+        let workers = plan.workers
+        var consumers = OwnedArray<FactConsumer>(capacity: workers)
+        for _ in 0..<workers {
+            let queue = FactQueue(capacity: 8192)
+            queues.append(queue)
+            consumers.append(queue.makeConsumer())
+        }
+        let output = FactOutput(
+            store: store, file: file, rings: rings, signatures: ruleSet?.signatures ?? [], outbox: outbox,
+            progress: writerProgress)
+        let parcel = Parcel(FactWriter(queues: consumers, output: output))
+        return DataPlaneThread(name: "writer") {
+            var writer = parcel.open()
+            writer.run()
+        }
+    }
+
+    func noteFailure(_ text: String) {
+        console.note(text)
+        outcome.fail()
+    }
+
+    // MARK: While it runs
+
+    private func watch(since started: Date) {
+        var nextStatistics = Date().addingTimeInterval(8)
+        var asked = false
+        while !producerThreads.allSatisfy(\.hasEnded) {
+            usleep(asked ? 100_000 : 20_000)
+            let seconds = Date().timeIntervalSince(started)
+            if seconds > 0.5 {
+                asked = true
+                console.progress(
+                    done: configuration.isOffline ? reading.bytesRead : counters.counts.bytes,
+                    of: configuration.isOffline ? reading.bytesTotal : 0, packets: counters.counts.received,
+                    seconds: seconds)
+            }
+            if Date() >= nextStatistics.addingTimeInterval(-0.5) { board.request() }
+            if Date() >= nextStatistics {
+                nextStatistics.addTimeInterval(8)
+                sendStatistics(isLast: false)
+            }
+        }
+    }
+
+    private func sendStatistics(isLast: Bool) {
+        guard var snapshot = board.snapshot else { return }
+        let counts = counters.counts
+        snapshot.progress.capture.received = counts.received
+        snapshot.progress.capture.dropped = counts.dropped
+        snapshot.progress.capture.truncated = counts.truncated
+        snapshot.progress.flows.total = writerProgress.flows.load(ordering: .relaxed)
+        snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
+        snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
+        snapshot.progress.detection.rulesFailed = UInt64(rulesFailed)
+        snapshot.progress.factsDropped = queues.reduce(0) { $0 + $1.dropped }
+        snapshot.progress.consumers = allConsumers.map { counters in
+            BeltwayTrace.ConsumerProgress(
+                name: counters.name, published: counters.published, read: counters.read, lost: counters.lost,
+                behindInBytes: counters.lagInBytes)
+        }
+        outbox.send(snapshot)
+    }
+
+    var allConsumers: [ConsumerCounters] { consumerCounters + loggers.counters }
+
+    // MARK: At the end
+
+    private func reportProblems() {
+        for problem in writerProgress.notedProblems + loggers.problems { noteFailure(problem) }
+    }
+
+    private func summarise(since started: Date) -> RunSummary {
+        var summary = RunSummary()
+        let counts = counters.counts
+        summary.packets = counts.received
+        summary.bytes = counts.bytes
+        summary.truncated = counts.truncated
+        summary.filtered = counts.filtered
+        summary.received = counts.received
+        summary.dropped = counts.dropped
+        summary.flows = writerProgress.flows.load(ordering: .relaxed)
+        summary.alerts = writerProgress.alerts.load(ordering: .relaxed)
+        summary.factsDropped = queues.reduce(0) { $0 + $1.dropped }
+        summary.rowsLost = writerProgress.rowsLost.load(ordering: .relaxed)
+        summary.eventsLost = writerProgress.eventsLost.load(ordering: .relaxed)
+        summary.seconds = Date().timeIntervalSince(started)
+        summary.consumers = allConsumers.map {
+            RunSummary.Consumer(
+                name: $0.name, published: $0.published, read: $0.read, lost: $0.lost,
+                payloadSkipped: $0.payloadSkipped)
+        }
+        let use = ResourceUse.now
+        summary.cpuSeconds = use.cpuSeconds
+        summary.peakRSSInBytes = use.peakRSSInBytes
+        summary.storedBytes = loggers.storedBytes
+        summary.data = data?.path
+        return summary
+    }
+
+    private func suggestNext() {
+        guard let data else { return }
+        let option = configuration.data == nil ? "" : " --data \(data.path)"
+        console.print(
+            """
+
+            Try next:
+              beltway query\(option) --limit 10 flows
+              beltway query\(option) --format json alerts
+              beltway extract\(option) -w out.pcapng 'port == 443'
+            """)
+    }
+}

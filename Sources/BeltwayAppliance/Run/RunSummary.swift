@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a run has done: one JSON object for scripts (DESIGN.md, 6), a short table for people.
+public struct RunSummary: Equatable, Sendable {
+    /// One consumer's ledger: `published == read + lost`.
+    public struct Consumer: Equatable, Sendable {
+        /// `worker.0`, `logger`, `statistics`, `tracer`.
+        public var name: String
+        /// Packets or entries offered to it.
+        public var published: UInt64
+        /// Packets or entries it took.
+        public var read: UInt64
+        /// Packets or entries that were overwritten before it could take them.
+        public var lost: UInt64
+        /// Packets whose payload was passed over.
+        public var payloadSkipped: UInt64 = 0
+    }
+
+    /// Packets that went into a ring.
+    public var packets: UInt64 = 0
+    /// Their bytes on the wire.
+    public var bytes: UInt64 = 0
+    /// Packets that were cut at the snap length.
+    public var truncated: UInt64 = 0
+    /// Packets that the filter declined in this process.
+    public var filtered: UInt64 = 0
+    /// Flow records written.
+    public var flows: UInt64 = 0
+    /// Alerts raised.
+    public var alerts: UInt64 = 0
+    /// Facts that a full queue refused.
+    public var factsDropped: UInt64 = 0
+    /// Rows that could not be stored.
+    public var rowsLost: UInt64 = 0
+    /// Events that could not be written.
+    public var eventsLost: UInt64 = 0
+    /// Wall-clock seconds.
+    public var seconds = 0.0
+    /// Packets that capture received.
+    public var received: UInt64 = 0
+    /// Packets that kernel or interface dropped.
+    public var dropped: UInt64 = 0
+    /// Ledgers of all consumers.
+    public var consumers: [Consumer] = []
+    /// User and system time of the process.
+    public var cpuSeconds = 0.0
+    /// Greatest resident memory.
+    public var peakRSSInBytes: UInt64 = 0
+    /// Bytes of packets stored on disk.
+    public var storedBytes: UInt64 = 0
+    /// Where everything is.
+    public var data: String?
+
+    /// Makes an empty summary.
+    public init() {}
+
+    /// One line, keys in the order of DESIGN.md.
+    public var json: String {
+        let ledger = consumers.map { consumer in
+            "\(quoted(consumer.name)):{\"published\":\(consumer.published),\"read\":\(consumer.read),"
+                + "\"lost\":\(consumer.lost),\"payload_skipped\":\(consumer.payloadSkipped)}"
+        }
+        var fields = [
+            "\"packets\":\(packets)", "\"bytes\":\(bytes)", "\"truncated\":\(truncated)", "\"flows\":\(flows)",
+            "\"alerts\":\(alerts)", "\"facts_dropped\":\(factsDropped)", "\"seconds\":\(decimal(seconds))",
+            "\"capture\":{\"received\":\(received),\"dropped\":\(dropped),\"filtered\":\(filtered)}",
+            "\"consumers\":{\(ledger.joined(separator: ","))}", "\"cpu_seconds\":\(decimal(cpuSeconds))",
+            "\"peak_rss_bytes\":\(peakRSSInBytes)", "\"stored_bytes\":\(storedBytes)", "\"rows_lost\":\(rowsLost)",
+            "\"events_lost\":\(eventsLost)",
+        ]
+        if let data { fields.append("\"data\":\(quoted(data))") }
+        return "{\(fields.joined(separator: ","))}"
+    }
+
+    /// A table for people.
+    public var table: String {
+        var rows = [
+            ("packets", "\(grouped(packets))  (\(humanBytes(bytes)))"),
+            ("flows", grouped(flows)),
+            ("alerts", grouped(alerts)),
+        ]
+        if storedBytes > 0 { rows.append(("stored", humanBytes(storedBytes))) }
+        if truncated > 0 { rows.append(("truncated", grouped(truncated))) }
+        if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
+        rows.append(("dropped", "\(grouped(dropped)) by kernel or interface"))
+        for consumer in consumers {
+            var text = "\(grouped(consumer.read)) read, \(grouped(consumer.lost)) lost"
+            if consumer.payloadSkipped > 0 { text += ", \(grouped(consumer.payloadSkipped)) payloads passed over" }
+            rows.append((consumer.name, text))
+        }
+        if factsDropped + rowsLost + eventsLost > 0 {
+            rows.append(
+                ("facts", "\(grouped(factsDropped)) dropped, \(grouped(rowsLost)) rows and \(grouped(eventsLost)) events lost"))
+        }
+        let rate = seconds > 0 ? UInt64(Double(packets) / seconds) : 0
+        rows.append(("time", "\(decimal(seconds)) s, \(grouped(rate)) packets/s, CPU \(decimal(cpuSeconds)) s"))
+        rows.append(("memory", "\(humanBytes(peakRSSInBytes)) at most"))
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
+            .joined(separator: "\n")
+    }
+
+    private func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// A number with three decimals, without locale.
+func decimal(_ value: Double) -> String {
+    let thousandths = UInt64(max(0, value * 1000).rounded())
+    let fraction = String(thousandths % 1000)
+    return "\(thousandths / 1000).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
+}
+
+/// A count with thin groups of three: `1 842 514`.
+func grouped(_ value: UInt64) -> String {
+    let digits = Array(String(value))
+    var result = ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0 && (digits.count - index) % 3 == 0 { result += " " }
+        result.append(digit)
+    }
+    return result
+}
+
+/// Bytes with one decimal and a decimal unit: `1.2 GB`.
+func humanBytes(_ bytes: UInt64) -> String {
+    for (unit, factor) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] where Double(bytes) >= factor {
+        let tenths = UInt64((Double(bytes) / factor * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(unit)"
+    }
+    return "\(bytes) bytes"
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import BeltwayAppliance
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Capture, analyse and store, until the files end or somebody stops it.")
+
+    @Option(name: .customShort("c"), help: "Configuration file (YAML); options given here win.")
+    var config: String?
+    @Option(name: .customShort("i"), help: "Interface to capture from; may be repeated.")
+    var interfaces: [String] = []
+    @Option(name: .customShort("r"), help: "Capture file to read (pcap, pcapng, gzip of either; - is standard input); may be repeated.")
+    var captures: [String] = []
+    @Option(help: "Rule file or folder; may be repeated. Default: the rules installed beside the program.")
+    var rules: [String] = []
+    @Option(help: "Data directory.")
+    var data: String?
+    @Option(help: "BPF expression; what it rejects is not captured.")
+    var filter: String?
+    @Option(help: "Queues per interface, a number or auto.")
+    var queues: String?
+    @Option(help: "Size of each ring, such as 64MiB; a power of two.")
+    var ring: String?
+    @Option(help: "Worker threads.")
+    var workers: String?
+    @Option(help: "Address of the HTTP API; only `off` in this version.")
+    var api: String?
+    @Option(help: "Form of the summary at the end: text or json.")
+    var summary: String?
+    @Option(help: "Follow the flows that this expression selects, packet by packet.")
+    var trace: String?
+    @Flag(help: "Print the pipeline and do not run it.")
+    var explain = false
+    @Flag(help: "Do not store packets.")
+    var noPackets = false
+    @Flag(help: "Do not write flows and alerts to SQLite.")
+    var noFlows = false
+    @Flag(help: "Do not write eve.json.")
+    var noEve = false
+
+    func run() throws {
+        let configuration: RunConfiguration
+        do throws(ApplianceError) {
+            configuration = try merged()
+        } catch {
+            complain(error.description)
+            throw ExitCode(error.exitStatus)
+        }
+        if configuration.interfaces.isEmpty && configuration.captures.isEmpty {
+            complain("nothing to capture: name a capture file (-r FILE) or an interface (-i IFACE)")
+            print(Beltway.helpMessage(for: Run.self))
+            throw ExitCode(2)
+        }
+        throw ExitCode(RunSession.run(configuration))
+    }
+
+    /// The configuration file, with what was given on the command line laid over it.
+    private func merged() throws(ApplianceError) -> RunConfiguration {
+        var result = RunConfiguration()
+        if let config { result = try ConfigurationFile.read(config) }
+        if !interfaces.isEmpty || !captures.isEmpty {
+            result.interfaces = interfaces
+            result.captures = captures
+        }
+        if !rules.isEmpty { result.rules = rules }
+        if let data { result.data = data }
+        if let filter { result.filter = filter }
+        if let queues {
+            if queues == "auto" {
+                result.queues = nil
+            } else {
+                guard let number = Int(queues) else {
+                    throw .usage("--queues takes a number or auto, not `\(queues)`")
+                }
+                result.queues = number
+            }
+        }
+        if let ring {
+            guard let size = ByteSize(ring) else { throw .usage("--ring takes a size such as 64MiB, not `\(ring)`") }
+            result.ring = size.bytes
+        }
+        if let workers {
+            guard let number = Int(workers) else { throw .usage("--workers takes a number, not `\(workers)`") }
+            result.workers = number
+        }
+        if let api, api != "off" {
+            throw .usage("--api \(api): the API is not built into this version; use --api off")
+        }
+        switch summary {
+        case nil: break
+        case "json": result.summaryAsJSON = true
+        case "text": result.summaryAsJSON = false
+        case .some(let other): throw .usage("--summary takes text or json, not `\(other)`")
+        }
+        if let trace { result.trace = trace }
+        if explain { result.explain = true }
+        if noPackets { result.storesPackets = false }
+        if noFlows { result.storesFlows = false }
+        if noEve { result.writesEvents = false }
+        return result
+    }
+}

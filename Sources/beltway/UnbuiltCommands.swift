@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+
+// Commands of the contract whose part is not in this version: refused by name, so that nobody's script goes on in
+// the belief that something was done.
+
+let unbuiltCommands: [any ParsableCommand.Type] = [
+    Tap.self, Exec.self, Rings.self, Status.self, Trace.self, Streams.self, Pipe.self, Serve.self,
+]
+
+protocol UnbuiltCommand: ParsableCommand {
+    var rest: [String] { get }
+}
+
+extension UnbuiltCommand {
+    func run() throws {
+        throw ValidationError("`beltway \(Self._commandName)` is not built into this version")
+    }
+}
+
+struct Tap: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "tap", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Exec: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "exec", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Rings: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "rings", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Status: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "status", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Trace: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "trace", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Streams: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "streams", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Pipe: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "pipe", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
+
+struct Serve: UnbuiltCommand {
+    static let configuration = CommandConfiguration(commandName: "serve", shouldDisplay: false)
+    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
+}
