@@ -99,7 +99,7 @@ public import BeltwayWire
 
     /// Scales a hash to a worker by multiplication and shift: no division, and no bias towards small remainders.
     @inlinable @inline(__always) public func worker(ofHash hash: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: UInt64(hash) &* UInt64(workers) >> 32)
+        UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(workers)) >> 32)
     }
 
     /// The hash of the flow that the headers belong to, and the one that decides the worker.

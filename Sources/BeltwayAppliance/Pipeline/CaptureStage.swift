@@ -22,14 +22,13 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
     private var statistics: StatisticsStage?
     /// Index buffers of workers in other threads, then the tracer's.
     private var lanes: OwnedArray<IndexBufferProducer>
-    private let holds: [LaneHolds]
     private let hasTracer: Bool
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
 
     init(
         classifier: PacketClassifier, workers: consuming OwnedArray<Worker<Sink>>, workerProgress: ConsumerCounters?,
-        statistics: consuming StatisticsStage?, lanes: consuming OwnedArray<IndexBufferProducer>, holds: [LaneHolds],
+        statistics: consuming StatisticsStage?, lanes: consuming OwnedArray<IndexBufferProducer>,
         hasTracer: Bool
     ) {
         self.classifier = classifier
@@ -37,14 +36,10 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
         self.workerProgress = workerProgress
         self.statistics = statistics
         self.lanes = lanes
-        self.holds = holds
         self.hasTracer = hasTracer
     }
 
-    mutating func open(_ buffer: DataBuffer) {
-        rings.append(buffer)
-        for hold in holds { hold.add(buffer) }
-    }
+    mutating func open(_ buffer: DataBuffer) { rings.append(buffer) }
 
     mutating func process(_ batch: PublishedBatch, of buffer: DataBuffer) {
         let memory = buffer.memory

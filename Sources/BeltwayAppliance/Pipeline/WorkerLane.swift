@@ -11,8 +11,8 @@ final class LaneHolds: Sendable {
     private let version = Atomic<Int>(0)
 
     /// Called by the producer thread before the ring's first batch.
-    func add(_ ring: DataBuffer) {
-        let hold = LaneHold(ring)
+    func add(_ ring: DataBuffer) throws(BufferError) {
+        let hold = try LaneHold(ring)
         holds.withLock { $0.append(hold) }
         version.add(1, ordering: .releasing)  // partner: `count`
     }
@@ -24,7 +24,7 @@ final class LaneHolds: Sendable {
 /// A hold on one ring, shared by the thread that took it and the one that lets go.
 final class LaneHold: Sendable {
     let ring: RingHold
-    init(_ buffer: DataBuffer) { ring = RingHold(buffer) }
+    init(_ buffer: DataBuffer) throws(BufferError) { ring = try RingHold(buffer) }
 }
 
 /// What a consumer knows of one ring of its lane.
@@ -142,8 +142,11 @@ func finalClock(of rings: [DataBuffer]) -> Timestamp {
     for ring in rings {
         let memory = ring.memory
         let index = memory.tail.bytes / UInt64(memory.geometry.chunkLength)
-        guard let row = memory.row(of: index) else { continue }
-        clock = max(clock, max(row.clockBefore, row.greatestTime))
+        // A tail on a chunk's very end belongs to a chunk that may not have begun: the one before it has the times.
+        for index in [index, index &- 1] {
+            guard let row = memory.row(of: index) else { continue }
+            clock = max(clock, max(row.clockBefore, row.greatestTime))
+        }
     }
     return clock
 }

@@ -7,7 +7,7 @@ internal import Synchronization
 final class PacketLoggers: Sendable {
     private let threads = Mutex<[DataPlaneThread]>([])
 
-    func attach(to ring: DataBuffer) {}
+    func attach(to ring: DataBuffer) throws(BufferError) {}
     func finish() {}
     var counters: [ConsumerCounters] { [] }
     var problems: [String] { [] }

@@ -43,12 +43,12 @@ extension RunSession {
         consumerCounters.append(statisticsCounters)
         let stage = CaptureStage(
             classifier: makeClassifier(), workers: called, workerProgress: calledCounters,
-            statistics: StatisticsStage(board: board, counters: statisticsCounters), lanes: lanes, holds: holds,
+            statistics: StatisticsStage(board: board, counters: statisticsCounters), lanes: lanes,
             hasTracer: plan.hasTracer)
-        startReading(stage)
+        startReading(stage, holds)
     }
 
-    private func startReading(_ stage: consuming CaptureStage<FactProducer>) {
+    private func startReading(_ stage: consuming CaptureStage<FactProducer>, _ holds: [LaneHolds]) {
         let parcel = Parcel(stage)
         let (configuration, rings, loggers) = (configuration, rings, loggers)
         let (counters, reading, stop, console) = (counters, reading, stop, console)
@@ -64,7 +64,8 @@ extension RunSession {
                         name: name, number: number, linkType: linkType, capacity: configuration.ringCapacity,
                         policy: .blocking)
                 }
-                loggers.attach(to: ring)
+                for hold in holds { try hold.add(ring) }
+                try loggers.attach(to: ring)
                 return ring
             }
             for report in producer.run() {
