@@ -34,7 +34,7 @@ public final class RunSession {
     var plan: PipelinePlan
     var queues: [FactQueue] = []
     var consumerCounters: [ConsumerCounters] = []
-    let loggers: PacketLoggers
+    var loggers: PacketLoggers
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
     let outcome = RunOutcome()
@@ -42,7 +42,7 @@ public final class RunSession {
     private init(_ configuration: RunConfiguration) {
         self.configuration = configuration
         plan = PipelinePlan(configuration, hasDetector: false)
-        loggers = PacketLoggers()
+        loggers = PacketLoggers(data: nil, run: configuration, console: console)
     }
 
     /// Runs as configured, until the files end or somebody stops it.
@@ -76,6 +76,9 @@ public final class RunSession {
         defer { withExtendedLifetime(signals) {} }
         try openData()
 
+        if configuration.storesPackets {
+            loggers = PacketLoggers(data: data?.path, run: configuration, console: console)
+        }
         let writer = try startWriter()
         if configuration.isOffline { try startOffline() } else { try startLive() }
         watch(since: started)
@@ -223,7 +226,8 @@ public final class RunSession {
     // MARK: At the end
 
     private func reportProblems() {
-        for problem in writerProgress.notedProblems + loggers.problems { noteFailure(problem) }
+        for problem in writerProgress.notedProblems { noteFailure(problem) }
+        if !loggers.problems.isEmpty { outcome.fail() }
     }
 
     private func summarise(since started: Date) -> RunSummary {
