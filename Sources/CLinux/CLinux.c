@@ -29,3 +29,6 @@ int beltway_lock(int fd) {
     int holder = beltway_lock_holder(fd);
     return holder > 0 ? holder : -1;
 }
+
+int beltway_setns(int fd) { return setns(fd, CLONE_NEWNET); }
+int beltway_unshare_network(void) { return unshare(CLONE_NEWNET); }

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CLinuxPacket.h"
+
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
