@@ -4,7 +4,8 @@ public import BeltwayWire
 /// What is known of a flow when it ends: the row that reaches SQLite and the EVE `flow` event.
 ///
 /// Plain bits: it travels from a worker to the writer through a bounded queue without allocation.
-/// The originator is who spoke first (Zeek's term; Suricata's client, "to server" is originator to responder).
+/// The originator is who spoke first (Zeek's term; Suricata's client, "to server" is originator to responder), or,
+/// if a TCP flow's first packet seen is a SYN+ACK, who that answers.
 public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Below 2^53; the same run to run and for any number of workers (``FlowID``).
     public var flowID: UInt64 = 0

@@ -68,7 +68,7 @@ private struct SipState {
         v3 = salt.high ^ 0x7465_6462_7974_6573
     }
 
-    mutating func absorb(_ word: UInt64) {
+    @inline(__always) mutating func absorb(_ word: UInt64) {
         v3 ^= word
         round()
         v0 ^= word
@@ -82,7 +82,7 @@ private struct SipState {
         return v0 ^ v1 ^ v2 ^ v3
     }
 
-    mutating func round() {
+    @inline(__always) mutating func round() {
         v0 &+= v1
         v1 = v1 << 13 | v1 >> 51
         v1 ^= v0

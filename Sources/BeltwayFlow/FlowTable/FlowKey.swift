@@ -12,8 +12,9 @@ public import BeltwayWire
 ///
 /// A fragment other than the first has no ports: all such fragments of an address pair and protocol are one flow
 /// with ports 0, while the first fragment counts in the flow whose ports it carries. tshark, which reassembles,
-/// counts each datagram once in the 5-tuple's conversation (at the fragment that completes it), so packets per
-/// tuple agree with it, and only the bytes of that one frame may differ; no state is kept per datagram for it.
+/// counts one packet per *complete* datagram in the 5-tuple's conversation (the fragment that completes it) and none
+/// of the others. So packets per tuple agree where no fragment is missing, bytes agree but for the sizes of those
+/// frames, and no state is kept per datagram.
 @frozen public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     /// The smaller end's address.
     public var a: IPAddress
