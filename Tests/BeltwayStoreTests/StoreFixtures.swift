@@ -3,6 +3,7 @@ import BeltwayFlow
 import BeltwayStore
 import BeltwayWire
 import Foundation
+import Testing
 
 /// A data directory of one test, gone with it.
 final class TemporaryDirectory {
@@ -144,26 +145,26 @@ func description(of record: FlowRecord) -> String { String(reflecting: record) }
 /// Every field of a record as text: equal texts are equal records.
 func description(of alert: AlertRecord) -> String { String(reflecting: alert) }
 
-/// All flows that a query gives.
-func flows(in directory: TemporaryDirectory, limit: Int? = nil, matching expression: QueryExpression? = nil)
-    throws -> [FlowRow]
-{
+/// All flows that a query gives, from whole partitions only.
+func flows(in directory: TemporaryDirectory, limit: Int? = nil) throws -> [FlowRow] {
     var query = FlowQuery(directory: directory.path)
     query.limit = limit
     var rows: [FlowRow] = []
-    _ = try query.flows(matching: expression) {
-        rows += $0; return true
+    let outcome = try query.flows { batch in
+        rows += batch
+        return true
     }
+    #expect(outcome.problems.isEmpty)
     return rows
 }
 
-/// All alerts that a query gives.
-func alerts(in directory: TemporaryDirectory, matching expression: QueryExpression? = nil) throws
-    -> [AlertRow]
-{
+/// All alerts that a query gives, from whole partitions only.
+func alerts(in directory: TemporaryDirectory) throws -> [AlertRow] {
     var rows: [AlertRow] = []
-    _ = try FlowQuery(directory: directory.path).alerts(matching: expression) {
-        rows += $0; return true
+    let outcome = try FlowQuery(directory: directory.path).alerts { batch in
+        rows += batch
+        return true
     }
+    #expect(outcome.problems.isEmpty)
     return rows
 }

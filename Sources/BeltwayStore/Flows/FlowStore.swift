@@ -27,8 +27,8 @@ public final class FlowStore: @unchecked Sendable {
         public var transactionNanoseconds: UInt64 = 1_000_000_000
         /// Pages of 4 KiB in the write-ahead log after which it is folded into the file.
         public var walPages = 8192
-        /// Most pages of a partition, after which SQLite reports a full disk; for tests of just that.
-        var maximumPages: Int?
+        /// Most pages of 4 KiB in a partition, after which it counts as a full disk; nil for no such bound.
+        public var maximumPages: Int?
 
         /// Makes the default configuration.
         public init() {}

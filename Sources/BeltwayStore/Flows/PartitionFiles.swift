@@ -67,17 +67,22 @@ struct PartitionFiles {
 
     /// Reads the header of the file at `path`.
     ///
-    /// A log not yet folded into the file can make a sealed partition look unfinished, never the other way.
+    /// A file with a log or journal beside it is unfinished whatever its header says.
     static func header(path: String) -> Header {
-        guard let file = FileHandle(forReadingAtPath: path), let bytes = try? file.read(upToCount: 100) else {
-            return FileManager.default.isReadableFile(atPath: path) ? .empty : .unreadable
+        guard let file = FileHandle(forReadingAtPath: path) else { return .unreadable }
+        let bytes: Data
+        do {
+            bytes = try file.read(upToCount: 100) ?? Data()
+        } catch {
+            return .unreadable
         }
         if bytes.isEmpty { return .empty }
         guard bytes.count == 100, bytes.starts(with: Array("SQLite format 3\0".utf8)) else {
             return .unreadable
         }
         let version = bytes[60..<64].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-        return bytes[18] == 1 && version == PartitionSchema.sealedVersion ? .finished : .unfinished
+        let hasLog = ["-wal", "-journal"].contains { FileManager.default.fileExists(atPath: path + $0) }
+        return bytes[18] == 1 && version == PartitionSchema.sealedVersion && !hasLog ? .finished : .unfinished
     }
 
     /// Makes an empty file; one that exists already is an error, as is no permission, each with its errno.
@@ -98,7 +103,8 @@ struct PartitionFiles {
     /// Removes a partition that holds nothing, with its log.
     static func remove(path: String) throws(StoreError) {
         do {
-            for suffix in ["-wal", "-shm", ""] where FileManager.default.fileExists(atPath: path + suffix) {
+            for suffix in ["-wal", "-shm", "-journal", ""]
+            where FileManager.default.fileExists(atPath: path + suffix) {
                 try FileManager.default.removeItem(atPath: path + suffix)
             }
         } catch {

@@ -104,6 +104,24 @@ import GRDBSQLite
         unsafe pointer = statement.sqliteStatement
     }
 
+    /// Binds `row` to the statement's only argument and goes to its row.
+    ///
+    /// - Returns: Whether there is one.
+    func find(_ row: Int64, path: String) throws(StoreError) -> Bool {
+        unsafe sqlite3_reset(pointer)
+        unsafe sqlite3_bind_int64(pointer, 1, row)
+        let stepped = unsafe sqlite3_step(pointer)
+        if stepped == SQLITE_ROW { return true }
+        if stepped == SQLITE_DONE { return false }
+        let message = unsafe String(cString: sqlite3_errmsg(sqlite3_db_handle(pointer)))
+        throw StoreError(path: path, operation: .query, code: stepped, reason: message)
+    }
+
+    /// Ends a series of `find`s, so that the statement holds no lock.
+    func reset() {
+        unsafe sqlite3_reset(pointer)
+    }
+
     /// The column as an integer; 0 if it is none.
     func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(pointer, column) }
 

@@ -18,6 +18,7 @@ enum ExpressionField: String, CaseIterable, Sendable {
     case tcpState = "tcp.state"
     case interface = "in_iface"
     case signatureID = "signature_id"
+    case communityID = "community_id"
 
     /// What values a field takes, and with them which operators.
     enum Kind: Equatable {
@@ -36,7 +37,7 @@ enum ExpressionField: String, CaseIterable, Sendable {
         case .duration: .duration
         case .start, .end, .time: .time
         case .alerted: .boolean
-        case .interface, .signature, .category: .text
+        case .interface, .signature, .category, .communityID: .text
         case .proto, .state, .reason, .tcpState: .choice
         }
     }

@@ -8,7 +8,9 @@ indirect enum ExpressionNode: Sendable {
     case test(ExpressionTest)
 }
 
-/// One question about one field. A field with two values (`ip`, `port`, `vlan`) passes if one of them does.
+/// One question about one field.
+///
+/// A field with two values (`ip`, `port`, `vlan`) passes if one of them does.
 struct ExpressionTest: Sendable {
     var field: ExpressionField
     var predicate: Predicate

@@ -96,13 +96,24 @@ final class PartitionReader {
 
     private func read<Result>(_ body: (Database) throws -> Result) throws -> Result {
         if let connection { return try connection.read(body) }
+        do {
+            return try connect(readOnly: true).read(body)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_READONLY {
+            // A crash fell into the moment in which a file's journal mode changes: SQLite must roll that back
+            // before anyone can read, and may not through a read-only connection.
+            return try connect(readOnly: false).read(body)
+        }
+    }
+
+    private func connect(readOnly: Bool) throws -> DatabaseQueue {
+        connection = nil
         var configuration = Configuration()
-        configuration.readonly = true
+        configuration.readonly = readOnly
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in QueryFunctions.add(to: db) }
         let opened = try DatabaseQueue(path: path, configuration: configuration)
         connection = opened
-        return try opened.read(body)
+        return opened
     }
 
     /// False for a file that was only just begun; throws for somebody else's.
@@ -169,10 +180,10 @@ final class PartitionReader {
                 )
                 var rows: [Row] = []
                 rows.reserveCapacity(places.count)
-                for place in places {
-                    try statement.forEachRow(arguments: [place.row]) {
-                        rows.append(Row.read($0, names: names))
-                    }
+                let reader = RowReader(statement)
+                defer { reader.reset() }
+                for place in places where try reader.find(place.row, path: path) {
+                    rows.append(Row.read(reader, names: names))
                 }
                 return rows
             }

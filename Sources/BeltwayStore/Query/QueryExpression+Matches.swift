@@ -98,7 +98,21 @@ extension FlowRow: ExpressionSubject {
         }
     }
 
-    func text(_ field: ExpressionField) -> String { field == .interface ? interface : "" }
+    func text(_ field: ExpressionField) -> String {
+        switch field {
+        case .interface: interface
+        case .communityID:
+            CommunityID.make(
+                source: record.originator,
+                destination: record.responder,
+                sourcePort: record.originatorPort,
+                destinationPort: record.responderPort,
+                protocol: record.transportProtocol,
+                ipVersion: version
+            )
+        default: ""
+        }
+    }
 }
 
 extension AlertRow: ExpressionSubject {
@@ -143,6 +157,15 @@ extension AlertRow: ExpressionSubject {
         case .interface: interface
         case .signature: signature.message
         case .category: signature.category
+        case .communityID:
+            CommunityID.make(
+                source: alert.source,
+                destination: alert.destination,
+                sourcePort: alert.sourcePort,
+                destinationPort: alert.destinationPort,
+                protocol: alert.transportProtocol,
+                ipVersion: version
+            )
         default: ""
         }
     }

@@ -71,6 +71,8 @@ extension ExpressionField {
                 FieldColumn(sql: "(vlan & 65535)", before: "(vlan >> 32 >= 1 AND ", after: ")"),
                 FieldColumn(sql: "(vlan >> 16 & 65535)", before: "(vlan >> 32 >= 2 AND ", after: ")"),
             ]
+        case .communityID:
+            return column("beltway_community_id(proto, \(source), \(destination), \(ports.0), \(ports.1))")
         case .interface: return [.named("name", in: "sources", by: "source")]
         case .signatureID: return [.named("sid", in: "signatures", by: "signature")]
         case .gid: return [.named("gid", in: "signatures", by: "signature")]
