@@ -1,5 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-struct Query: ParsableCommand { func run() throws {} }
-struct Extract: ParsableCommand { func run() throws {} }
-struct Rules: ParsableCommand { func run() throws {} }
+internal import BeltwayAppliance
+
+struct Query: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask the flow store: flows or alerts, oldest first, the newest of them with --limit.",
+        discussion: """
+            EXPRESSION selects by fields and operators:  ip == 10.0.0.0/8 and port in (80, 443) and bytes > 1M
+            Times are RFC 3339 or relative: --since 15m --until "2h ago"
+            """)
+
+    @Option(help: "Data directory.")
+    var data: String?
+    @Option(help: "Only what was at or after this time.")
+    var since: String?
+    @Option(help: "Only what was at or before this time.")
+    var until: String?
+    @Option(help: "The newest so many.")
+    var limit: Int?
+    @Option(help: "table, json or csv.")
+    var format: String = "table"
+    @Argument(help: "flows or alerts.")
+    var kind: String
+    @Argument(help: "What to select; everything without it.")
+    var expression: [String] = []
+
+    func run() throws {
+        var request = QueryRequest()
+        request.kind = kind
+        request.expression = expression.joined(separator: " ")
+        request.data = data
+        request.since = since
+        request.until = until
+        request.limit = limit
+        guard let format = QueryRequest.Format(rawValue: format) else {
+            throw ValidationError("--format takes table, json or csv, not `\(format)`")
+        }
+        request.format = format
+        try exiting { () throws(ApplianceError) in try request.run() }
+    }
+}
+
+/// Runs a command's work and ends with the exit status that it, or its error, gives.
+func exiting(_ work: () throws(ApplianceError) -> Int32) throws {
+    let status: Int32
+    do throws(ApplianceError) {
+        status = try work()
+    } catch {
+        complain(error.description)
+        throw ExitCode(error.exitStatus)
+    }
+    throw ExitCode(status)
+}

@@ -198,9 +198,14 @@ public struct PipelineGraph: Equatable, Sendable {
         func quoted(_ text: String) -> String {
             "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
         }
+        /// Two lines: `\n` is Graphviz's own escape, so it must not be escaped again.
+        func label(_ stage: Stage) -> String {
+            let (name, space) = (quoted(stage.name), quoted(stage.space.description))
+            return name.dropLast() + "\\n" + space.dropFirst()
+        }
         var lines = ["digraph beltway {", "    rankdir=LR; node [shape=box, fontname=\"sans-serif\"];"]
         for stage in stages {
-            lines.append("    \(quoted(stage.name)) [label=\(quoted(stage.name + "\n" + stage.space.description))];")
+            lines.append("    \(quoted(stage.name)) [label=\(label(stage))];")
         }
         for edge in edges {
             lines.append("    \(quoted(edge.from)) -> \(quoted(edge.to)) [label=\(quoted(edge.crossing.rawValue))];")
