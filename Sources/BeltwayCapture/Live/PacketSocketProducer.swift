@@ -28,6 +28,7 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
     private var kernelDropped: UInt64 = 0
     private var nextChores: Timestamp
     private var stopDeadline: Timestamp?
+    private var isDown = false
 
     /// Makes a producer.
     ///
@@ -84,6 +85,7 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
     /// Takes everything out of the next block, if the kernel has handed it over.
     private mutating func takeBlock() -> Bool {
         guard let block = socket.readyBlock() else { return false }
+        isDown = false
         var place = WalkPlace(next: block.first, left: block.count)
         var isDone = false
         while !isDone {
@@ -132,9 +134,11 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
         producer.setTimeThrough(through)
         stage.idle(through: through)
         switch socket.wait(milliseconds: 10) {
-        case .something, .nothing: return nil
+        case .something: return nil
+        case .nothing: return isDown && socket.isVanished ? .interfaceVanished(socket.interface.name) : nil
         case .down:
-            usleep(10_000)
+            // The kernel says so once: an interface that is removed after it went down must be looked for.
+            isDown = true
             return nil
         case .vanished: return .interfaceVanished(socket.interface.name)
         case .failed(let code): return .failed(LiveCaptureError("poll", socket.interface.name, code))

@@ -14,6 +14,7 @@ struct LiveStage: BatchStage {
         var flags: RecordFlags
         var time: UInt64
     }
+    var delay: UInt32 = 0
     var packets: [Packet] = []
     var idleThrough = Timestamp.zero
     var opened = 0
@@ -29,6 +30,10 @@ struct LiveStage: BatchStage {
                     flags: descriptor.flags, time: descriptor.time.nanoseconds))
         }
         packets += copies
+        if delay > 0 {
+            usleep(delay)
+            delay = 0
+        }
     }
     mutating func idle(through time: Timestamp) { idleThrough = max(idleThrough, time) }
     mutating func finish() { isFinished = true }
@@ -46,15 +51,19 @@ struct LiveResult {
 final class LiveCapture: @unchecked Sendable {
     let stop = StopFlag()
     let counters: [CaptureCounters]
+    private let delay: UInt32
     private let group = DispatchGroup()
     private let lock = NSLock()
     private var results: [Int: LiveResult] = [:]
 
-    init(_ namespace: NetworkNamespace, interface: String, _ options: PacketSocketOptions = PacketSocketOptions())
-        throws
-    {
+    /// - Parameter delay: Microseconds that the stage takes for its first batch.
+    init(
+        _ namespace: NetworkNamespace, interface: String, _ options: PacketSocketOptions = PacketSocketOptions(),
+        ringBytes: Int = 16 << 20, delay: UInt32 = 0
+    ) throws {
+        self.delay = delay
         var options = options
-        options.ringBytes = 16 << 20
+        options.ringBytes = ringBytes
         let sockets = try namespace.run {
             try PacketSocket.open(CaptureInterface(named: interface), options)
         }
@@ -75,7 +84,7 @@ final class LiveCapture: @unchecked Sendable {
     private func run(_ socket: PacketSocket, _ buffer: DataBuffer, _ index: Int) {
         do {
             var producer = try PacketSocketProducer(
-                socket: socket, buffer: buffer, filter: AcceptEverything(), stage: LiveStage(),
+                socket: socket, buffer: buffer, filter: AcceptEverything(), stage: LiveStage(delay: delay),
                 counters: counters[index], stop: stop, padsToPages: true)
             let end = producer.run()
             let result = LiveResult(end: end, stage: producer.stage, counts: counters[index].counts, buffer: buffer)

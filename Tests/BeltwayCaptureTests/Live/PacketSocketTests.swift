@@ -142,6 +142,38 @@ struct `A packet socket` {
         #expect(result.stage.isFinished)
     }
 
+    @Test func `ends when its interface goes down and then vanishes`() throws {
+        let (namespace, _) = try pair()
+        let capture = try LiveCapture(namespace, interface: "capture0")
+        try namespace.ip("link set capture0 down")
+        usleep(50_000)
+        try namespace.ip("link del capture0")
+        #expect(capture.finish(asking: false)[0].end == .interfaceVanished("capture0"))
+    }
+
+    @Test func `waits for an interface that is down at first`() throws {
+        let (namespace, sender) = try pair()
+        try namespace.ip("link set capture0 down")
+        let capture = try LiveCapture(namespace, interface: "capture0")
+        usleep(50_000)
+        try namespace.ip("link set capture0 up")
+        usleep(50_000)
+        for frame in conversation(10) { sender.send(frame) }
+        capture.waitFor(10)
+        #expect(capture.finish()[0].counts.received == 10)
+    }
+
+    @Test func `counts what the kernel drops while its stage is slow`() throws {
+        let (namespace, sender) = try pair()
+        let capture = try LiveCapture(namespace, interface: "capture0", ringBytes: 2 << 20, delay: 400_000)
+        let large = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2").udp()
+            .payload([UInt8](repeating: 7, count: 1_400)).bytes
+        let sent = sender.send(Array(repeating: large, count: 6_000), perSecond: 60_000)
+        let result = capture.finish()[0]
+        #expect(result.counts.dropped > 0)
+        #expect(result.counts.received + result.counts.dropped == UInt64(sent))
+    }
+
     @Test func `says while nothing comes that nothing earlier will come`() throws {
         let (namespace, _) = try pair()
         let capture = try LiveCapture(namespace, interface: "capture0")
