@@ -166,6 +166,9 @@ public final class FlowStore: @unchecked Sendable {
         return errors
     }
 
+    /// Bytes of all partitions with their logs, as the directory has them now.
+    public func bytesOnDisk() -> UInt64 { files.bytes() }
+
     private func flushAndCommitIfDue() {
         flush()
         let age = FlowStore.now() &- transactionStart

@@ -53,6 +53,15 @@ struct PartitionFiles {
         return directory + "/" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".sqlite"
     }
 
+    /// Bytes of all files of all partitions; 0 if the directory cannot be read.
+    func bytes() -> UInt64 {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.filter { $0.contains(".sqlite") }.reduce(0) { sum, name in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
+            return sum &+ (attributes?[.size] as? UInt64 ?? 0)
+        }
+    }
+
     /// What the 100-byte header of a database file tells without opening it (sqlite.org/fileformat2, 1.3).
     enum Header: Equatable {
         /// Nothing was written yet.

@@ -12,8 +12,14 @@ import Synchronization
 ///
 /// Each step is one transaction and can be repeated, so it does not matter where a crash fell.
 final class Sealer: Sendable {
+    private struct State {
+        var problems: [StoreError] = []
+        /// Sealed partitions that a reader kept open: their log goes when the next partition is sealed.
+        var held: [String] = []
+    }
+
     private let queue = DispatchQueue(label: "beltway.store.seal", qos: .utility)
-    private let problems = Mutex<[StoreError]>([])
+    private let state = Mutex(State())
 
     /// Errors kept until someone takes them; later ones are only worth their count.
     private static let mostProblems = 16
@@ -21,11 +27,11 @@ final class Sealer: Sendable {
     /// Seals later, one partition at a time; what goes wrong is kept for ``takeProblems()``.
     func sealLater(path: String) {
         queue.async { [self] in
-            do throws(StoreError) {
-                try Sealer.seal(path: path)
-            } catch {
-                problems.withLock { if $0.count < Sealer.mostProblems { $0.append(error) } }
+            let held = state.withLock { state in
+                defer { state.held = [] }
+                return state.held
             }
+            for path in held + [path] { seal(path: path) }
         }
     }
 
@@ -34,43 +40,69 @@ final class Sealer: Sendable {
 
     /// The errors since the last call.
     func takeProblems() -> [StoreError] {
-        problems.withLock { list in
-            defer { list = [] }
-            return list
+        state.withLock { state in
+            defer { state.problems = [] }
+            return state.problems
+        }
+    }
+
+    private func seal(path: String) {
+        do throws(StoreError) {
+            if try !Sealer.seal(path: path) { state.withLock { $0.held.append(path) } }
+        } catch {
+            state.withLock { if $0.problems.count < Sealer.mostProblems { $0.problems.append(error) } }
         }
     }
 
     /// Makes the indexes, unless they are there, and leaves a file that needs no write-ahead log.
     ///
     /// A partition without rows is removed.
-    static func seal(path: String) throws(StoreError) {
-        if PartitionFiles.header(path: path) == .empty { return try PartitionFiles.remove(path: path) }
-        var isEmpty = false
-        do {
-            var configuration = Configuration()
-            configuration.busyMode = .timeout(5)
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            // 32 MiB for sorting; what does not fit goes to SQLite's temporary file.
-            try queue.inDatabase { try $0.execute(sql: "PRAGMA cache_size = -32768") }
-            try PartitionSchema.migrator.migrate(queue)
-            try queue.write { db in
-                let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-                if version == PartitionSchema.sealedVersion { return }
-                isEmpty =
-                    try Bool.fetchOne(
-                        db,
-                        sql: "SELECT NOT EXISTS (SELECT 1 FROM flows) AND NOT EXISTS (SELECT 1 FROM alerts)"
-                    ) ?? false
-                if !isEmpty { try db.execute(sql: PartitionSchema.seal) }
+    ///
+    /// - Returns: False if the log had to stay because a reader has the partition open.
+    private static func seal(path: String) throws(StoreError) -> Bool {
+        var isEmpty = PartitionFiles.header(path: path) == .empty
+        var isFinished = isEmpty
+        if !isEmpty {
+            do {
+                let queue = try connect(path: path)
+                try PartitionSchema.migrator.migrate(queue)
+                isEmpty = try queue.write { try index($0) }
+                if !isEmpty { isFinished = queue.inDatabase { dropLog($0) } }
+                try queue.close()
+            } catch {
+                throw StoreError(path: path, operation: .seal, error)
             }
-            // A reader that has it open keeps the log; the next start tries again.
-            if !isEmpty {
-                queue.inDatabase { _ = try? String.fetchOne($0, sql: "PRAGMA journal_mode = DELETE") }
-            }
-            try queue.close()
-        } catch {
-            throw StoreError(path: path, operation: .seal, error)
         }
         if isEmpty { try PartitionFiles.remove(path: path) }
+        return isEmpty || isFinished
+    }
+
+    private static func connect(path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        // 32 MiB for sorting; what does not fit goes to SQLite's temporary file.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -32768") }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// Makes the indexes unless they are there.
+    ///
+    /// - Returns: Whether there is nothing to index.
+    private static func index(_ db: Database) throws -> Bool {
+        let version = try UInt32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        if version == PartitionSchema.sealedVersion { return false }
+        let tables = ["flows", "alerts"]
+        let isEmpty = try tables.allSatisfy { table in
+            try Int.fetchOne(db, sql: "SELECT 1 FROM \(table) LIMIT 1") == nil
+        }
+        if !isEmpty { try db.execute(sql: PartitionSchema.seal) }
+        return isEmpty
+    }
+
+    /// Changes the journal mode, for which nobody else may have the file open.
+    private static func dropLog(_ db: Database) -> Bool {
+        // Whoever reads may do so for long; the next seal tries again.
+        _ = try? Int.fetchOne(db, sql: "PRAGMA busy_timeout = 100")
+        return (try? String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")) == "delete"
     }
 }

@@ -127,9 +127,12 @@ struct PartitionMerge<Row: StoredRow> {
                 newestFirst: false,
                 limit: FlowQuery.placesAtOnce
             )
+            let previous = runs[index].last
             runs[index].places = places[...]
             runs[index].last = places.last
-            runs[index].hasMore = places.count == FlowQuery.placesAtOnce
+            // A damaged index might answer the same places for ever: only progress goes on.
+            let advanced = previous.map { before in places.last.map { $0 > before } ?? false } ?? true
+            runs[index].hasMore = places.count == FlowQuery.placesAtOnce && advanced
         } catch {
             runs[index].hasMore = false
             outcome.problems.append(error)

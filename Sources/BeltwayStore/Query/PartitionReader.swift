@@ -110,7 +110,11 @@ final class PartitionReader {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(5)
-        configuration.prepareDatabase { db in QueryFunctions.add(to: db) }
+        configuration.prepareDatabase { db in
+            // A damaged or doctored file gets no more trust than its rows need.
+            try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF")
+            QueryFunctions.add(to: db)
+        }
         let opened = try DatabaseQueue(path: path, configuration: configuration)
         connection = opened
         return opened
