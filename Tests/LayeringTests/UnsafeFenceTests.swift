@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+/// The files that may say `unsafe`, and why each must.
+///
+/// Two kinds. *memory*: the file holds a type over raw memory, and says above it why its interface is safe.
+/// *call*: the file hands something of its own to a C function for the length of the call, and keeps no pointer.
+/// Adding a line here is a decision to be reviewed: could the file use one of the types below instead?
+private let fence: [String: String] = [
+    // Wire
+    "BeltwayWire/ByteLoads.swift": "memory: loads from a span without a second bounds check",
+    // Buffers
+    "BeltwayBuffers/DataBuffer/DataBuffer.swift": "memory: lends records in the ring as spans",
+    "BeltwayBuffers/DataBuffer/DataBufferProducer.swift":
+        "memory: hands out room in the ring that it has reserved",
+    "BeltwayBuffers/DataBuffer/RecordWriting.swift": "memory: lays blocks down in the ring",
+    "BeltwayBuffers/DataBuffer/RingMemory.swift": "memory: addresses inside the mapped ring",
+    "BeltwayBuffers/DataBuffer/SharedMemory.swift": "memory: owns a memfd and its mapping",
+    "BeltwayBuffers/IndexBuffer/IndexBuffer.swift": "memory: owns entries and control words",
+    "BeltwayBuffers/IndexBuffer/IndexBufferProducer.swift": "memory: stores entries",
+    "BeltwayBuffers/IndexBuffer/IndexBufferReader.swift": "memory: loads entries",
+    "BeltwayBuffers/Waiting/Coordination.swift": "memory: atomics on cache lines of their own",
+    "BeltwayBuffers/Waiting/WakeUp.swift": "memory: futex words",
+    // Capture
+    "BeltwayCapture/Files/ByteSource.swift": "call: read(2) into memory that the caller lends",
+    "BeltwayCapture/Files/CaptureFileError.swift": "call: strerror",
+    "BeltwayCapture/Files/Inflater.swift": "memory: owns a z_stream and its input",
+    "BeltwayCapture/Files/ReadWindow.swift": "memory: owns the buffer that a file is read through",
+    "BeltwayCapture/Live/CaptureInterface.swift": "call: ioctl with a request of its own",
+    "BeltwayCapture/Live/LiveCaptureError.swift": "call: strerror",
+    "BeltwayCapture/Live/PacketBlock.swift": "memory: walks a block that the kernel has handed over",
+    "BeltwayCapture/Live/PacketSocket.swift": "memory: owns the kernel's packet ring",
+    "BeltwayCapture/Live/PacketSocketProducer.swift": "memory: lends packets in a block as spans",
+    // Classify
+    "BeltwayClassify/Filter.swift": "memory: owns a compiled BPF program",
+    // Flow
+    "BeltwayFlow/Facts/FactQueue.swift": "memory: owns the slots of a bounded queue",
+    "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",
+    // Detect
+    "BeltwayDetect/Compile/PrefilterAutomaton.swift": "memory: scans by a table that was checked when built",
+    "BeltwayDetect/Match/PatternPool.swift": "memory: searches a span for a pattern",
+    "BeltwayDetect/Match/RegularExpression.swift": "memory: owns compiled expressions of PCRE2",
+    // Trace
+    "BeltwayTrace/Text/TextBuffer.swift": "memory: owns the block that text is written into",
+    // Store
+    "BeltwayStore/Flows/PartitionFiles.swift": "call: access(2) on a path",
+    "BeltwayStore/Flows/RowStatement.swift": "memory: binds and reads rows of SQLite without boxing",
+    "BeltwayStore/Packets/FileSystem.swift": "call: system calls on paths",
+    "BeltwayStore/Packets/FileWindow.swift": "memory: owns the window that a file is read through",
+    "BeltwayStore/Packets/SegmentFile.swift": "call: pwrite(2) of pages that the ring lends",
+    // Appliance
+    "BeltwayAppliance/Configuration/DataDirectory.swift": "call: open and lock files by path",
+    "BeltwayAppliance/Configuration/SystemText.swift": "call: strerror",
+    "BeltwayAppliance/EVE/EVEFile.swift": "call: write(2) of a span",
+    "BeltwayAppliance/EVE/EVEFile+Opening.swift": "call: open, rename, pread by path",
+    "BeltwayAppliance/EVE/EVEFileError.swift": "call: strerror",
+    "BeltwayAppliance/Pipeline/OwnedArray.swift": "memory: owns values that cannot be copied",
+    "BeltwayAppliance/Query/RowPrinter.swift": "call: fwrite of an array",
+    "BeltwayAppliance/Run/Console.swift": "call: fputs to the terminal",
+    "BeltwayAppliance/Run/ResourceUse.swift": "call: getrusage into a variable",
+]
+
+@Suite struct `The unsafe fence` {
+    @Test func `holds every file that says unsafe`() throws {
+        for file in try filesThatSayUnsafe() {
+            #expect(
+                fence[file] != nil,
+                "\(file) says unsafe: use a type that is fenced, or add it with its reason"
+            )
+        }
+    }
+
+    @Test func `holds no file that has become safe`() throws {
+        let found = Set(try filesThatSayUnsafe())
+        for file in fence.keys.sorted() { #expect(found.contains(file), "\(file) no longer says unsafe") }
+    }
+
+    @Test func `gives each file a reason of a known kind`() {
+        for (file, reason) in fence {
+            #expect(reason.hasPrefix("memory: ") || reason.hasPrefix("call: "), "\(file)")
+        }
+    }
+
+    @Test func `asks each file to say why it is safe`() throws {
+        for file in fence.keys.sorted() where fence[file]?.hasPrefix("memory") == true {
+            let comments = try Repository.text("Sources/\(file)").split(separator: "\n")
+                .filter { $0.contains("//") }.joined(separator: " ").lowercased()
+            #expect(comments.contains("safe") || comments.contains("invariant"), "\(file) gives no reason")
+        }
+    }
+
+    private func filesThatSayUnsafe() throws -> [String] {
+        try Repository.files(in: "Sources", ending: ".swift").filter { file in
+            try Repository.code(file).contains { line in
+                line.split { !($0.isLetter || $0.isNumber || $0 == "_" || $0 == "@") }.contains("unsafe")
+            }
+        }.map { String($0.dropFirst("Sources/".count)) }
+    }
+}
