@@ -3,10 +3,6 @@ import BeltwayBuffers
 import BeltwayWire
 import Testing
 
-private func makeBuffer(_ capacity: Int = 65_536, _ policy: BufferPolicy) throws -> DataBuffer {
-    try DataBuffer(name: "test.0", number: 3, linkType: .ethernet, capacity: capacity, policy: policy)
-}
-
 @Suite struct `A data buffer` {
     @Test func `gives back every packet, its time and its lengths`() throws {
         let buffer = try makeBuffer(1 << 20, .fastReader)

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayBuffers
+import BeltwayWire
+import Foundation
+
+/// SplitMix64: the same numbers for the same seed, on every machine.
+struct RandomSource: RandomNumberGenerator {
+    var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// True once in `n` times.
+    mutating func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &self) == 0 }
+}
+
+/// What the tests write: packet `ordinal` is a slice of one random text, at a place that follows from its ordinal.
+enum PacketText {
+    private static let text: [UInt8] = {
+        var random = RandomSource(seed: 2026)
+        return (0..<40_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    }()
+
+    static func bytes(ordinal: UInt64, length: Int) -> ArraySlice<UInt8> {
+        let start = Int((ordinal &* 7919) % 30_000)
+        return text[start..<start + length]
+    }
+
+    /// Whether a span holds the packet's first bytes.
+    static func matches(_ span: RawSpan, ordinal: UInt64) -> Bool {
+        guard span.byteCount <= 10_000 else { return false }
+        return bytes(ordinal: ordinal, length: span.byteCount).withUnsafeBytes { expected in
+            span.withUnsafeBytes { memcmp($0.baseAddress!, expected.baseAddress!, expected.count) == 0 }
+        }
+    }
+}
+
+/// Packets of whole words that carry their ordinal and a checksum over all words: for tests where torn ones may occur.
+enum CheckedPacket {
+    static let largestWordCount = 12
+
+    static func fill(_ words: inout [UInt64], ordinal: UInt64) {
+        words.removeAll(keepingCapacity: true)
+        let count = 3 + Int(ordinal % UInt64(largestWordCount - 2))
+        words.append(ordinal)
+        var sum = ordinal &+ 0x5851_F42D_4C95_7F2D
+        for index in 1..<count - 1 {
+            let word = ordinal &* 0x2545_F491_4F6C_DD1D &+ UInt64(index)
+            words.append(word)
+            sum = (sum ^ word) &* 0x0000_0100_0000_01B3
+        }
+        words.append(sum)
+    }
+
+    /// Whether the words are exactly those of packet `ordinal`, or (nil) of whatever packet they claim to be.
+    static func isWhole(_ span: RawSpan, ordinal: UInt64?) -> Bool {
+        let count = span.byteCount / 8
+        guard count >= 3, span.byteCount == count * 8 else { return false }
+        let claimed = span.littleEndian64(at: 0)
+        guard claimed == ordinal ?? claimed, count == 3 + Int(claimed % UInt64(largestWordCount - 2)) else {
+            return false
+        }
+        var sum = claimed &+ 0x5851_F42D_4C95_7F2D
+        for index in 1..<count - 1 {
+            sum = (sum ^ span.littleEndian64(at: index * 8)) &* 0x0000_0100_0000_01B3
+        }
+        return sum == span.littleEndian64(at: (count - 1) * 8)
+    }
+}
+
+func makeBuffer(_ capacity: Int, _ policy: BufferPolicy) throws -> DataBuffer {
+    try DataBuffer(name: "test.0", number: 3, linkType: .ethernet, capacity: capacity, policy: policy)
+}
+
+extension DataBufferProducer {
+    /// Appends packet `ordinal` of ``PacketText``, its time and lengths following from the ordinal.
+    mutating func append(ordinal: UInt64, length: Int, flags: RecordFlags = []) -> Bool {
+        let bytes = PacketText.bytes(ordinal: ordinal, length: length)
+        return append(
+            bytes.span.bytes, time: Timestamp(nanoseconds: 1_000_000_000 &+ ordinal), originalLength: UInt32(length),
+            interface: 0, flags: flags)
+    }
+
+    /// Appends packet `ordinal` of ``CheckedPacket``.
+    mutating func append(checked ordinal: UInt64, _ words: inout [UInt64]) -> Bool {
+        CheckedPacket.fill(&words, ordinal: ordinal)
+        return append(
+            words.span.bytes, time: Timestamp(nanoseconds: ordinal), originalLength: UInt32(words.count * 8),
+            interface: 0, flags: [])
+    }
+}
+
+/// A thread whose end can be waited for, but not for ever.
+final class TestThread: @unchecked Sendable {
+    private let done = DispatchSemaphore(value: 0)
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        let thread = Thread { [done] in
+            body()
+            done.signal()
+        }
+        thread.start()
+    }
+
+    /// Waits for the end; false if it did not come within a minute.
+    func join() -> Bool { done.wait(timeout: .now() + 60) == .success }
+}
