@@ -4,8 +4,8 @@ import Glibc
 
 // The system calls on folders and whole files that the packet store needs, each with a typed error.
 //
-// Safe because every pointer that is handed to the system is a string or a local variable that outlives the call,
-// and what comes back is copied before the call's memory is given up.
+// Safe because every pointer that is handed to the system is a string or a local variable that outlives the
+// call, and what comes back is copied before the call's memory is given up.
 
 enum FileSystem {
     /// What is known of a file without opening it.
@@ -62,9 +62,11 @@ enum FileSystem {
         var raw = stat()
         guard unsafe stat(path, &raw) == 0 else { return nil }
         return FileStatus(
-            length: UInt64(max(0, raw.st_size)), allocated: UInt64(max(0, raw.st_blocks)) * 512,
+            length: UInt64(max(0, raw.st_size)),
+            allocated: UInt64(max(0, raw.st_blocks)) * 512,
             modified: .init(seconds: raw.st_mtim.tv_sec, nanoseconds: raw.st_mtim.tv_nsec),
-            isFolder: raw.st_mode & S_IFMT == S_IFDIR)
+            isFolder: raw.st_mode & S_IFMT == S_IFDIR
+        )
     }
 
     /// Bytes of the file system that holds `path`: all of it, and what an ordinary user may still take.

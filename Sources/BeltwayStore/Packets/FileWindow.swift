@@ -7,9 +7,9 @@ import Glibc
 //   file    |.........|== window: read ==|........|
 //                     ^ cursor            ^ read so far
 //
-// Safe because the window's memory is allocated and released with the value, and a span is handed out only for bytes
-// that were read into it, for as long as the value is borrowed. Plain reads and no mapping: a file that someone cuts
-// meanwhile gives a short read, not a fault.
+// Safe because the window's memory is allocated and released with the value, and a span is handed out only
+// for bytes that were read into it, for as long as the value is borrowed. Plain reads and no mapping: a file
+// that someone cuts meanwhile gives a short read, not a fault.
 
 @safe struct FileWindow: ~Copyable {
     static let capacity = 1 << 20
@@ -43,6 +43,7 @@ import Glibc
     ///
     /// - Parameter count: At most the window's capacity.
     /// - Returns: Bytes at the cursor, fewer than `count` only at the end of the file.
+    /// - Throws: `system` if the file cannot be read.
     @inline(__always)
     mutating func fill(_ count: Int) throws(PacketStoreError) -> Int {
         if end &- start >= count { return end &- start }
@@ -60,7 +61,11 @@ import Glibc
         }
         while end < count {
             let got = unsafe pread(
-                descriptor, memory.baseAddress.map { unsafe $0 + end }, FileWindow.capacity - end, off_t(readOffset))
+                descriptor,
+                memory.baseAddress.map { unsafe $0 + end },
+                FileWindow.capacity - end,
+                off_t(readOffset)
+            )
             if got > 0 {
                 end += got
                 readOffset += UInt64(got)
@@ -73,11 +78,14 @@ import Glibc
         return end
     }
 
-    /// Hands out `count` bytes from the cursor plus `offset` on, of which ``fill(_:)`` has said that they are there.
+    /// Hands out `count` bytes from the cursor plus `offset` on, of which ``fill(_:)`` has said that they are
+    /// there.
     @inline(__always)
     func withBytes<Result>(_ count: Int, at offset: Int = 0, _ body: (RawSpan) -> Result) -> Result {
         precondition(offset >= 0 && count >= 0 && start &+ offset &+ count <= end, "bytes outside the window")
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: memory[(start &+ offset)..<(start &+ offset &+ count)])
+        let bytes = unsafe UnsafeRawBufferPointer(
+            rebasing: memory[(start &+ offset)..<(start &+ offset &+ count)]
+        )
         return unsafe body(bytes.bytes)
     }
 
@@ -86,7 +94,8 @@ import Glibc
     func word(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && start &+ offset &+ 4 <= end, "a word outside the window")
         return unsafe UInt32(
-            littleEndian: memory.loadUnaligned(fromByteOffset: start &+ offset, as: UInt32.self))
+            littleEndian: memory.loadUnaligned(fromByteOffset: start &+ offset, as: UInt32.self)
+        )
     }
 
     /// Moves the cursor forward, beyond what was read if need be.

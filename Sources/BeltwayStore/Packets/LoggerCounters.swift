@@ -4,8 +4,8 @@ public import Synchronization
 
 /// What a packet logger has done, readable from any thread while it runs.
 ///
-/// Once it is idle, `published = packetsWritten + packetsPassedOver + packetsLost`. The logger alone stores; all
-/// accesses are relaxed, since each number stands for itself.
+/// Once it is idle, `published = packetsWritten + packetsPassedOver + packetsLost`. The logger alone stores;
+/// all accesses are relaxed, since each number stands for itself.
 public final class LoggerCounters: Sendable {
     /// Packets that the ring offered since the logger attached.
     public let published = Atomic<UInt64>(0)
@@ -21,7 +21,9 @@ public final class LoggerCounters: Sendable {
     public let segments = Atomic<UInt64>(0)
     /// Times that writing failed or found no room.
     public let errors = Atomic<UInt64>(0)
-    /// Time in the name of the ring's oldest segment, in nanoseconds; 0 without one. Renewed with each segment.
+    /// Time in the name of the ring's oldest segment, in nanoseconds; 0 without one.
+    ///
+    /// Renewed with each segment.
     public let oldestTimeInNanoseconds = Atomic<UInt64>(0)
     private let failure = Mutex<PacketStoreError?>(nil)
 

@@ -23,7 +23,11 @@ struct OpenSegment: ~Copyable {
 
     /// Makes the file and writes its head.
     static func create(
-        _ path: String, head: [UInt8], interfaceCount: Int, limit: UInt64, _ budget: StorageBudget
+        _ path: String,
+        head: [UInt8],
+        interfaceCount: Int,
+        limit: UInt64,
+        _ budget: StorageBudget
     ) throws(PacketStoreError) -> OpenSegment {
         try budget.take(UInt64(head.count))
         do throws(PacketStoreError) {
@@ -36,15 +40,19 @@ struct OpenSegment: ~Copyable {
             }
             file.keep(head.count)
             return OpenSegment(
-                file: file, headLength: head.count, interfaceCount: interfaceCount, limit: limit)
+                file: file,
+                headLength: head.count,
+                interfaceCount: interfaceCount,
+                limit: limit
+            )
         } catch {
             budget.giveBack(UInt64(head.count))
             throw error
         }
     }
 
-    /// Whether its head names as many interfaces as the ring, and the region and a closing block keep it within its
-    /// length; a first region always does.
+    /// Whether its head names as many interfaces as the ring, and the region and a closing block keep it
+    /// within its length; a first region always does.
     func accepts(_ region: Region, interfaceCount: Int) -> Bool {
         guard interfaceCount == self.interfaceCount else { return false }
         return file.length == headLength
@@ -53,7 +61,9 @@ struct OpenSegment: ~Copyable {
 
     /// Has space for the region and for the closing block; a step ahead where the budget allows it.
     mutating func allocate(
-        for region: Region, _ budget: StorageBudget, step: UInt64
+        for region: Region,
+        _ budget: StorageBudget,
+        step: UInt64
     ) throws(PacketStoreError) {
         let end = file.length + region.length + SegmentLayout.pageLength
         guard end > file.allocated else { return }
@@ -102,7 +112,8 @@ struct OpenSegment: ~Copyable {
 
     /// Writes the closing block, frees what was kept ahead, and hands the segment over to the budget.
     ///
-    /// A file without a region is removed. If the closing block does not fit any more, the segment goes without it.
+    /// A file without a region is removed. If the closing block does not fit any more, the segment goes
+    /// without it.
     ///
     /// - Returns: Whether the closing block was written.
     consuming func close(_ budget: StorageBudget, notStored: UInt64) -> Bool {
@@ -113,7 +124,8 @@ struct OpenSegment: ~Copyable {
         }
         closing.notStored = notStored
         var end = file.length
-        if file.allocated >= end + SegmentLayout.pageLength || (try? take(UInt64(SegmentLayout.pageLength), budget)) != nil,
+        if file.allocated >= end + SegmentLayout.pageLength
+            || (try? take(UInt64(SegmentLayout.pageLength), budget)) != nil,
             (try? file.write(copying: SegmentLayout.closingPage(closing))) != nil
         {
             end += SegmentLayout.closingLength

@@ -9,13 +9,14 @@ import Synchronization
 //                             |  pwrite, O_DIRECT: no copy through this process
 //   segment  | head | region | region |
 //
-// Invariant 1. A region counts only if the ring still held all of it after the write (`isWhole`); else its pages are
-//              taken back from the file, and its packets counted lost.
+// Invariant 1. A region counts only if the ring still held all of it after the write (`isWhole`); else its
+//              pages are taken back from the file, and its packets counted lost.
 // Invariant 2. Every packet offered is written, passed over or lost; see LoggerCounters.
-// Invariant 3. Whatever fails, the logger goes on taking regions, so that no producer waits for a disk that is gone.
+// Invariant 3. Whatever fails, the logger goes on taking regions, so that no producer waits for a disk that
+//              is gone.
 //
-// Budget: 0.06 s of processor time per GB written (`PacketLoggerSpeedTests`); per region a few system calls, and
-// nothing per packet.
+// Budget: 0.06 s of processor time per GB written (`beltway-bench run`, with and without storing); per region a
+// few system calls, and nothing per packet.
 
 /// Writes one ring's packets to segment files; runs in a thread of its own.
 public struct PacketLogger: ~Copyable {
@@ -67,8 +68,11 @@ public struct PacketLogger: ~Copyable {
     ///   - counters: Where to count.
     ///   - report: Gets what people should know, in the logger's thread.
     public init(
-        reader: consuming RegionReader, budget: StorageBudget, configuration: Configuration = Configuration(),
-        counters: LoggerCounters = LoggerCounters(), report: @escaping @Sendable (Report) -> Void = { _ in }
+        reader: consuming RegionReader,
+        budget: StorageBudget,
+        configuration: Configuration = Configuration(),
+        counters: LoggerCounters = LoggerCounters(),
+        report: @escaping @Sendable (Report) -> Void = { _ in }
     ) {
         folder = budget.folder + "/" + reader.buffer.name
         self.reader = reader
@@ -160,7 +164,9 @@ public struct PacketLogger: ~Copyable {
 
     private mutating func openSegment(for region: Region, _ interfaces: [String]) throws(PacketStoreError) {
         let head = SegmentLayout.head(
-            interfaces: interfaces.isEmpty ? [reader.buffer.name] : interfaces, linkType: reader.buffer.linkType)
+            interfaces: interfaces.isEmpty ? [reader.buffer.name] : interfaces,
+            linkType: reader.buffer.linkType
+        )
         let limit = try budget.segmentLength(atMost: configuration.segmentLength)
         try FileSystem.createFolders(folder)
         if nextNumber == 0 {
@@ -170,8 +176,12 @@ public struct PacketLogger: ~Copyable {
         }
         let name = SegmentName(number: nextNumber, time: region.leastTime)
         segment = try OpenSegment.create(
-            folder + "/" + name.fileName, head: head, interfaceCount: interfaces.count, limit: limit,
-            budget)
+            folder + "/" + name.fileName,
+            head: head,
+            interfaceCount: interfaces.count,
+            limit: limit,
+            budget
+        )
         nextNumber += 1
         LoggerCounters.add(1, to: counters.segments)
         LoggerCounters.add(UInt64(head.count), to: counters.bytesWritten)

@@ -35,7 +35,8 @@ public struct StoredPacket: Equatable, Sendable, BitwiseCopyable {
     }
 }
 
-/// Packets in the order in which one ring had them, from wherever they lie: segments on disk, or the ring itself.
+/// Packets in the order in which one ring had them, from wherever they lie: segments on disk, or the ring
+/// itself.
 ///
 /// Begin with ``advance()``; what the other members give is about the packet that it moved to.
 public protocol PacketSource: AnyObject {

@@ -6,12 +6,12 @@ import Glibc
 // A file that whole pages are written to straight from the memory they lie in.
 //
 //   0                     length            allocated
-//   +---------------------+- - - - - - - - -+      length is a multiple of 4,096 until `finish`
-//   |  verified pages     |  kept ahead     |      [length, allocated) belongs to the file but not to its size
+//   +---------------------+- - - - - - - - -+   length is a multiple of 4,096 until `finish`
+//   |  verified pages     |  kept ahead     |   [length, allocated) belongs to the file, not to its size
 //
 // Safe because the system only reads from the span it is handed, which stays valid for the call, and a buffer
-// allocated here for pages that must be aligned is released before the function returns. What it reads may change
-// meanwhile if it lies in a ring: the caller checks, and takes the pages back with `discard`.
+// allocated here for pages that must be aligned is released before the function returns. What it reads may
+// change meanwhile if it lies in a ring: the caller checks, and takes the pages back with `discard`.
 
 @safe struct SegmentFile: ~Copyable {
     private let descriptor: Int32
@@ -62,6 +62,7 @@ import Glibc
     /// Writes whole pages behind what counts so far; they count once ``keep(_:)`` says so.
     ///
     /// - Parameter pages: A whole number of pages at a page-aligned address.
+    /// - Throws: `system` if not all could be written.
     func write(_ pages: RawSpan) throws(PacketStoreError) {
         try unsafe pages.withUnsafeBytes { (bytes) throws(PacketStoreError) in
             var done = 0
@@ -84,7 +85,9 @@ import Glibc
     /// Writes bytes that may lie anywhere, by way of an aligned copy; a whole number of pages.
     func write(copying bytes: [UInt8]) throws(PacketStoreError) {
         let pages = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: bytes.count, alignment: SegmentLayout.pageLength)
+            byteCount: bytes.count,
+            alignment: SegmentLayout.pageLength
+        )
         defer { unsafe pages.deallocate() }
         unsafe pages.copyBytes(from: bytes)
         try unsafe write(UnsafeRawBufferPointer(pages).bytes)

@@ -4,21 +4,22 @@ import BeltwayWire
 
 // A packet segment: a pcapng file whose body is regions of the ring as they stood in memory.
 //
-//   0            head      SHB, one IDB per interface of the ring, one padding block (0x80000BAD) to a whole page
-//   4096 n       regions   EPBs, padding blocks, live Interface Statistics Blocks; whole pages each
-//   end          closing   one Interface Statistics Block of 76 bytes; missing after a crash and while it grows
+//   0        head      SHB, one IDB per interface of the ring, one padding block (0x80000BAD) to a whole page
+//   4096 n   regions   EPBs, padding blocks, live Interface Statistics Blocks; whole pages each
+//   end      closing   one Interface Statistics Block of 76 bytes; missing after a crash and while it grows
 //
 // Invariant 1. The file grows by whole regions only, and never has a tail of zeros: space ahead is kept with
 //              FALLOC_FL_KEEP_SIZE.
-// Invariant 2. Interface ids are the ring's numbers. All interfaces that a region may name are in the head, since a
-//              ring that got one more has its next region in a new segment.
+// Invariant 2. Interface ids are the ring's numbers. All interfaces that a region may name are in the head,
+//              since a ring that got one more has its next region in a new segment.
 // Invariant 3. Little-endian, nanoseconds (if_tsresol 9), snap length 262,144 everywhere.
 //
-// The closing block is about this segment alone: isb_starttime and isb_endtime bound the times of its packets,
-// isb_usrdeliv counts the packets in it, isb_ifdrop those that the ring offered since the segment before was closed
-// and that are not stored: overwritten before the disk took them, or passed over for want of room. It names interface
-// 0, because what was overwritten is no longer known by interface. Statistics blocks between the regions are the
-// capture's and count from its beginning: isb_ifrecv, isb_osdrop and isb_usrdeliv by interface.
+// The closing block is about this segment alone: isb_starttime and isb_endtime bound the times of its
+// packets, isb_usrdeliv counts the packets in it, isb_ifdrop those that the ring offered since the segment
+// before was closed and that are not stored: overwritten before the disk took them, or passed over for want
+// of room. It names interface 0, because what was overwritten is no longer known by interface. Statistics
+// blocks between the regions are the capture's and count from its beginning: isb_ifrecv, isb_osdrop and
+// isb_usrdeliv by interface.
 
 enum SegmentLayout {
     static let pageLength = BufferGeometry.pageLength
@@ -79,7 +80,8 @@ enum SegmentLayout {
     static func closingBlock(_ closing: Closing) -> [UInt8] {
         block(RecordLayout.interfaceStatisticsBlock) { body in
             body += little(UInt32(0)) + time(closing.greatestTime)
-            body += option(Option.start, time(closing.leastTime)) + option(Option.end, time(closing.greatestTime))
+            body +=
+                option(Option.start, time(closing.leastTime)) + option(Option.end, time(closing.greatestTime))
             body += option(Option.dropped, little(closing.notStored))
             body += option(Option.delivered, little(closing.packets)) + little(UInt32(0))
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 public import BeltwayWire
 
-/// The name of a segment's file, `000001-20261122T140500.123456789Z.pcapng`: its number within its ring's folder, and
-/// a time (UTC) that none of its first region's packets precedes. Names sort as the segments were written.
+/// The name of a segment's file, such as `000001-20261122T140500.123456789Z.pcapng`.
 ///
-/// While it has no whole region yet, the file has `.partial` appended; a crash may leave one, and the next logger of
-/// the ring removes it.
+/// It is made of the segment's number within its ring's folder, and a time (UTC) that none of its first
+/// region's packets precedes. Names sort as the segments were written. While it has no whole region yet, the
+/// file has `.partial` appended; a crash may leave one, and the next run removes it.
 public struct SegmentName: Equatable, Sendable {
     /// Counts from 1 within the ring's folder.
     public var number: Int
@@ -25,7 +25,9 @@ public struct SegmentName: Equatable, Sendable {
     public init?(_ name: String) {
         guard name.hasSuffix(SegmentName.suffix) else { return nil }
         let parts = name.dropLast(SegmentName.suffix.count).split(
-            separator: "-", omittingEmptySubsequences: false)
+            separator: "-",
+            omittingEmptySubsequences: false
+        )
         guard parts.count == 2, (6...12).contains(parts[0].utf8.count),
             parts[0].utf8.allSatisfy({ (48...57).contains($0) }), let number = Int(parts[0]),
             let time = SegmentName.time(parts[1])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayWire
 
-// Reads a segment block by block. It believes nothing: what does not fit ends the segment there, with the offset.
+// Reads a segment block by block. It believes nothing: what does not fit ends the segment there.
 //
 //   head        SHB (little-endian), IDBs: nanoseconds or nothing
 //   body        EPBs are packets; every other block is passed over by its length
@@ -32,12 +32,27 @@ final class SegmentReader {
         }
         guard window.word(at: 0) == PcapngBlockType.section.rawValue,
             window.word(at: 8) == SegmentLayout.byteOrderMagic
-        else { throw .damaged(path: path, offset: 0, why: "not a packet segment: no little-endian section header") }
+        else {
+            throw .damaged(
+                path: path,
+                offset: 0,
+                why: "not a packet segment: no little-endian section header"
+            )
+        }
         let length = window.word(at: 4)
         guard length >= 28, length <= 65_536, length & 3 == 0 else {
             throw .damaged(path: path, offset: 4, why: "section header of impossible length")
         }
+        guard try window.fill(Int(length)) >= Int(length), window.word(at: Int(length) - 4) == length else {
+            throw .damaged(path: path, offset: 0, why: "section header that is cut off or contradicts itself")
+        }
         window.skip(Int(length))
+        // The head's interfaces, so that they are known without a packet.
+        while try window.fill(PcapngBlockHeader.length) >= PcapngBlockHeader.length,
+            window.word(at: 0) == PcapngBlockType.interface.rawValue
+        {
+            try readOther(.interface, Int(window.word(at: 4)))
+        }
     }
 
     /// Moves to the next packet; false at the end, or where the file stops making sense.
@@ -63,7 +78,9 @@ final class SegmentReader {
             blockLength = 0
             let available = try window.fill(PcapngBlockHeader.length)
             if available == 0 { return false }
-            guard available >= PcapngBlockHeader.length else { throw damaged("cut off in the middle of a block") }
+            guard available >= PcapngBlockHeader.length else {
+                throw damaged("cut off in the middle of a block")
+            }
             let type = window.word(at: 0)
             let length = Int(window.word(at: 4))
             guard length >= PcapngBlockHeader.minimumBlockLength, length & 3 == 0,
@@ -78,7 +95,9 @@ final class SegmentReader {
     }
 
     private func readPacket(_ length: Int) throws(PacketStoreError) {
-        guard length <= FileWindow.capacity else { throw damaged("packet block of impossible length \(length)") }
+        guard length <= FileWindow.capacity else {
+            throw damaged("packet block of impossible length \(length)")
+        }
         guard try window.fill(length) >= length else { throw damaged("cut off in the middle of a packet") }
         guard window.word(at: length - 4) == UInt32(length) else {
             throw damaged("block whose two lengths differ")
@@ -91,8 +110,11 @@ final class SegmentReader {
         }
         capturedLength = Int(packet.capturedLength)
         current = StoredPacket(
-            time: Timestamp(nanoseconds: packet.time), interface: Int(packet.interface),
-            originalLength: packet.originalLength, flags: packet.flags)
+            time: Timestamp(nanoseconds: packet.time),
+            interface: Int(packet.interface),
+            originalLength: packet.originalLength,
+            flags: packet.flags
+        )
         blockLength = length
     }
 
@@ -101,7 +123,7 @@ final class SegmentReader {
         case .section:
             throw damaged("a second section")
         case .interface:
-            guard length <= 65_536, try window.fill(length) >= length,
+            guard length >= 20, length <= 65_536, length & 3 == 0, try window.fill(length) >= length,
                 let interface = window.withBytes(length, { try? PcapngInterface($0, .little) }),
                 interface.resolution == .nanoseconds, interfaces.count < 4096
             else { throw damaged("interface description that is not of a packet segment") }
@@ -127,5 +149,7 @@ final class SegmentReader {
     /// Link type of the current packet.
     var linkType: LinkType { interfaces[current.interface].linkType }
 
-    private func damaged(_ why: String) -> PacketStoreError { .damaged(path: path, offset: window.offset, why: why) }
+    private func damaged(_ why: String) -> PacketStoreError {
+        .damaged(path: path, offset: window.offset, why: why)
+    }
 }

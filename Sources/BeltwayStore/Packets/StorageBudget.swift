@@ -8,9 +8,10 @@ import Synchronization
 //   |<- others ->|<------- used (<= quota) ------->|<---- free (>= floor) ---->|
 //                 oldest closed segment ... open ones
 //
-// Invariant. Before space is taken, used + wanted <= quota and free - wanted >= floor; otherwise the segments finished
-//            longest ago go first, whichever ring they are of, and if even all of them would not be enough, none
-//            goes and the space is refused. So it is the oldest packets that are lost, and the disk never fills.
+// Invariant. Before space is taken, used + wanted <= quota and free - wanted >= floor; otherwise the segments
+//            finished longest ago go first, whichever ring they are of, and if even all of them would not be
+//            enough, none goes and the space is refused. So it is the oldest packets that are lost, and the
+//            disk never fills.
 
 /// The share of a file system that stored packets may take: a quota, and free space that is never touched.
 public final class StorageBudget: Sendable {
@@ -56,8 +57,8 @@ public final class StorageBudget: Sendable {
     ///
     /// - Parameters:
     ///   - folder: `packets` of the data directory.
-    ///   - quota: Bytes that segments may take in all; by default half of the free space found at the start, what
-    ///     segments take already counted as free.
+    ///   - quota: Bytes that segments may take in all; by default half of the free space found at the start,
+    ///     what segments take already counted as free.
     ///   - floor: Bytes that stay free; by default 5 % of the file system, and never more than 5 GiB.
     public init(folder: String, quota: UInt64? = nil, floor: UInt64? = nil) {
         self.folder = folder
@@ -146,8 +147,13 @@ public final class StorageBudget: Sendable {
                 let deletable = state.remaining.reduce(UInt64(0)) { $0 &+ $1.bytes }
                 guard deletable >= excess, delete(excess, &state) else {
                     throw .noRoom(
-                        path: folder, needed: bytes, used: state.status.used, quota: status.quota, free: free,
-                        floor: status.floor)
+                        path: folder,
+                        needed: bytes,
+                        used: state.status.used,
+                        quota: status.quota,
+                        free: free,
+                        floor: status.floor
+                    )
                 }
             }
             state.status.used &+= bytes

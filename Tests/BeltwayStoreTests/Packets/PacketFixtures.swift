@@ -13,13 +13,16 @@ struct SamplePacket: Equatable {
     var flags: UInt32 = 0
     var bytes: [UInt8]
 
-    /// `number` decides everything: times with odd nanoseconds, lengths of every remainder, bytes all different.
+    /// `number` decides everything: times with odd nanoseconds, lengths of every remainder, bytes all
+    /// different.
     static func number(_ number: Int, length: Int? = nil) -> SamplePacket {
         let length = length ?? (number * 37) % 1600
         return SamplePacket(
             time: Sample.noon.advanced(byNanoseconds: UInt64(number) * 1_000_003),
-            originalLength: UInt32(length + number % 3), flags: number % 5 == 0 ? 0x201 : 0,
-            bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ number &* 13) })
+            originalLength: UInt32(length + number % 3),
+            flags: number % 5 == 0 ? 0x201 : 0,
+            bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ number &* 13) }
+        )
     }
 
     var recordFlags: RecordFlags { flags == 0 ? [] : [.inbound, .checksumNotReady] }
@@ -31,11 +34,19 @@ struct TestRing: ~Copyable {
     var producer: DataBufferProducer
 
     init(
-        _ name: String = "test.0", capacity: Int = 1 << 20, policy: BufferPolicy = .fastReader,
-        linkType: LinkType = .ethernet, interfaces: [String] = ["eth0"]
+        _ name: String = "test.0",
+        capacity: Int = 1 << 20,
+        policy: BufferPolicy = .fastReader,
+        linkType: LinkType = .ethernet,
+        interfaces: [String] = ["eth0"]
     ) throws {
         let buffer = try DataBuffer(
-            name: name, number: 1, linkType: linkType, capacity: capacity, policy: policy)
+            name: name,
+            number: 1,
+            linkType: linkType,
+            capacity: capacity,
+            policy: policy
+        )
         var producer = buffer.makeProducer()
         for interface in interfaces { _ = try producer.addInterface(named: interface) }
         self.buffer = buffer
@@ -44,9 +55,12 @@ struct TestRing: ~Copyable {
 
     mutating func append(_ packet: SamplePacket, interface: UInt16 = 0) {
         while !producer.append(
-            packet.bytes.span.bytes, time: packet.time, originalLength: packet.originalLength,
-            interface: interface, flags: packet.recordFlags)
-        {
+            packet.bytes.span.bytes,
+            time: packet.time,
+            originalLength: packet.originalLength,
+            interface: interface,
+            flags: packet.recordFlags
+        ) {
             producer.publish()
             producer.waitForRoom()
         }
@@ -66,8 +80,12 @@ func packets(of path: String) throws -> [SamplePacket] {
     while reader.advance() {
         found.append(
             SamplePacket(
-                time: reader.current.time, originalLength: reader.current.originalLength,
-                flags: reader.current.flags, bytes: reader.withPacket(bytes)))
+                time: reader.current.time,
+                originalLength: reader.current.originalLength,
+                flags: reader.current.flags,
+                bytes: reader.withPacket(bytes)
+            )
+        )
     }
     if let damage = reader.damage { throw damage }
     return found
@@ -78,7 +96,9 @@ func bytes(_ span: RawSpan) -> [UInt8] { (0..<span.byteCount).map { span.byte(at
 /// The segments of all rings below a folder, in order of their paths.
 func segmentFiles(_ folder: String) -> [String] {
     let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0.hasSuffix(".pcapng") || $0.hasSuffix(".partial") }.sorted().map { "\(folder)/\($0)" }
+    return names.filter { $0.hasSuffix(".pcapng") || $0.hasSuffix(".partial") }.sorted().map {
+        "\(folder)/\($0)"
+    }
 }
 
 func fileLength(_ path: String) -> UInt64 { FileSystem.status(path)?.length ?? 0 }
@@ -107,8 +127,10 @@ enum Tool {
         let complaints = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return Outcome(
-            status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
-            errors: String(decoding: complaints, as: UTF8.self))
+            status: process.terminationStatus,
+            output: String(decoding: text, as: UTF8.self),
+            errors: String(decoding: complaints, as: UTF8.self)
+        )
     }
 
     static let readers = ["tcpdump", "tshark", "capinfos"]
@@ -127,7 +149,8 @@ enum Tool {
         }
         return [
             "tcpdump": dump.status == 0 && complaints.isEmpty ? lines.count : nil,
-            "tshark": shark.status == 0 && sharkComplaints.isEmpty ? shark.output.split(separator: "\n").count : nil,
+            "tshark": shark.status == 0 && sharkComplaints.isEmpty
+                ? shark.output.split(separator: "\n").count : nil,
             "capinfos": infos.status == 0 && infos.errors.isEmpty ? count : nil,
         ]
     }

@@ -43,12 +43,20 @@ import Testing
         var configuration = PacketLogger.Configuration()
         configuration.segmentLength = 300_000
         let budget = StorageBudget(folder: place.path + "/packets")
-        var logger = PacketLogger(reader: try RegionReader(ring.buffer), budget: budget, configuration: configuration)
+        var logger = PacketLogger(
+            reader: try RegionReader(ring.buffer),
+            budget: budget,
+            configuration: configuration
+        )
         for number in 0..<1000 {
             ring.append(.number(number, length: 60 + number), interface: UInt16(number % 2))
             if number % 20 == 0 {
                 ring.producer.setStatistics(
-                    received: UInt64(number) + 1, dropped: 1, interface: 0, time: SamplePacket.number(number).time)
+                    received: UInt64(number) + 1,
+                    dropped: 1,
+                    interface: 0,
+                    time: SamplePacket.number(number).time
+                )
                 ring.flush()
                 logger.drain()
             }
@@ -117,9 +125,11 @@ import Testing
             logger.close()
         }
         let names = segmentFiles(place.path).map { $0.split(separator: "/").last ?? "" }
-        #expect(names == [
-            "000001-20261122T114000.000000000Z.pcapng", "000002-20261122T114000.001000003Z.pcapng",
-        ])
+        #expect(
+            names == [
+                "000001-20261122T114000.000000000Z.pcapng", "000002-20261122T114000.001000003Z.pcapng",
+            ]
+        )
         #expect(SegmentName(String(names[1])) == SegmentName(number: 2, time: SamplePacket.number(1).time))
     }
 
@@ -223,7 +233,9 @@ final class LoggerThread: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
 
     init(
-        reader: consuming RegionReader, budget: StorageBudget, counters: LoggerCounters,
+        reader: consuming RegionReader,
+        budget: StorageBudget,
+        counters: LoggerCounters,
         configuration: PacketLogger.Configuration = .init()
     ) {
         self.reader = consume reader
@@ -237,7 +249,11 @@ final class LoggerThread: @unchecked Sendable {
     private func run() {
         guard let reader = reader.take() else { return }
         var logger = PacketLogger(
-            reader: reader, budget: budget, configuration: configuration, counters: counters)
+            reader: reader,
+            budget: budget,
+            configuration: configuration,
+            counters: counters
+        )
         while !logger.isAtEnd {
             if !logger.drain() { logger.wait(nanoseconds: 10_000_000) }
         }

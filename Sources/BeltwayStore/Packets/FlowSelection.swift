@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BeltwayFlow
+public import BeltwayWire
+
+// Which of many flows a packet belongs to, if to any: one probe of a hash table, then of the flow's times.
+//
+//   slots   | 0 | 3 | 0 | 1 | ...   a power of two, at most half full; 1 + index of a key, 0 if free
+//   keys    | FlowKey, first range | ...           each key once
+//   ranges  | start ... end | ...                  of each key together, in order, disjoint
+//
+// The keys are ours, so packets cannot fill the table; a fixed hash does.
+
+/// The packets of chosen flows: both directions of each, within its times.
+public struct FlowSelection: Sendable {
+    private struct Entry {
+        var key: FlowKey
+        var first: Int
+        var count: Int
+    }
+
+    private let vlansSeparateFlows: Bool
+    private let findsLaterFragments: Bool
+    private var slots: [UInt32]
+    private var entries: [Entry] = []
+    private var ranges: [(start: UInt64, end: UInt64)] = []
+    private var fragments = FragmentTable()
+    /// Kept between packets: the decoder fills it in place.
+    private var headers = PacketHeaders()
+    /// Bounds of all ranges, to leave out what cannot match.
+    let since: Timestamp
+    /// After the last range.
+    let until: Timestamp
+
+    /// Chooses flows.
+    ///
+    /// - Parameters:
+    ///   - flows: Their records; many, and of equal tuples too.
+    ///   - vlansSeparateFlows: As the flow tracker had it that wrote the records.
+    ///   - findsLaterFragments: Whether the later fragments of a chosen flow's datagrams are chosen too,
+    ///     though the tracker counts them as a flow without ports. They are known by addresses, protocol and
+    ///     fragment id, for a minute after the first fragment; what comes before the first fragment is not
+    ///     found.
+    public init(
+        _ flows: some Sequence<FlowRecord>,
+        vlansSeparateFlows: Bool = true,
+        findsLaterFragments: Bool = true
+    ) {
+        self.vlansSeparateFlows = vlansSeparateFlows
+        self.findsLaterFragments = findsLaterFragments
+        var times: [FlowKey: [(start: UInt64, end: UInt64)]] = [:]
+        for flow in flows {
+            let range = (start: flow.start.nanoseconds, end: max(flow.start, flow.end).nanoseconds)
+            for key in FlowSelection.keys(of: flow, vlansSeparateFlows) {
+                times[key, default: []].append(range)
+            }
+        }
+        var size = 64
+        while size < times.count * 2 { size *= 2 }
+        slots = Array(repeating: 0, count: size)
+        for (key, unsorted) in times {
+            let first = ranges.count
+            for range in unsorted.sorted(by: { $0.start < $1.start }) {
+                if ranges.count > first, let last = ranges.last, range.start <= last.end {
+                    ranges[ranges.count - 1].end = max(last.end, range.end)
+                } else {
+                    ranges.append(range)
+                }
+            }
+            var slot = FlowSelection.hash(key) & (size - 1)
+            while slots[slot] != 0 { slot = (slot + 1) & (size - 1) }
+            entries.append(Entry(key: key, first: first, count: ranges.count - first))
+            slots[slot] = UInt32(entries.count)
+        }
+        since = Timestamp(nanoseconds: ranges.map(\.start).min() ?? .max)
+        // A later fragment may come up to a minute after the flow's last packet.
+        let slack = findsLaterFragments ? FragmentTable.lifetime : 0
+        until = Timestamp(nanoseconds: ranges.map(\.end).max() ?? 0).advanced(byNanoseconds: slack &+ 1)
+    }
+
+    /// The key that the tracker gave the flow.
+    ///
+    /// A record does not tell an echo reply (type 0, code 0) from later fragments of ICMP: it gets both keys.
+    private static func keys(of flow: FlowRecord, _ vlansSeparateFlows: Bool) -> [FlowKey] {
+        var headers = PacketHeaders()
+        headers.source = flow.originator
+        headers.destination = flow.responder
+        headers.sourcePort = flow.originatorPort
+        headers.destinationPort = flow.responderPort
+        headers.transportProtocol = flow.transportProtocol
+        headers.ipVersion = flow.ipVersion
+        headers.vlanCount = flow.vlanCount
+        headers.vlan = (flow.vlanCount > 0 ? flow.vlan.outer : 0, flow.vlanCount > 1 ? flow.vlan.inner : 0)
+        headers.layers = .ip
+        var forward = false
+        let plain = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+        switch (flow.transportProtocol, flow.ipVersion) {
+        case (1, 4): headers.layers.insert(.icmp)
+        case (58, 6): headers.layers.insert(.icmpv6)
+        default: return [plain]
+        }
+        let paired = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+        return flow.originatorPort == 0 && flow.responderPort == 0 && paired != plain
+            ? [paired, plain] : [paired]
+    }
+
+    @inline(__always)
+    private static func mix(_ x: UInt64, _ y: UInt64) -> UInt64 {
+        let product = x.multipliedFullWidth(by: y)
+        return product.high ^ product.low
+    }
+
+    @inline(__always)
+    private static func hash(_ key: FlowKey) -> Int {
+        let a = mix(key.a.high ^ 0x9e37_79b9_7f4a_7c15, key.a.low ^ 0xbf58_476d_1ce4_e5b9)
+        let b = mix(key.b.high ^ 0x94d0_49bb_1331_11eb, key.b.low ^ 0xd6e8_feb8_6659_fd93)
+        let ports =
+            UInt64(key.portA) | UInt64(key.portB) << 16 | UInt64(key.transportProtocol) << 32
+            | UInt64(key.vlanOuter) << 40
+        return Int(truncatingIfNeeded: mix(a ^ ports, b ^ 0xa076_1d64_78bd_642f) & 0x7fff_ffff_ffff_ffff)
+    }
+
+    /// Whether the key is chosen, and at that time.
+    @inline(__always)
+    private func contains(_ key: FlowKey, at time: UInt64) -> Bool {
+        let mask = slots.count &- 1
+        var slot = FlowSelection.hash(key) & mask
+        while slots[slot] != 0 {
+            let entry = entries[Int(slots[slot]) &- 1]
+            if entry.key == key { return contains(time, entry) }
+            slot = (slot &+ 1) & mask
+        }
+        return false
+    }
+
+    private func contains(_ time: UInt64, _ entry: Entry) -> Bool {
+        var (low, high) = (entry.first, entry.first + entry.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].end < time { low = middle + 1 } else { high = middle }
+        }
+        return low < entry.first + entry.count && ranges[low].start <= time
+    }
+}
+
+extension FlowSelection: PacketPredicate {
+    /// Whether the packet belongs to one of the flows.
+    public mutating func matches(_ packet: RawSpan, _ about: StoredPacket, linkType: LinkType) -> Bool {
+        PacketDecoder.decode(packet, linkType: linkType, into: &headers)
+        guard headers.layers.contains(.ip) else { return false }
+        var forward = false
+        let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+        if contains(key, at: about.time.nanoseconds) {
+            if findsLaterFragments, headers.isFragment, !headers.isLaterFragment {
+                fragments.insert(headers, at: about.time)
+            }
+            return true
+        }
+        return headers.isLaterFragment && fragments.contains(headers, at: about.time)
+    }
+}
