@@ -8,7 +8,4 @@ extension RunSession {
     }
 
     func startTracer(lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) throws(ApplianceError) {}
-    func startLive() throws(ApplianceError) {
-        throw .usage("live capture is not built into this version")
-    }
 }
