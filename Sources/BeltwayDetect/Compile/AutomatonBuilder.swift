@@ -17,6 +17,8 @@ struct AutomatonBuilder {
     /// Output lists, one after another: count, then pattern numbers.
     private(set) var outputs: [UInt32] = [0]
     private(set) var stateCount = 0
+    /// States from this one on stand for four bytes or more of a pattern.
+    private(set) var firstDeepState = 0
 
     var stride: Int { classCount + 1 }
 
@@ -55,8 +57,17 @@ struct AutomatonBuilder {
         failure.reserveCapacity(stateCount)
         var lists: [[UInt32]] = [[]]
         lists.reserveCapacity(stateCount)
+        // The number of the first state of the level after the one being filled, for each level.
+        var depth = 0
+        var nextLevel = 1
+        firstDeepState = stateCount
         var row = 0
         while row < nodes.count {
+            if row == nextLevel {
+                depth += 1
+                nextLevel = nodes.count
+                if depth == 4 { firstDeepState = row }
+            }
             let node = nodes[row]
             let base = row * stride
             let inherited = Int(failure[row]) * stride

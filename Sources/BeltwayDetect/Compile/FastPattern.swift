@@ -48,15 +48,16 @@ enum FastPattern {
         return sum
     }
 
+    /// The piece of `bytes` that begins with its four rarest bytes in a row, capitals made small.
     static func rarestWindow(_ bytes: [UInt8], _ window: Int) -> [UInt8] {
         let folded = bytes.map(\.lowercased)
-        guard folded.count > window else { return folded }
+        let gram = min(4, window, folded.count)
         var best = (start: 0, rarity: -1)
-        for start in 0...(folded.count - window) {
-            let rarity = rarity(folded[start..<(start + window)])
+        for start in 0...(folded.count - gram) {
+            let rarity = rarity(folded[start..<(start + gram)])
             if rarity > best.rarity { best = (start, rarity) }
         }
-        return Array(folded[best.start..<(best.start + window)])
+        return Array(folded[best.start...].prefix(window))
     }
 
     /// Roughly how many bits of surprise the bytes hold in ordinary traffic; a run of one byte holds few.

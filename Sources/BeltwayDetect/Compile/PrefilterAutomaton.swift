@@ -21,12 +21,17 @@
     private let classOf: [UInt8]
     private let table: [UInt32]
     private let outputs: [UInt32]
+    private let filter: GramFilter
+    /// Rows from here on stand for four bytes or more of a pattern.
+    private let deepRow: Int
 
     /// Bytes that the table and its lists take.
-    var memoryInBytes: Int { table.count * 4 + outputs.count * 4 + classOf.count }
+    var memoryInBytes: Int { table.count * 4 + outputs.count * 4 + classOf.count + filter.memoryInBytes }
 
-    init(_ built: AutomatonBuilder, patternCount: Int, window: Int) {
-        self.patternCount = patternCount
+    init(_ built: AutomatonBuilder, patterns: [[UInt8]], window: Int) {
+        patternCount = patterns.count
+        filter = GramFilter(patterns)
+        deepRow = built.firstDeepState * built.stride
         self.window = window
         stateCount = built.stateCount
         classCount = built.classCount
@@ -55,24 +60,80 @@
     }
 
     /// Scans `bytes` and leaves the numbers of the patterns that occur, each once, in `scratch`.
+    ///
+    ///     quick look at p, p + 1, ...   until a pattern may begin at p
+    ///     walk the table from p         as long as four bytes or more of some pattern stand
+    ///     quick look again              from where the longest of shorter beginnings could start
+    ///
+    /// Since the walk starts at the root, it sees every pattern that begins at p or later; it may stop once the
+    /// state is shallower than four bytes, because whatever is still alive then began in the last three bytes.
     func scan(_ bytes: RawSpan, into scratch: inout PrefilterScratch) {
         scratch.begin(patternCount: patternCount)
-        let classCount = classCount
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe table.withUnsafeBufferPointer { table in
                 unsafe classOf.withUnsafeBufferPointer { classOf in
-                    var state = 0
-                    for unsafe byte in unsafe bytes {
-                        let entry = unsafe table[state &+ Int(classOf[Int(byte)])]
-                        state = Int(entry & ~Self.outputBit)
-                        if entry & Self.outputBit != 0 {
-                            let list = unsafe Int(table[state &+ classCount])
-                            report(list, into: &scratch)
+                    unsafe filter.grams.withUnsafeBufferPointer { grams in
+                        unsafe filter.pairs.withUnsafeBufferPointer { pairs in
+                            guard let text = bytes.baseAddress, let table = table.baseAddress,
+                                let classOf = classOf.baseAddress, let grams = grams.baseAddress,
+                                let pairs = pairs.baseAddress
+                            else { return }
+                            unsafe scan(text, bytes.count, table, classOf, grams, pairs, &scratch)
                         }
                     }
                 }
             }
         }
+    }
+
+    private func scan(
+        _ text: UnsafeRawPointer, _ count: Int, _ table: UnsafePointer<UInt32>, _ classOf: UnsafePointer<UInt8>,
+        _ grams: UnsafePointer<UInt32>, _ pairs: UnsafePointer<UInt32>, _ scratch: inout PrefilterScratch
+    ) {
+        let classCount = classCount
+        let deep = deepRow
+        var place = 0
+        // Eight bytes are loaded for four places, so the last seven bytes are left to the table alone.
+        while place &+ 8 <= count {
+            let word = unsafe UInt64(littleEndian: text.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            var candidates = unsafe Self.look(word, grams, pairs)
+            candidates |= unsafe Self.look(word &>> 8, grams, pairs) &<< 1
+            candidates |= unsafe Self.look(word &>> 16, grams, pairs) &<< 2
+            candidates |= unsafe Self.look(word &>> 24, grams, pairs) &<< 3
+            if candidates == 0 {
+                place &+= 4
+                continue
+            }
+            let begin = place &+ candidates.trailingZeroBitCount
+            var at = begin
+            var state = 0
+            repeat {
+                let entry = unsafe table[state &+ Int(classOf[Int(text.load(fromByteOffset: at, as: UInt8.self))])]
+                state = Int(entry & ~Self.outputBit)
+                if entry & Self.outputBit != 0 { report(unsafe Int(table[state &+ classCount]), into: &scratch) }
+                at &+= 1
+            } while at < count && (state >= deep || at &- begin < 4)
+            if at == count { return }
+            place = at &- 3
+        }
+        var state = 0
+        while place < count {
+            let entry = unsafe table[state &+ Int(classOf[Int(text.load(fromByteOffset: place, as: UInt8.self))])]
+            state = Int(entry & ~Self.outputBit)
+            if entry & Self.outputBit != 0 { report(unsafe Int(table[state &+ classCount]), into: &scratch) }
+            place &+= 1
+        }
+    }
+
+    /// 1 if a pattern may begin with the low four bytes of `word`, else 0.
+    @inline(__always)
+    private static func look(
+        _ word: UInt64, _ grams: UnsafePointer<UInt32>, _ pairs: UnsafePointer<UInt32>
+    ) -> UInt32 {
+        let folded = UInt32(truncatingIfNeeded: word) | GramFilter.fold
+        let hash = (folded &* GramFilter.multiplier) &>> (32 &- GramFilter.gramBits)
+        let pair = UInt32(truncatingIfNeeded: word) & 0xffff
+        return unsafe ((grams[Int(hash &>> 5)] &>> hash) | (pairs[Int(pair &>> 5)] &>> pair)) & 1
     }
 
     private func report(_ list: Int, into scratch: inout PrefilterScratch) {

@@ -146,7 +146,7 @@ private struct PatternIndex {
             }
             // A table of windows of one byte has at most 257 rows, so the last round always fits.
             guard let built = AutomatonBuilder(patterns, mostEntries: mostBytes / 4) else { continue }
-            automaton = PrefilterAutomaton(built, patternCount: patterns.count, window: window)
+            automaton = PrefilterAutomaton(built, patterns: patterns, window: window)
             for list in rulesOf {
                 rules += list
                 start.append(UInt32(rules.count))

@@ -63,11 +63,16 @@ struct RuleParser {
             while at < text.count, text[at].isSpace { at += 1 }
             let start = at
             var depth = 0
+            var bracket = at
             while at < text.count, depth > 0 || !(text[at].isSpace || text[at] == UInt8(ascii: "(")) {
-                if text[at] == UInt8(ascii: "[") { depth += 1 }
+                if text[at] == UInt8(ascii: "[") {
+                    if depth == 0 { bracket = at }
+                    depth += 1
+                }
                 if text[at] == UInt8(ascii: "]") { depth -= 1 }
                 at += 1
             }
+            guard depth <= 0 else { throw RuleSyntaxError(offset: bracket, reason: "'[' is not closed by ']'") }
             guard at > start else {
                 let found = at < text.count ? "'\(printable(text[at]))'" : "the end of the rule"
                 throw RuleSyntaxError(offset: at, reason: "expected \(name), found \(found)")

@@ -89,7 +89,9 @@ struct HeaderResolver {
                 return range
             },
             variable: { (name, offset) throws(RuleSyntaxError) in
-                try addressSet(definition(of: name, offset: offset, depth: depth), depth: depth + 1)
+                try inside(name, offset) { () throws(RuleSyntaxError) in
+                    try addressSet(definition(of: name, depth: depth), depth: depth + 1)
+                }
             })
     }
 
@@ -105,23 +107,32 @@ struct HeaderResolver {
                 return range
             },
             variable: { (name, offset) throws(RuleSyntaxError) in
-                try portSet(definition(of: name, offset: offset, depth: depth), depth: depth + 1)
+                try inside(name, offset) { () throws(RuleSyntaxError) in
+                    try portSet(definition(of: name, depth: depth), depth: depth + 1)
+                }
             })
     }
 
-    private func definition(
-        of name: String, offset: Int, depth: Int
-    ) throws(RuleSyntaxError) -> ListExpression {
+    private func definition(of name: String, depth: Int) throws(RuleSyntaxError) -> ListExpression {
         guard depth < Self.deepest else {
-            throw RuleSyntaxError(offset: offset, reason: "variable '$\(name)' refers to itself")
+            throw RuleSyntaxError(offset: 0, reason: "it refers to itself")
         }
         guard let text = variables[name] else {
-            throw RuleSyntaxError(offset: offset, reason: "unknown variable '$\(name)'")
+            throw RuleSyntaxError(offset: 0, reason: "it is not defined")
         }
+        return try ListExpression(Array(text.utf8)[...], base: 0)
+    }
+
+    /// Moves what is wrong with a variable's text to the place that refers to the outermost one.
+    private func inside<Bound>(
+        _ name: String, _ offset: Int, _ body: () throws(RuleSyntaxError) -> RangeSet<Bound>
+    ) throws(RuleSyntaxError) -> RangeSet<Bound> {
         do {
-            return try ListExpression(Array(text.utf8)[...], base: 0)
+            return try body()
         } catch {
-            throw RuleSyntaxError(offset: offset, reason: "in variable '$\(name)': \(error.reason)")
+            let isNamed = error.reason.hasPrefix("variable ")
+            throw RuleSyntaxError(
+                offset: offset, reason: isNamed ? error.reason : "variable '$\(name)': \(error.reason)")
         }
     }
 }
