@@ -20,7 +20,9 @@ private func automaton(_ patterns: [[UInt8]]) throws -> PrefilterAutomaton {
     return PrefilterAutomaton(built, patterns: patterns, window: 8)
 }
 
-private func found(_ automaton: PrefilterAutomaton, _ text: [UInt8], _ scratch: inout PrefilterScratch) -> Set<Int> {
+private func found(_ automaton: PrefilterAutomaton, _ text: [UInt8], _ scratch: inout PrefilterScratch)
+    -> Set<Int>
+{
     automaton.scan(text.span.bytes, into: &scratch)
     return Set((0..<scratch.count).map { Int(scratch.found[$0]) })
 }
@@ -34,15 +36,19 @@ private func naive(_ patterns: [[UInt8]], _ text: [UInt8]) -> Set<Int> {
             return (0...(folded.count - pattern.count)).contains {
                 folded[$0..<($0 + pattern.count)].elementsEqual(pattern)
             }
-        })
+        }
+    )
 }
 
 @Suite struct `The automaton` {
     /// Few distinct bytes make overlaps, shared beginnings and patterns inside patterns common.
-    @Test(arguments: [
-        (1, [0x61, 0x62]), (2, [0x61, 0x62, 0x63, 0x64]), (3, [0, 0x20, 0x40, 0x60]),
-        (4, Array(0...255)), (5, Array(0x41...0x7a)), (6, [0x00, 0xff]), (7, Array("the quick <br> HTTP/1.1".utf8)),
-    ] as [(UInt64, [UInt8])])
+    @Test(
+        arguments: [
+            (1, [0x61, 0x62]), (2, [0x61, 0x62, 0x63, 0x64]), (3, [0, 0x20, 0x40, 0x60]),
+            (4, Array(0...255)), (5, Array(0x41...0x7a)), (6, [0x00, 0xff]),
+            (7, Array("the quick <br> HTTP/1.1".utf8)),
+        ] as [(UInt64, [UInt8])]
+    )
     func `finds what a naive search finds`(seed: UInt64, alphabet: [UInt8]) throws {
         var numbers = SeededNumbers(state: seed)
         for round in 0..<15 {
@@ -76,7 +82,10 @@ private func naive(_ patterns: [[UInt8]], _ text: [UInt8]) -> Set<Int> {
             var scratch = PrefilterScratch(patternCount: 1)
             for place in 0...24 {
                 var text = [UInt8](repeating: 0x2e, count: 24 + length)
-                text.replaceSubrange(place..<(place + length), with: pattern.map { $0.isLetter ? $0 & ~0x20 : $0 })
+                text.replaceSubrange(
+                    place..<(place + length),
+                    with: pattern.map { $0.isLetter ? $0 & ~0x20 : $0 }
+                )
                 #expect(found(automaton, text, &scratch) == [0], "length \(length), place \(place)")
                 text[place] = 0x21
                 #expect(found(automaton, text, &scratch) == [], "length \(length), place \(place)")
@@ -112,7 +121,9 @@ private func naive(_ patterns: [[UInt8]], _ text: [UInt8]) -> Set<Int> {
         let alphabet = Array("aAbB@`[{\0\u{20}".utf8)
         for _ in 0..<1_000 {
             func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
-                (0..<Int.random(in: range, using: &numbers)).map { _ in alphabet.randomElement(using: &numbers) ?? 0 }
+                (0..<Int.random(in: range, using: &numbers)).map { _ in
+                    alphabet.randomElement(using: &numbers) ?? 0
+                }
             }
             let (pattern, text, ignoresCase) = (bytes(1...4), bytes(0...40), Bool.random(using: &numbers))
             let low = Int.random(in: 0...text.count, using: &numbers)
@@ -121,7 +132,9 @@ private func naive(_ patterns: [[UInt8]], _ text: [UInt8]) -> Set<Int> {
             _ = pool.add(Array("other".utf8), ignoresCase: false)
             let entry = pool.add(pattern, ignoresCase: ignoresCase)
             let result = pool.firstMatch(of: entry, in: text.span.bytes, from: low, to: high)
-            func folded(_ bytes: some Sequence<UInt8>) -> [UInt8] { bytes.map { ignoresCase ? $0.lowercased : $0 } }
+            func folded(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+                bytes.map { ignoresCase ? $0.lowercased : $0 }
+            }
             let expected = (low...high).first {
                 $0 + pattern.count <= high && folded(text[$0..<($0 + pattern.count)]) == folded(pattern)
             }
@@ -133,7 +146,10 @@ private func naive(_ patterns: [[UInt8]], _ text: [UInt8]) -> Set<Int> {
 @Suite struct `The fast pattern` {
     private func pattern(_ options: String, window: Int = 8) -> String? {
         var parser = RuleParser()
-        guard case .rule(let rule) = parser.parse(Array("alert tcp any any -> any any (\(options); sid:1;)".utf8))
+        guard
+            case .rule(let rule) = parser.parse(
+                Array("alert tcp any any -> any any (\(options); sid:1;)".utf8)
+            )
         else { return "refused" }
         return FastPattern.choose(for: rule, window: window).map { String(decoding: $0, as: UTF8.self) }
     }

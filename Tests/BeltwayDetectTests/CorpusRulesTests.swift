@@ -5,11 +5,15 @@ import Testing
 
 private func corpus() -> String? {
     let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
-    let path = ProcessInfo.processInfo.environment["BELTWAY_CORPUS"] ?? parts.joined(separator: "/") + "/shared/corpus"
+    let path =
+        ProcessInfo.processInfo.environment["BELTWAY_CORPUS"] ?? parts.joined(separator: "/")
+        + "/shared/corpus"
     return FileManager.default.fileExists(atPath: path + "/rules") ? path : nil
 }
 
-@Suite(.enabled(if: corpus() != nil, "the corpus of captures and rules is not here (BELTWAY_CORPUS names it)"))
+@Suite(
+    .enabled(if: corpus() != nil, "the corpus of captures and rules is not here (BELTWAY_CORPUS names it)")
+)
 struct `The public rule sets of the corpus` {
     private var path: String { corpus() ?? "" }
 
@@ -30,7 +34,9 @@ struct `The public rule sets of the corpus` {
     }
 
     @Test func `of other syntax are refused rule by rule`() {
-        let report = RuleLoader.load(paths: [path + "/rules/snort3-community", path + "/rules/suricata-events"])
+        let report = RuleLoader.load(paths: [
+            path + "/rules/snort3-community", path + "/rules/suricata-events",
+        ])
         #expect(report.refused.count > 1_000)
         #expect(report.unreadable.isEmpty)
     }

@@ -57,7 +57,9 @@ import Testing
     @Test func `is tried at its next place when a relative one after it fails`() {
         #expect(matches("content:\"ab\"; content:\"cd\"; within:2", "abxcd abcd"))
         #expect(matches("content:\"a\"; content:\"b\"; within:2; content:\"c\"; within:2", "ab_ab_axbxcaxbc"))
-        #expect(!matches("content:\"a\"; content:\"b\"; within:1; content:\"c\"; within:1", "ab_ab_axbxcaxbc"))
+        #expect(
+            !matches("content:\"a\"; content:\"b\"; within:1; content:\"c\"; within:1", "ab_ab_axbxcaxbc")
+        )
         #expect(matches("content:\"a\"; content:!\"b\"; within:1", "abac"))
         #expect(matches("content:\"a\"; isdataat:!1,relative", "aba"))
     }

@@ -48,7 +48,9 @@ import Testing
         return alerts("alert tcp any any -> any any (flow:\(flow); content:\"a\"; sid:1;)", packet) == [1]
     }
 
-    @Test(arguments: ["to_server", "from_client", "to_server, stateless", "To_Server,only_stream", "to_server,no_stream"])
+    @Test(arguments: [
+        "to_server", "from_client", "to_server, stateless", "To_Server,only_stream", "to_server,no_stream",
+    ])
     func `knows packets to the server`(value: String) {
         #expect(matches(value, toServer: true, established: false))
         #expect(!matches(value, toServer: false, established: false))
@@ -72,7 +74,9 @@ import Testing
         var packet = TestPacket.tcp("a")
         packet.flow = nil
         for value in ["to_server", "to_client", "established"] {
-            #expect(alerts("alert tcp any any -> any any (flow:\(value); content:\"a\"; sid:1;)", packet) == [])
+            #expect(
+                alerts("alert tcp any any -> any any (flow:\(value); content:\"a\"; sid:1;)", packet) == []
+            )
         }
         #expect(alerts("alert tcp any any -> any any (flow:stateless; content:\"a\"; sid:1;)", packet) == [1])
     }
@@ -95,7 +99,8 @@ import Testing
             text: """
                 alert tcp any any -> any any (content:"a"; sid:1;)
                 pass tcp any any -> any 81 (content:"a"; sid:2;)
-                """)
+                """
+        )
         var detector = Detector(report.ruleSet)
         #expect(detector.sids(.tcp("a", to: 80)) == [1])
         #expect(detector.sids(.tcp("a", to: 81)) == [])
@@ -131,7 +136,9 @@ import Testing
 
     @Test func `gives up a rule that backtracks without end, and counts it`() {
         let chain = (0..<12).map { _ in "content:\"a\"; distance:0;" }.joined(separator: " ")
-        let report = RuleLoader.load(text: "alert tcp any any -> any any (\(chain) content:\"b\"; distance:0; sid:1;)")
+        let report = RuleLoader.load(
+            text: "alert tcp any any -> any any (\(chain) content:\"b\"; distance:0; sid:1;)"
+        )
         var detector = Detector(report.ruleSet)
         #expect(detector.sids(.tcp(String(repeating: "a", count: 1_400))) == [])
         #expect(detector.counters.backtrackLimits == 1)
@@ -143,7 +150,8 @@ import Testing
             text: """
                 alert tcp any any -> any any (content:"a"; pcre:"/(a+)+$/"; sid:1;)
                 alert tcp any any -> any any (content:"a"; pcre:!"/(a+)+$/"; sid:2;)
-                """)
+                """
+        )
         var detector = Detector(report.ruleSet)
         #expect(detector.sids(.tcp(String(repeating: "a", count: 60) + "!")) == [])
         #expect(detector.counters.expressionLimits == 2)

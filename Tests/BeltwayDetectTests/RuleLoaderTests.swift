@@ -24,14 +24,17 @@ private let valid = """
                 alert tcp any any -> any any (content:"b"; sid:4;)\r
                 alert dns any any -> any any (content:"b"; sid:5;)
 
-                """, name: "et.rules")
+                """,
+            name: "et.rules"
+        )
         #expect(report.loaded == 1)
         #expect(report.disabled == 2)
         #expect(
             report.refused.map(\.description) == [
                 "et.rules:7:5: unknown keyword 'http.uri'; rule 3 not loaded",
                 "et.rules:9:7: protocol dns is not supported; rule 5 not loaded",
-            ])
+            ]
+        )
         #expect(report.keywordRefusals == ["http.uri": 1, "flowbits": 1])
         #expect(report.protocolRefusals == ["dns": 1])
         #expect(report.ruleSet.signatures.map(\.id) == [4])
@@ -53,7 +56,9 @@ private let valid = """
     }
 
     @Test func `reads files, and folders in order of name`() throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "beltway-rules-\(UInt64.random(in: 0...UInt64.max))")
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "beltway-rules-\(UInt64.random(in: 0...UInt64.max))"
+        )
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         func write(_ name: String, _ text: String) throws {
@@ -73,7 +78,8 @@ private let valid = """
         #expect(
             one.unreadable.map(\.description) == [
                 "\(folder.path)/none.rules: no such rule file or folder, or it cannot be read"
-            ])
+            ]
+        )
     }
 
     @Test func `makes an empty rule set of nothing, which matches nothing`() {
@@ -118,7 +124,9 @@ private let valid = """
     }
 
     @Test func `of absurd length are refused`() {
-        let text = "alert tcp any any -> any any (content:\"" + String(repeating: "a", count: 300_000) + "\"; sid:1;)"
+        let text =
+            "alert tcp any any -> any any (content:\"" + String(repeating: "a", count: 300_000)
+            + "\"; sid:1;)"
         let report = RuleLoader.load(text: text + "\nalert tcp any any -> any any (content:\"a\"; sid:2;)")
         #expect(report.loaded == 1)
         #expect(report.refused.map(\.reason) == ["rule is longer than 262144 bytes"])
@@ -127,7 +135,9 @@ private let valid = """
     @Test func `of any bytes are refused`() {
         var numbers = SeededNumbers(state: 5)
         for _ in 0..<200 {
-            let bytes = (0..<Int.random(in: 1...80, using: &numbers)).map { _ in UInt8.random(in: 0...255, using: &numbers) }
+            let bytes = (0..<Int.random(in: 1...80, using: &numbers)).map { _ in
+                UInt8.random(in: 0...255, using: &numbers)
+            }
             #expect(RuleLoader.load(text: String(decoding: bytes, as: UTF8.self)).loaded == 0)
         }
     }
@@ -135,7 +145,8 @@ private let valid = """
 
 @Suite struct `The classes of rules` {
     @Test func `are read line by line, bad lines told by number`() {
-        let text = "# c\n\nconfig classification: a-b, Long Name ,2\nconfig classification: x,y\nconfig classification: x,y,0\n"
+        let text =
+            "# c\n\nconfig classification: a-b, Long Name ,2\nconfig classification: x,y\nconfig classification: x,y,0\n"
         let (classes, bad) = RuleClasses.parse(Array(text.utf8))
         #expect(classes == RuleClasses([("a-b", "Long Name", 2)]))
         #expect(bad == [4, 5])

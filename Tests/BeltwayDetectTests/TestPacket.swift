@@ -23,15 +23,27 @@ struct TestPacket {
 
     /// TCP from outside to port 80 inside (or the answer), in an established flow.
     static func tcp(
-        _ payload: String, from sourcePort: UInt16 = 40_000, to destinationPort: UInt16 = 80,
-        toServer: Bool = true, established: Bool = true
+        _ payload: String,
+        from sourcePort: UInt16 = 40_000,
+        to destinationPort: UInt16 = 80,
+        toServer: Bool = true,
+        established: Bool = true
     ) -> TestPacket {
-        tcp(Array(payload.utf8), from: sourcePort, to: destinationPort, toServer: toServer, established: established)
+        tcp(
+            Array(payload.utf8),
+            from: sourcePort,
+            to: destinationPort,
+            toServer: toServer,
+            established: established
+        )
     }
 
     static func tcp(
-        _ payload: [UInt8], from sourcePort: UInt16 = 40_000, to destinationPort: UInt16 = 80,
-        toServer: Bool = true, established: Bool = true
+        _ payload: [UInt8],
+        from sourcePort: UInt16 = 40_000,
+        to destinationPort: UInt16 = 80,
+        toServer: Bool = true,
+        established: Bool = true
     ) -> TestPacket {
         var packet = TestPacket(payload)
         packet.headers.layers.insert(.tcp)
@@ -47,7 +59,9 @@ struct TestPacket {
         return packet
     }
 
-    static func udp(_ payload: [UInt8], from sourcePort: UInt16 = 40_000, to destinationPort: UInt16 = 53) -> TestPacket {
+    static func udp(_ payload: [UInt8], from sourcePort: UInt16 = 40_000, to destinationPort: UInt16 = 53)
+        -> TestPacket
+    {
         var packet = tcp(payload, from: sourcePort, to: destinationPort, established: false)
         packet.headers.layers = [.link, .ip, .udp]
         packet.headers.transportProtocol = 17

@@ -49,7 +49,9 @@
                 let target = Int(entry & ~Self.outputBit)
                 precondition(target % stride == 0 && target < table.count, "transition out of the table")
                 precondition(
-                    entry & Self.outputBit == 0 || table[target + classCount] != 0, "output bit without outputs")
+                    entry & Self.outputBit == 0 || table[target + classCount] != 0,
+                    "output bit without outputs"
+                )
             }
             let list = Int(table[base + classCount])
             precondition(list < outputs.count && list + Int(outputs[list]) < outputs.count, "bad output list")
@@ -87,8 +89,13 @@
     }
 
     private func scan(
-        _ text: UnsafeRawPointer, _ count: Int, _ table: UnsafePointer<UInt32>, _ classOf: UnsafePointer<UInt8>,
-        _ grams: UnsafePointer<UInt32>, _ pairs: UnsafePointer<UInt32>, _ scratch: inout PrefilterScratch
+        _ text: UnsafeRawPointer,
+        _ count: Int,
+        _ table: UnsafePointer<UInt32>,
+        _ classOf: UnsafePointer<UInt8>,
+        _ grams: UnsafePointer<UInt32>,
+        _ pairs: UnsafePointer<UInt32>,
+        _ scratch: inout PrefilterScratch
     ) {
         let classCount = classCount
         let deep = deepRow
@@ -108,9 +115,13 @@
             var at = begin
             var state = 0
             repeat {
-                let entry = unsafe table[state &+ Int(classOf[Int(text.load(fromByteOffset: at, as: UInt8.self))])]
+                let entry = unsafe table[
+                    state &+ Int(classOf[Int(text.load(fromByteOffset: at, as: UInt8.self))])
+                ]
                 state = Int(entry & ~Self.outputBit)
-                if entry & Self.outputBit != 0 { report(unsafe Int(table[state &+ classCount]), into: &scratch) }
+                if entry & Self.outputBit != 0 {
+                    report(unsafe Int(table[state &+ classCount]), into: &scratch)
+                }
                 at &+= 1
             } while at < count && (state >= deep || at &- begin < 4)
             if at == count { return }
@@ -118,7 +129,9 @@
         }
         var state = 0
         while place < count {
-            let entry = unsafe table[state &+ Int(classOf[Int(text.load(fromByteOffset: place, as: UInt8.self))])]
+            let entry = unsafe table[
+                state &+ Int(classOf[Int(text.load(fromByteOffset: place, as: UInt8.self))])
+            ]
             state = Int(entry & ~Self.outputBit)
             if entry & Self.outputBit != 0 { report(unsafe Int(table[state &+ classCount]), into: &scratch) }
             place &+= 1
@@ -128,7 +141,9 @@
     /// 1 if a pattern may begin with the low four bytes of `word`, else 0.
     @inline(__always)
     private static func look(
-        _ word: UInt64, _ grams: UnsafePointer<UInt32>, _ pairs: UnsafePointer<UInt32>
+        _ word: UInt64,
+        _ grams: UnsafePointer<UInt32>,
+        _ pairs: UnsafePointer<UInt32>
     ) -> UInt32 {
         let folded = UInt32(truncatingIfNeeded: word) | GramFilter.fold
         let hash = (folded &* GramFilter.multiplier) &>> (32 &- GramFilter.gramBits)

@@ -52,12 +52,16 @@ public final class RuleSet: Sendable {
     static let empty = RuleSet(rules: [], addresses: [.all], ports: [.all], classes: .standard)
 
     init(
-        rules unordered: [LoadedRule], addresses: [RangeSet<UInt128>], ports: [RangeSet<UInt16>],
+        rules unordered: [LoadedRule],
+        addresses: [RangeSet<UInt128>],
+        ports: [RangeSet<UInt16>],
         classes: RuleClasses
     ) {
         let rules = unordered.enumerated().sorted { a, b in
             let (first, second) = (a.element.rule, b.element.rule)
-            if first.header.action != second.header.action { return first.header.action < second.header.action }
+            if first.header.action != second.header.action {
+                return first.header.action < second.header.action
+            }
             let (high, low) = (classes.priority(of: first.info), classes.priority(of: second.info))
             return high != low ? high < low : a.offset < b.offset
         }.map(\.element)
@@ -86,9 +90,15 @@ public final class RuleSet: Sendable {
             index.without.filter { gates[Int($0)].protocols.rawValue & (1 << bit) != 0 }
         }
         statistics = Statistics(
-            rules: rules.count, rulesWithoutPattern: index.without.count, patterns: automaton.patternCount,
-            states: automaton.stateCount, byteClasses: automaton.classCount, window: automaton.window,
-            automatonBytes: automaton.memoryInBytes, expressions: expressions.count)
+            rules: rules.count,
+            rulesWithoutPattern: index.without.count,
+            patterns: automaton.patternCount,
+            states: automaton.stateCount,
+            byteClasses: automaton.classCount,
+            window: automaton.window,
+            automatonBytes: automaton.memoryInBytes,
+            expressions: expressions.count
+        )
     }
 }
 
@@ -98,7 +108,8 @@ struct LoadedRule {
     var expressions: [RegularExpression]
 
     fileprivate func compiledSteps(
-        _ pool: inout PatternPool, _ all: inout [RegularExpression]
+        _ pool: inout PatternPool,
+        _ all: inout [RegularExpression]
     ) -> [PayloadStep] {
         var own = expressions[...]
         var steps: [PayloadStep] = []
@@ -169,12 +180,20 @@ extension RuleGate {
         }
         let size = rule.size ?? SizeCondition(range: 0...UInt32.max)
         self.init(
-            protocols: protocols, flow: rule.flow, isBidirectional: header.isBidirectional,
-            isPass: header.action == .pass, sizeIsNegated: size.isNegated, lowestSize: size.range.lowerBound,
-            highestSize: size.range.upperBound, sourceAddresses: UInt32(header.sourceAddresses),
-            sourcePorts: UInt32(header.sourcePorts), destinationAddresses: UInt32(header.destinationAddresses),
-            destinationPorts: UInt32(header.destinationPorts), firstStep: UInt32(firstStep),
-            stepCount: UInt32(stepCount))
+            protocols: protocols,
+            flow: rule.flow,
+            isBidirectional: header.isBidirectional,
+            isPass: header.action == .pass,
+            sizeIsNegated: size.isNegated,
+            lowestSize: size.range.lowerBound,
+            highestSize: size.range.upperBound,
+            sourceAddresses: UInt32(header.sourceAddresses),
+            sourcePorts: UInt32(header.sourcePorts),
+            destinationAddresses: UInt32(header.destinationAddresses),
+            destinationPorts: UInt32(header.destinationPorts),
+            firstStep: UInt32(firstStep),
+            stepCount: UInt32(stepCount)
+        )
     }
 }
 
@@ -188,8 +207,14 @@ extension RuleClasses {
 extension SignatureInfo {
     fileprivate init(_ info: RuleInfo, classes: RuleClasses) {
         self.init(
-            id: info.sid, generator: info.generator, revision: info.revision, message: info.message,
+            id: info.sid,
+            generator: info.generator,
+            revision: info.revision,
+            message: info.message,
             category: info.classType.flatMap { classes.byName[$0]?.title } ?? "",
-            severity: classes.priority(of: info), metadata: info.metadata, references: info.references)
+            severity: classes.priority(of: info),
+            metadata: info.metadata,
+            references: info.references
+        )
     }
 }

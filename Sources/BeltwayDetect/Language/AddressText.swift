@@ -77,7 +77,8 @@ private func groups(_ text: Substring) -> [UInt16]? {
             guard index == parts.count - 1, let tail = v4(part) else { return nil }
             result += [UInt16(tail >> 16), UInt16(truncatingIfNeeded: tail)]
         } else {
-            guard part.utf8.count <= 4, part.first != "+", part.first != "-", let group = UInt16(part, radix: 16)
+            guard part.utf8.count <= 4, part.first != "+", part.first != "-",
+                let group = UInt16(part, radix: 16)
             else { return nil }
             result.append(group)
         }

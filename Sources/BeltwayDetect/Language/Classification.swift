@@ -35,6 +35,7 @@ public struct RuleClasses: Sendable, Equatable {
         return (classes, bad)
     }
 
+    /// Whether both tables say the same of every class.
     public static func == (a: RuleClasses, b: RuleClasses) -> Bool {
         a.byName.count == b.byName.count
             && a.byName.allSatisfy { b.byName[$0.key].map { [v = $0.value] in v == $0 } ?? false }

@@ -10,7 +10,10 @@ extension OptionKeyword {
             break
         }
         guard let last, case .content(var content) = rule.steps[last] else {
-            throw RuleSyntaxError(offset: option.nameOffset, reason: "'\(option.name)' needs a content before it")
+            throw RuleSyntaxError(
+                offset: option.nameOffset,
+                reason: "'\(option.name)' needs a content before it"
+            )
         }
         switch option.name {
         case "nocase":
@@ -34,7 +37,9 @@ extension OptionKeyword {
 
     /// `fast_pattern`, `fast_pattern:only`, `fast_pattern:offset,length`.
     private static func fastPattern(
-        _ option: RuleOption, of content: Content, in rule: Rule
+        _ option: RuleOption,
+        of content: Content,
+        in rule: Rule
     ) throws(RuleSyntaxError) -> Content.FastPatternChoice {
         let isTaken = rule.steps.contains {
             if case .content(let other) = $0 { other.fastPattern != nil } else { false }
@@ -47,21 +52,36 @@ extension OptionKeyword {
             guard !content.isRelative, !content.isNegated, content.depth == nil, content.offset == 0 else {
                 throw RuleSyntaxError(
                     offset: option.valueOffset,
-                    reason: "'fast_pattern:only' is for contents that may stand anywhere")
+                    reason: "'fast_pattern:only' is for contents that may stand anywhere"
+                )
             }
             return .only
         }
         let parts = value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         guard parts.count == 2 else {
             throw RuleSyntaxError(
-                offset: option.valueOffset, reason: "expected 'only' or 'offset,length' after fast_pattern")
+                offset: option.valueOffset,
+                reason: "expected 'only' or 'offset,length' after fast_pattern"
+            )
         }
-        let offset = try wholeNumber(parts[0], offset: parts[0].startIndex, in: 0...65_535, of: "fast_pattern")
-        let length = try wholeNumber(parts[1], offset: parts[1].startIndex, in: 1...65_535, of: "fast_pattern")
+        let offset = try wholeNumber(
+            parts[0],
+            offset: parts[0].startIndex,
+            in: 0...65_535,
+            of: "fast_pattern"
+        )
+        let length = try wholeNumber(
+            parts[1],
+            offset: parts[1].startIndex,
+            in: 1...65_535,
+            of: "fast_pattern"
+        )
         guard offset + length <= content.bytes.count else {
             throw RuleSyntaxError(
                 offset: option.valueOffset,
-                reason: "fast_pattern \(offset),\(length) reaches past the content's \(content.bytes.count) bytes")
+                reason:
+                    "fast_pattern \(offset),\(length) reaches past the content's \(content.bytes.count) bytes"
+            )
         }
         return .piece(offset: offset, length: length)
     }

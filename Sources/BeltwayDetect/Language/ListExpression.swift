@@ -40,7 +40,9 @@ indirect enum ListExpression: Equatable {
         var current: UInt8? { at < text.endIndex ? text[at] : nil }
         var rest: String { String(decoding: text[at...].prefix(20), as: UTF8.self) }
 
-        func error(_ reason: String) -> RuleSyntaxError { RuleSyntaxError(offset: at + shift, reason: reason) }
+        func error(_ reason: String) -> RuleSyntaxError {
+            RuleSyntaxError(offset: at + shift, reason: reason)
+        }
 
         mutating func skipSpaces() {
             while let byte = current, byte.isSpace { at += 1 }

@@ -18,7 +18,9 @@ extension OptionKeyword {
         default:
             guard option.text == "src_ip" || option.text == "dest_ip" else {
                 throw RuleSyntaxError(
-                    offset: option.valueOffset, reason: "expected 'src_ip' or 'dest_ip', found '\(option.text)'")
+                    offset: option.valueOffset,
+                    reason: "expected 'src_ip' or 'dest_ip', found '\(option.text)'"
+                )
             }
         }
     }
@@ -45,12 +47,15 @@ extension OptionKeyword {
 
     /// `type,id`; the two types that have one obvious address become URLs.
     private static func reference(
-        _ option: RuleOption, _ value: ArraySlice<UInt8>
+        _ option: RuleOption,
+        _ value: ArraySlice<UInt8>
     ) throws(RuleSyntaxError) -> String {
         let parts = value.split(separator: UInt8(ascii: ","), maxSplits: 1)
         guard parts.count == 2 else {
             throw RuleSyntaxError(
-                offset: option.valueOffset, reason: "expected 'type,id', found '\(option.text.prefix(40))'")
+                offset: option.valueOffset,
+                reason: "expected 'type,id', found '\(option.text.prefix(40))'"
+            )
         }
         let type = String(decoding: trimmed(parts[0]), as: UTF8.self).lowercased()
         let id = String(decoding: trimmed(parts[1]), as: UTF8.self)

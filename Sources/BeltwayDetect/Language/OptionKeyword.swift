@@ -29,7 +29,9 @@ enum OptionKeyword {
     private static func applyStep(_ option: RuleOption, to rule: inout Rule) throws(RuleSyntaxError) {
         guard rule.steps.count < Rule.mostSteps else {
             throw RuleSyntaxError(
-                offset: option.nameOffset, reason: "more than \(Rule.mostSteps) payload keywords in one rule")
+                offset: option.nameOffset,
+                reason: "more than \(Rule.mostSteps) payload keywords in one rule"
+            )
         }
         switch option.name {
         case "content":
@@ -41,7 +43,8 @@ enum OptionKeyword {
         case "pcre":
             let (text, isNegated) = try option.quoted()
             rule.steps.append(
-                .expression(try ExpressionText(text, base: text.startIndex, isNegated: isNegated)))
+                .expression(try ExpressionText(text, base: text.startIndex, isNegated: isNegated))
+            )
         default:
             rule.steps.append(.dataAt(try dataAt(option)))
         }
@@ -64,7 +67,9 @@ enum OptionKeyword {
             case "rawbytes": break
             case let other:
                 throw RuleSyntaxError(
-                    offset: part.startIndex, reason: "expected 'relative' or 'rawbytes', found '\(other)'")
+                    offset: part.startIndex,
+                    reason: "expected 'relative' or 'rawbytes', found '\(other)'"
+                )
             }
         }
         return result
@@ -109,7 +114,7 @@ enum OptionKeyword {
         let rest = text.dropFirst()
         let hasEquals = rest.first == UInt8(ascii: "=")
         switch text.first {
-        case UInt8(ascii: "!"): 
+        case UInt8(ascii: "!"):
             let value = try number(rest)
             return SizeCondition(range: value...value, isNegated: true)
         case UInt8(ascii: "<"):

@@ -59,7 +59,9 @@ func scanOptions(_ text: [UInt8], from open: Int) throws(RuleSyntaxError) -> [Ru
     }
 }
 
-/// The semicolon that ends a value: not escaped, and not inside quotes. A quote closes only before a semicolon,
+/// The semicolon that ends a value: not escaped, and not inside quotes.
+///
+/// A quote closes only before a semicolon,
 /// because expressions hold bare quotes.
 private func endOfValue(_ text: [UInt8], from start: Int) throws(RuleSyntaxError) -> Int {
     var at = start
@@ -123,14 +125,19 @@ extension RuleOption {
 
 /// `text` as a whole number with an optional sign.
 func wholeNumber(
-    _ text: ArraySlice<UInt8>, offset: Int, in range: ClosedRange<Int>, of name: String
+    _ text: ArraySlice<UInt8>,
+    offset: Int,
+    in range: ClosedRange<Int>,
+    of name: String
 ) throws(RuleSyntaxError) -> Int {
     let text = trimmed(text)
-    guard text.count <= 12, let value = Int(String(decoding: text, as: UTF8.self)), range.contains(value) else {
+    guard text.count <= 12, let value = Int(String(decoding: text, as: UTF8.self)), range.contains(value)
+    else {
         throw RuleSyntaxError(
             offset: offset,
             reason: "'\(name)' needs a number from \(range.lowerBound) to \(range.upperBound),"
-                + " found '\(String(decoding: text.prefix(20), as: UTF8.self))'")
+                + " found '\(String(decoding: text.prefix(20), as: UTF8.self))'"
+        )
     }
     return value
 }

@@ -20,7 +20,9 @@ struct Rule: Equatable {
     static let mostSteps = 128
 }
 
-/// What a rule does with a packet it matches. Beltway watches and never blocks: the dropping and rejecting
+/// What a rule does with a packet it matches.
+///
+/// Beltway watches and never blocks: the dropping and rejecting
 /// actions raise an alert, as Suricata does outside inline mode.
 enum RuleAction: UInt8, Comparable, CaseIterable {
     case pass, drop, reject, rejectsrc, rejectdst, rejectboth, alert

@@ -35,7 +35,9 @@ public enum RuleLoader {
     ///     ``RuleClasses/standard``.
     /// - Returns: The compiled rules and what was refused; never fails as a whole.
     public static func load(
-        paths: [String], variables: [String: String] = [:], classes: RuleClasses? = nil
+        paths: [String],
+        variables: [String: String] = [:],
+        classes: RuleClasses? = nil
     ) -> RuleLoadReport {
         var collector = RuleCollector(variables: variables)
         var found = classes
@@ -58,7 +60,9 @@ public enum RuleLoader {
 
     /// Loads rules from text, as if it were a file called `name`.
     public static func load(
-        text: String, name: String = "rules", variables: [String: String] = [:],
+        text: String,
+        name: String = "rules",
+        variables: [String: String] = [:],
         classes: RuleClasses = .standard
     ) -> RuleLoadReport {
         var collector = RuleCollector(variables: variables)
@@ -99,7 +103,13 @@ struct RuleCollector {
 
     mutating func unreadable(_ path: String) {
         report.unreadable.append(
-            RuleProblem(file: path, line: 0, column: 0, reason: "no such rule file or folder, or it cannot be read"))
+            RuleProblem(
+                file: path,
+                line: 0,
+                column: 0,
+                reason: "no such rule file or folder, or it cannot be read"
+            )
+        )
     }
 
     mutating func read(_ bytes: [UInt8], file: String) {
@@ -114,8 +124,14 @@ struct RuleCollector {
             }
             if line.isTooLong {
                 refuse(
-                    RuleSyntaxError(offset: 0, reason: "rule is longer than \(LogicalLines.longestLine) bytes"),
-                    line: line, indent: indent, file: file)
+                    RuleSyntaxError(
+                        offset: 0,
+                        reason: "rule is longer than \(LogicalLines.longestLine) bytes"
+                    ),
+                    line: line,
+                    indent: indent,
+                    file: file
+                )
                 continue
             }
             switch parser.parse(text) {
@@ -143,7 +159,9 @@ struct RuleCollector {
                 loaded.expressions.append(try RegularExpression(expression))
             } catch {
                 let error = RuleSyntaxError(
-                    offset: expression.place + error.offset, reason: "pcre: \(error.reason)")
+                    offset: expression.place + error.offset,
+                    reason: "pcre: \(error.reason)"
+                )
                 return refuse(error, line: line, indent: indent, file: file, sid: rule.info.sid)
             }
         }
@@ -158,19 +176,27 @@ struct RuleCollector {
     }
 
     private mutating func refuse(
-        _ error: RuleSyntaxError, line: LogicalLine, indent: Int, file: String, sid: UInt32? = nil
+        _ error: RuleSyntaxError,
+        line: LogicalLine,
+        indent: Int,
+        file: String,
+        sid: UInt32? = nil
     ) {
         let place = line.position(of: min(error.offset + indent, line.text.count))
         report.refused.append(
-            RuleProblem(file: file, line: place.line, column: place.column, reason: error.reason, sid: sid))
+            RuleProblem(file: file, line: place.line, column: place.column, reason: error.reason, sid: sid)
+        )
     }
 
     consuming func report(classes: RuleClasses) -> RuleLoadReport {
         var report = report
         report.loaded = rules.count
         report.ruleSet = RuleSet(
-            rules: rules, addresses: parser.resolver.addressSets, ports: parser.resolver.portSets,
-            classes: classes)
+            rules: rules,
+            addresses: parser.resolver.addressSets,
+            ports: parser.resolver.portSets,
+            classes: classes
+        )
         return report
     }
 }

@@ -30,13 +30,17 @@ struct RuleParser {
             let word = String(decoding: words.parts[1], as: UTF8.self)
             guard let protocols = ProtocolMask(word) else {
                 let error = RuleSyntaxError(
-                    offset: words.parts[1].startIndex, reason: "protocol \(word) is not supported")
+                    offset: words.parts[1].startIndex,
+                    reason: "protocol \(word) is not supported"
+                )
                 return .refused(error, sid: sid, keywords: [], protocolName: word)
             }
             let unknown = options.filter { !OptionKeyword.names.contains($0.name) }
             if let first = unknown.first {
                 let error = RuleSyntaxError(
-                    offset: first.nameOffset, reason: "unknown keyword '\(first.name)'")
+                    offset: first.nameOffset,
+                    reason: "unknown keyword '\(first.name)'"
+                )
                 return .refused(error, sid: sid, keywords: Array(Set(unknown.map(\.name))), protocolName: nil)
             }
             var rule = Rule()
@@ -72,7 +76,9 @@ struct RuleParser {
                 if text[at] == UInt8(ascii: "]") { depth -= 1 }
                 at += 1
             }
-            guard depth <= 0 else { throw RuleSyntaxError(offset: bracket, reason: "'[' is not closed by ']'") }
+            guard depth <= 0 else {
+                throw RuleSyntaxError(offset: bracket, reason: "'[' is not closed by ']'")
+            }
             guard at > start else {
                 let found = at < text.count ? "'\(printable(text[at]))'" : "the end of the rule"
                 throw RuleSyntaxError(offset: at, reason: "expected \(name), found \(found)")
@@ -93,13 +99,15 @@ struct RuleParser {
         guard let action = RuleAction(name) else {
             throw RuleSyntaxError(
                 offset: word.startIndex,
-                reason: "expected an action (alert, pass, drop, reject), found '\(name.prefix(20))'")
+                reason: "expected an action (alert, pass, drop, reject), found '\(name.prefix(20))'"
+            )
         }
         return action
     }
 
     private mutating func header(
-        _ words: [ArraySlice<UInt8>], protocols: ProtocolMask
+        _ words: [ArraySlice<UInt8>],
+        protocols: ProtocolMask
     ) throws(RuleSyntaxError) -> RuleHeader {
         var header = RuleHeader()
         header.action = try action(words[0])
@@ -112,7 +120,9 @@ struct RuleParser {
         case "<>": header.isBidirectional = true
         default:
             throw RuleSyntaxError(
-                offset: words[4].startIndex, reason: "expected '->' or '<>', found '\(direction.prefix(20))'")
+                offset: words[4].startIndex,
+                reason: "expected '->' or '<>', found '\(direction.prefix(20))'"
+            )
         }
         header.destinationAddresses = try resolver.addresses(words[5], offset: words[5].startIndex)
         header.destinationPorts = try resolver.ports(words[6], offset: words[6].startIndex)

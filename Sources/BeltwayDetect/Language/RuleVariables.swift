@@ -78,13 +78,16 @@ struct HeaderResolver {
     }
 
     private func addressSet(
-        _ expression: ListExpression, depth: Int
+        _ expression: ListExpression,
+        depth: Int
     ) throws(RuleSyntaxError) -> RangeSet<UInt128> {
         try expression.evaluate(
             item: { (text, offset) throws(RuleSyntaxError) in
                 guard let range = addressRange(text) else {
                     throw RuleSyntaxError(
-                        offset: offset, reason: "expected an address, a network or a range, found '\(text)'")
+                        offset: offset,
+                        reason: "expected an address, a network or a range, found '\(text)'"
+                    )
                 }
                 return range
             },
@@ -92,17 +95,21 @@ struct HeaderResolver {
                 try inside(name, offset) { () throws(RuleSyntaxError) in
                     try addressSet(definition(of: name, depth: depth), depth: depth + 1)
                 }
-            })
+            }
+        )
     }
 
     private func portSet(
-        _ expression: ListExpression, depth: Int
+        _ expression: ListExpression,
+        depth: Int
     ) throws(RuleSyntaxError) -> RangeSet<UInt16> {
         try expression.evaluate(
             item: { (text, offset) throws(RuleSyntaxError) in
                 guard let range = portRange(text) else {
                     throw RuleSyntaxError(
-                        offset: offset, reason: "expected a port or a range of ports, found '\(text)'")
+                        offset: offset,
+                        reason: "expected a port or a range of ports, found '\(text)'"
+                    )
                 }
                 return range
             },
@@ -110,7 +117,8 @@ struct HeaderResolver {
                 try inside(name, offset) { () throws(RuleSyntaxError) in
                     try portSet(definition(of: name, depth: depth), depth: depth + 1)
                 }
-            })
+            }
+        )
     }
 
     private func definition(of name: String, depth: Int) throws(RuleSyntaxError) -> ListExpression {
@@ -125,14 +133,18 @@ struct HeaderResolver {
 
     /// Moves what is wrong with a variable's text to the place that refers to the outermost one.
     private func inside<Bound>(
-        _ name: String, _ offset: Int, _ body: () throws(RuleSyntaxError) -> RangeSet<Bound>
+        _ name: String,
+        _ offset: Int,
+        _ body: () throws(RuleSyntaxError) -> RangeSet<Bound>
     ) throws(RuleSyntaxError) -> RangeSet<Bound> {
         do {
             return try body()
         } catch {
             let isNamed = error.reason.hasPrefix("variable ")
             throw RuleSyntaxError(
-                offset: offset, reason: isNamed ? error.reason : "variable '$\(name)': \(error.reason)")
+                offset: offset,
+                reason: isNamed ? error.reason : "variable '$\(name)': \(error.reason)"
+            )
         }
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension RuleClasses {
-    /// The classes that public rule sets use, for when no classification.config is given. The same table ships
+    /// The classes that public rule sets use, for when no classification.config is given.
+    ///
+    /// The same table ships
     /// as rules/classification.config; a test compares the two.
     public static let standard = RuleClasses([
         ("not-suspicious", "Not Suspicious Traffic", 3),

@@ -18,7 +18,11 @@ enum Verdict {
 extension Detector {
     /// Tries the steps `index..<end`, with `last` the end of the last match.
     mutating func verify(
-        _ payload: RawSpan, from index: Int, to end: Int, last: Int, _ rules: RuleSet
+        _ payload: RawSpan,
+        from index: Int,
+        to end: Int,
+        last: Int,
+        _ rules: RuleSet
     ) -> Verdict {
         var last = last
         for current in index..<end {
@@ -73,7 +77,11 @@ extension Detector {
 
     /// The next place of a content or expression that starts at `start` or later.
     private mutating func next(
-        _ step: PayloadStep, in payload: RawSpan, from start: Int, last: Int, _ rules: RuleSet
+        _ step: PayloadStep,
+        in payload: RawSpan,
+        from start: Int,
+        last: Int,
+        _ rules: RuleSet
     ) -> (start: Int, end: Int)? {
         let count = payload.byteCount
         if step.kind == .expression {
@@ -96,10 +104,15 @@ extension Detector {
 
     /// A relative expression sees the payload from the last match on, as if it began there (as in Suricata).
     private mutating func nextExpression(
-        _ expression: RegularExpression, _ step: PayloadStep, _ payload: RawSpan, _ start: Int, _ last: Int
+        _ expression: RegularExpression,
+        _ step: PayloadStep,
+        _ payload: RawSpan,
+        _ start: Int,
+        _ last: Int
     ) -> (start: Int, end: Int)? {
         let base = step.isRelative ? min(last, payload.byteCount) : 0
-        switch expressions.match(expression, in: payload.extracting(droppingFirst: base), from: start &- base) {
+        switch expressions.match(expression, in: payload.extracting(droppingFirst: base), from: start &- base)
+        {
         case .match(let first, let end): return (base &+ first, base &+ end)
         case .noMatch: return nil
         case .limit:

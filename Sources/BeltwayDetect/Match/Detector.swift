@@ -67,7 +67,10 @@ public struct Detector: ~Copyable {
     ///   - matched: Is given indices into ``RuleSet/signatures`` in ascending order, which is the rules' order
     ///     of precedence.
     public mutating func inspect(
-        _ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?, matched: (UInt32) -> Void
+        _ headers: borrowing PacketHeaders,
+        packet: RawSpan,
+        flow: FlowView?,
+        matched: (UInt32) -> Void
     ) {
         guard headers.layers.contains(.ip) else { return }
         counters.packets &+= 1
@@ -92,14 +95,19 @@ public struct Detector: ~Copyable {
     }
 
     private mutating func attempt(
-        _ rule: UInt32, _ facts: borrowing PacketFacts, _ payload: RawSpan, _ rules: RuleSet
+        _ rule: UInt32,
+        _ facts: borrowing PacketFacts,
+        _ payload: RawSpan,
+        _ rules: RuleSet
     ) {
         let gate = rules.gates[Int(rule)]
         guard facts.pass(gate, rules) else { return }
         counters.verifications &+= 1
         budget = 65_536 &+ 16 &* payload.byteCount
         let first = Int(gate.firstStep)
-        guard verify(payload, from: first, to: first &+ Int(gate.stepCount), last: 0, rules) == .match else { return }
+        guard verify(payload, from: first, to: first &+ Int(gate.stepCount), last: 0, rules) == .match else {
+            return
+        }
         matches.append(rule)
     }
 

@@ -18,10 +18,13 @@ struct PacketFacts: BitwiseCopyable {
     init(_ headers: borrowing PacketHeaders, flow view: FlowView?) {
         let layers = headers.layers
         transport =
-            layers.contains(.tcp) ? .tcp
-            : layers.contains(.udp) ? .udp
-            : layers.contains(.sctp) ? .sctp
-            : layers.contains(.icmp) ? .icmp : layers.contains(.icmpv6) ? .icmpv6 : .other
+            layers.contains(.tcp)
+            ? .tcp
+            : layers.contains(.udp)
+                ? .udp
+                : layers.contains(.sctp)
+                    ? .sctp
+                    : layers.contains(.icmp) ? .icmp : layers.contains(.icmpv6) ? .icmpv6 : .other
         version = headers.ipVersion == 4 ? .v4 : .v6
         size = headers.payloadLength
         sourcePort = headers.sourcePort
@@ -29,7 +32,9 @@ struct PacketFacts: BitwiseCopyable {
         source = headers.source
         destination = headers.destination
         if let view {
-            flow = [view.toResponder ? .toServer : .toClient, view.isEstablished ? .established : .notEstablished]
+            flow = [
+                view.toResponder ? .toServer : .toClient, view.isEstablished ? .established : .notEstablished,
+            ]
         } else {
             flow = .notEstablished
         }

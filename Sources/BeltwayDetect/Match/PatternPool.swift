@@ -27,12 +27,17 @@ struct BytePattern: BitwiseCopyable {
     mutating func add(_ pattern: [UInt8], ignoresCase: Bool) -> BytePattern {
         let hasLetters = pattern.contains(where: \.isLetter)
         let key = Key(
-            bytes: ignoresCase ? pattern.map(\.lowercased) : pattern, ignoresCase: ignoresCase && hasLetters)
+            bytes: ignoresCase ? pattern.map(\.lowercased) : pattern,
+            ignoresCase: ignoresCase && hasLetters
+        )
         if let known = known[key] { return known }
         let rarest = pattern.indices.max { FastPattern.rarity(pattern[$0]) < FastPattern.rarity(pattern[$1]) }
         let entry = BytePattern(
-            start: UInt32(bytes.count), count: UInt32(pattern.count), rarest: UInt32(rarest ?? 0),
-            ignoresCase: key.ignoresCase)
+            start: UInt32(bytes.count),
+            count: UInt32(pattern.count),
+            rarest: UInt32(rarest ?? 0),
+            ignoresCase: key.ignoresCase
+        )
         bytes += key.bytes
         known[key] = entry
         return entry
@@ -41,28 +46,44 @@ struct BytePattern: BitwiseCopyable {
     /// Where `pattern` first occurs in `payload`, wholly inside `low..<high`.
     ///
     /// - Parameters:
+    ///   - pattern: A pattern of this pool.
+    ///   - payload: The bytes to look through.
     ///   - low: First byte that the pattern may start at, 0 or more.
     ///   - high: End of the window, at most the payload's length.
     /// - Returns: The start of the first occurrence, or nil.
     func firstMatch(of pattern: BytePattern, in payload: RawSpan, from low: Int, to high: Int) -> Int? {
         let count = Int(pattern.count)
         precondition(low >= 0 && high <= payload.byteCount, "window outside the payload")
-        precondition(Int(pattern.start) + count <= bytes.count && pattern.rarest < pattern.count, "bad pattern")
+        precondition(
+            Int(pattern.start) + count <= bytes.count && pattern.rarest < pattern.count,
+            "bad pattern"
+        )
         guard high - low >= count else { return nil }
         return unsafe payload.withUnsafeBytes { payload in
             unsafe bytes.withUnsafeBufferPointer { pool in
                 guard let text = payload.baseAddress, let pool = pool.baseAddress else { return nil }
                 return unsafe Self.search(
-                    text, low, high - count, pool + Int(pattern.start), count, Int(pattern.rarest),
-                    pattern.ignoresCase)
+                    text,
+                    low,
+                    high - count,
+                    pool + Int(pattern.start),
+                    count,
+                    Int(pattern.rarest),
+                    pattern.ignoresCase
+                )
             }
         }
     }
 
     /// Tries the starts `first...last`; `text` holds at least `last + count` bytes.
     private static func search(
-        _ text: UnsafeRawPointer, _ first: Int, _ last: Int, _ pattern: UnsafePointer<UInt8>, _ count: Int,
-        _ rarest: Int, _ ignoresCase: Bool
+        _ text: UnsafeRawPointer,
+        _ first: Int,
+        _ last: Int,
+        _ pattern: UnsafePointer<UInt8>,
+        _ count: Int,
+        _ rarest: Int,
+        _ ignoresCase: Bool
     ) -> Int? {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let byte = unsafe pattern[rarest]
@@ -94,12 +115,17 @@ struct BytePattern: BitwiseCopyable {
 
     @inline(__always)
     private static func isMatch(
-        _ text: UnsafeRawPointer, _ pattern: UnsafePointer<UInt8>, _ count: Int, _ ignoresCase: Bool
+        _ text: UnsafeRawPointer,
+        _ pattern: UnsafePointer<UInt8>,
+        _ count: Int,
+        _ ignoresCase: Bool
     ) -> Bool {
         var at = 0
         if ignoresCase {
             while at < count {
-                if unsafe text.load(fromByteOffset: at, as: UInt8.self).lowercased != pattern[at] { return false }
+                if unsafe text.load(fromByteOffset: at, as: UInt8.self).lowercased != pattern[at] {
+                    return false
+                }
                 at &+= 1
             }
         } else {

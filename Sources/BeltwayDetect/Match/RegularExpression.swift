@@ -25,7 +25,13 @@ import CPCRE2
         let options = Self.options(text.flags)
         let code = unsafe text.pattern.withUnsafeBufferPointer { pattern in
             unsafe pcre2_compile_8(
-                pattern.baseAddress, pattern.count, options, &errorNumber, &errorOffset, nil)
+                pattern.baseAddress,
+                pattern.count,
+                options,
+                &errorNumber,
+                &errorOffset,
+                nil
+            )
         }
         guard let code = unsafe code else {
             throw Failure(offset: min(errorOffset, text.pattern.count), reason: Self.message(errorNumber))
@@ -111,7 +117,14 @@ import CPCRE2
             let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
             return unsafe withUnsafePointer(to: UInt8(0)) { empty in
                 unsafe pcre2_match_8(
-                    expression.code, base ?? empty, bytes.count, start, 0, matchData, context)
+                    expression.code,
+                    base ?? empty,
+                    bytes.count,
+                    start,
+                    0,
+                    matchData,
+                    context
+                )
             }
         }
         switch result {
@@ -121,7 +134,8 @@ import CPCRE2
             // \K in a lookahead can put the start after the end.
             return .match(start: min(first, last), end: last)
         case PCRE2_ERROR_NOMATCH: return .noMatch
-        case PCRE2_ERROR_MATCHLIMIT, PCRE2_ERROR_DEPTHLIMIT, PCRE2_ERROR_HEAPLIMIT, PCRE2_ERROR_JIT_STACKLIMIT:
+        case PCRE2_ERROR_MATCHLIMIT, PCRE2_ERROR_DEPTHLIMIT, PCRE2_ERROR_HEAPLIMIT,
+            PCRE2_ERROR_JIT_STACKLIMIT:
             return .limit
         default: return .failure
         }
