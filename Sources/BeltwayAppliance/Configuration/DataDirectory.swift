@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayFlow
 internal import CLinux
 internal import Foundation
 
@@ -82,6 +83,33 @@ public final class DataDirectory: Sendable {
             throw .failure("another beltway (process \(holder)) uses the data directory \(path)")
         }
         lock = file
+    }
+
+    /// The salt of flow ids in live capture, made at first use and kept: ids stay unique over restarts.
+    var flowSalt: FlowIDSalt {
+        let file = path + "/run/flow-salt"
+        if let stored = FileManager.default.contents(atPath: file), stored.count == 16 {
+            let words = [stored.prefix(8), stored.suffix(8)].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
+            return FlowIDSalt(low: words[0], high: words[1])
+        }
+        let salt = FlowIDSalt(low: .random(in: 0 ... .max), high: .random(in: 0 ... .max))
+        let bytes = [salt.low, salt.high].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+        }
+        _ = FileManager.default.createFile(
+            atPath: file, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        return salt
+    }
+
+    /// Remembers, for `extract`, whether VLANs separated the flows of this directory.
+    func remember(vlansSeparateFlows: Bool) {
+        let text = vlansSeparateFlows ? "separate\n" : "ignored\n"
+        _ = FileManager.default.createFile(atPath: path + "/run/vlans", contents: Data(text.utf8))
+    }
+
+    /// What the last run in a directory remembered; they separate flows where nothing is remembered.
+    static func vlansSeparateFlows(in path: String) -> Bool {
+        FileManager.default.contents(atPath: path + "/run/vlans") != Data("ignored\n".utf8)
     }
 
     /// Whether an error says that another instance runs there: the one reason not to go on without a directory.

@@ -91,6 +91,7 @@ extension RunSession {
     func makeWorker(_ number: Int, share: Int) -> Worker<FactProducer> {
         var flow = configuration.flow
         flow.vlansSeparateFlows = configuration.vlansSeparateFlows
+        if let flowSalt { flow.salt = flowSalt }
         flow.capacity = max(1024, flow.capacity / share)
         let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
         return Worker(tracker: FlowTracker(flow), detector: ruleSet.map { Detector($0) }, facts: facts)

@@ -38,6 +38,8 @@ public final class RunSession {
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
     let outcome = RunOutcome()
+    /// Salt of flow ids in live capture; files have a fixed one.
+    var flowSalt: FlowIDSalt?
 
     private init(_ configuration: RunConfiguration) {
         self.configuration = configuration
@@ -139,6 +141,8 @@ public final class RunSession {
         do {
             let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
             data = directory
+            directory.remember(vlansSeparateFlows: configuration.vlansSeparateFlows)
+            if !configuration.isOffline { flowSalt = directory.flowSalt }
             console.note("data directory \(directory.path) (\(directory.reason))")
         } catch {
             guard !DataDirectory.isTaken(error) else { throw error }
