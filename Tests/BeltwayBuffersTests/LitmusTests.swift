@@ -294,10 +294,10 @@ private final class Late: @unchecked Sendable {
     }
 }
 
-/// Tells a thread to end; it ends by itself after a minute.
+/// Tells a thread to end; it ends by itself after five minutes.
 private final class Stop: Sendable {
     private let flag = Atomic<Bool>(false)
-    private let deadline = ContinuousClock().now + .seconds(60)
+    private let deadline = ContinuousClock().now + .seconds(300)
     var isSet: Bool { flag.load(ordering: .relaxed) || ContinuousClock().now > deadline }
     func set() { flag.store(true, ordering: .relaxed) }
 }

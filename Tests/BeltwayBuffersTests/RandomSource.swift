@@ -109,6 +109,6 @@ final class TestThread: @unchecked Sendable {
         thread.start()
     }
 
-    /// Waits for the end; false if it did not come within a minute.
-    func join() -> Bool { done.wait(timeout: .now() + 60) == .success }
+    /// Waits for the end; false if it did not come within five minutes.
+    func join() -> Bool { done.wait(timeout: .now() + 300) == .success }
 }

@@ -110,7 +110,6 @@ extension DataBufferProducer {
     /// Two slots by turns: the one that is overwritten was retired by the count stored last, and the release fence
     /// keeps that store before these. So a reader retries only when a flush was completed, and never waits.
     mutating func storeFlushed() {
-        guard !flushedIsStored else { return }
         flushedIsStored = true
         shownFlushed = flushed
         let count = memory.relaxed(ControlLayout.flushCount) &+ 1

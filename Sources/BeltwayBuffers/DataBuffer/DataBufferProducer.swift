@@ -16,6 +16,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     @usableFromInline let memory: RingMemory
     /// Kept beside the buffer that it belongs to: a pair of addresses, wanted per batch.
     private let publication: WakeUp
+    private let number: UInt16
     @usableFromInline let snapLength: Int
 
     @usableFromInline var tail: UInt64 = 0
@@ -26,7 +27,6 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     @usableFromInline var chunkLimit: UInt64 = 0
     @usableFromInline var row = ChunkRow(
         index: 0, firstOrdinal: 0, leastTime: .distantFuture, greatestTime: .zero, clockBefore: .zero)
-    var published = PublishedBatch(buffer: 0, firstOrdinal: 0, endOrdinal: 0, start: .zero, end: .zero)
     var interfaceNames: [String] = []
     var statistics: InterfaceStatistics?
     /// End of the last region that is whole: a chunk's end or a page-aligned pad.
@@ -43,7 +43,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         memory = buffer.memory
         publication = buffer.publication
         snapLength = buffer.geometry.snapLength
-        published.buffer = buffer.number
+        number = buffer.number
         chunkLimit = UInt64(buffer.geometry.chunkLength)
         memory.store(row)
     }
@@ -116,10 +116,11 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// - Returns: What was published since the last call.
     @discardableResult
     public mutating func publish() -> PublishedBatch {
-        published.firstOrdinal = publishedOrdinal
-        published.start = Position(publishedTail)
-        published.endOrdinal = ordinal
-        published.end = Position(tail)
+        // From locals: a member read back at once would stall on its own stores.
+        let (tail, ordinal) = (tail, ordinal)
+        let batch = PublishedBatch(
+            buffer: number, firstOrdinal: publishedOrdinal, endOrdinal: ordinal, start: Position(publishedTail),
+            end: Position(tail))
         // Records may end on the chunk's very end: no padding then notes that the chunk is whole.
         if tail & memory.chunkMask == 0 { noteFlushed() }
         if tail != publishedTail {
@@ -131,11 +132,11 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             memory.storeReleasing(ControlLayout.tailOrdinal, ordinal)
             memory.storeReleasing(ControlLayout.tail, tail)
         } else if flushedIsStored {
-            return published
+            return batch
         }
-        storeFlushed()
+        if !flushedIsStored { storeFlushed() }
         publication.wake()
-        return published
+        return batch
     }
 
     /// States that no packet earlier than `time` will come; shown to readers that merge several buffers.
