@@ -4,14 +4,19 @@ import BeltwayWire
 import Foundation
 import Testing
 
-/// The text that `body` appends.
-func text(_ body: (inout TextBuffer) -> Void) -> String {
-    var buffer = TextBuffer(capacity: 64)
-    body(&buffer)
+/// The text that a buffer holds.
+func copy(_ buffer: borrowing TextBuffer) -> String {
     var bytes: [UInt8] = []
     let span = buffer.bytes
     for index in span.indices { bytes.append(span[index]) }
     return String(decoding: bytes, as: UTF8.self)
+}
+
+/// The text that `body` appends.
+func text(_ body: (inout TextBuffer) -> Void) -> String {
+    var buffer = TextBuffer(capacity: 64)
+    body(&buffer)
+    return copy(buffer)
 }
 
 @Suite struct `A text buffer` {
@@ -100,8 +105,8 @@ func text(_ body: (inout TextBuffer) -> Void) -> String {
         #expect(text { $0.append(Timestamp(nanoseconds: nanoseconds)) } == expected)
     }
 
-    @Test func `agrees with the C library on every day of six centuries`() {
-        for day in 0..<213_000 {
+    @Test func `agrees with the C library on every day until 2110`() {
+        for day in 0..<51_200 {
             let seconds = day * 86_400 + day % 86_400
             var time = time_t(seconds)
             var parts = tm()
