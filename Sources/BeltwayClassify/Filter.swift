@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// BPF expressions, compiled by libpcap and run on packets in place: the one file of this module that says `unsafe`.
+// BPF expressions, compiled by libpcap and run on packets in place: the one file of this module that says
+// `unsafe`.
 //
-// Why the interface is safe: the program is copied out of libpcap into memory that the filter owns alone until its
-// `deinit`, it never changes after `init`, `bpf_validate` has accepted it (jumps only forward, inside the program),
-// and `bpf_filter` reads a packet only below the length it is given, which is the span's own.
+// Why the interface is safe: the program is copied out of libpcap into memory that the filter owns alone
+// until its `deinit`, it never changes after `init`, `bpf_validate` has accepted it (jumps only forward,
+// inside the program), and `bpf_filter` reads a packet only below the length it is given, which is the span's
+// own.
 
 public import BeltwayWire
 import CPcap
@@ -61,7 +63,9 @@ public struct Filter: ~Copyable, Sendable {
     ///   - snapLength: The most bytes of a packet that will be there.
     /// - Throws: ``FilterError`` with libpcap's own message.
     public init(expression: String, linkType: LinkType, snapLength: Int = 262_144) throws(FilterError) {
-        func refusal(_ message: String) -> FilterError { FilterError(expression: expression, message: message) }
+        func refusal(_ message: String) -> FilterError {
+            FilterError(expression: expression, message: message)
+        }
         guard !expression.utf8.contains(0) else { throw refusal("it contains a NUL character") }
         guard expression.utf8.count <= Filter.greatestLength else {
             throw refusal("it has \(expression.utf8.count) bytes, the limit is \(Filter.greatestLength)")
@@ -83,6 +87,7 @@ public struct Filter: ~Copyable, Sendable {
     /// - Parameters:
     ///   - packet: The captured bytes; a load beyond them makes the answer no.
     ///   - originalLength: Bytes on the wire, for `len`, `greater` and `less`.
+    /// - Returns: Whether the packet is one of those that the expression speaks of.
     public func matches(_ packet: RawSpan, originalLength: UInt32) -> Bool {
         unsafe packet.withUnsafeBytes { bytes in
             // An empty span may have no address; libpcap reads nothing of a packet of length 0.
@@ -96,6 +101,10 @@ public struct Filter: ~Copyable, Sendable {
     public var instructions: [FilterInstruction] { program.instructions }
 
     /// Calls `body` with the compiled program.
+    ///
+    /// - Parameter body: Is given the instructions, which it cannot keep.
+    /// - Returns: What `body` returned.
+    /// - Throws: What `body` threw.
     public borrowing func withInstructions<Result, Failure: Error>(
         _ body: (Span<FilterInstruction>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -109,7 +118,9 @@ extension Filter {
     struct Refusal: Error { let text: String }
 
     private static func compile(
-        _ expression: String, linkType: LinkType, snapLength: Int
+        _ expression: String,
+        linkType: LinkType,
+        snapLength: Int
     ) -> Result<[FilterInstruction], Refusal> {
         guard let handle = unsafe pcap_open_dead(dataLinkType(linkType), Int32(clamping: snapLength)) else {
             return .failure(Refusal(text: "libpcap has no memory to compile it"))
@@ -128,10 +139,12 @@ extension Filter {
         return .success(
             unsafe instructions.map {
                 FilterInstruction(code: $0.code, jt: $0.jt, jf: $0.jf, k: $0.k)
-            })
+            }
+        )
     }
 
-    /// The number by which libpcap knows a link type in memory (DLT_), where it differs from the one in files.
+    /// The number by which libpcap knows a link type in memory (DLT_), where it differs from the one in
+    /// files.
     private static func dataLinkType(_ linkType: LinkType) -> Int32 {
         switch linkType {
         case .raw, .rawAsStoredByOpenBSD: DLT_RAW
@@ -154,7 +167,12 @@ extension Filter {
             for (index, instruction) in instructions.enumerated() {
                 unsafe (start + index).initialize(
                     to: bpf_insn(
-                        code: instruction.code, jt: instruction.jt, jf: instruction.jf, k: instruction.k))
+                        code: instruction.code,
+                        jt: instruction.jt,
+                        jf: instruction.jf,
+                        k: instruction.k
+                    )
+                )
             }
         }
 

@@ -4,10 +4,10 @@
 //     address pair   seed, tunnel id, VLAN ids, {a, b}                     -> which worker
 //     flow           seed, tunnel id, VLAN ids, {(a, port), (b, port)}, protocol -> which flow of that worker
 //
-// Each end is mixed by itself, for the flow with its port; sum and exclusive-or of the two results do not know which
-// came first. So swapping both ends together changes nothing, swapping only the ports does, and there is no branch
-// for the processor to guess wrong. A mix is one 64 x 64 -> 128 bit multiplication, folded; who does not know the
-// seed cannot aim at collisions.
+// Each end is mixed by itself, for the flow with its port; sum and exclusive-or of the two results do not
+// know which came first. So swapping both ends together changes nothing, swapping only the ports does, and
+// there is no branch for the processor to guess wrong. A mix is one 64 x 64 -> 128 bit multiplication,
+// folded; who does not know the seed cannot aim at collisions.
 
 public import BeltwayWire
 
@@ -56,14 +56,22 @@ public import BeltwayWire
 
     /// Both hashes before they are cut to 32 bits; the second is made from the first.
     @inlinable @inline(__always) func pair(
-        _ a: UInt64, _ b: UInt64, vlans: UInt32, tunnelID: UInt32
+        _ a: UInt64,
+        _ b: UInt64,
+        vlans: UInt32,
+        tunnelID: UInt32
     ) -> UInt64 {
         let context = UInt64(tunnelID) << 32 | UInt64(vlans)
         return FlowHash.mix((a &+ b) ^ key2, (a ^ b) &+ context ^ key3)
     }
 
     @inlinable @inline(__always) func flow(
-        pair: UInt64, _ a: UInt64, _ b: UInt64, portA: UInt16, portB: UInt16, transportProtocol: UInt8
+        pair: UInt64,
+        _ a: UInt64,
+        _ b: UInt64,
+        portA: UInt16,
+        portB: UInt16,
+        transportProtocol: UInt8
     ) -> UInt64 {
         let x = a &+ UInt64(portA) &* FlowHash.portFactor
         let y = b &+ UInt64(portB) &* FlowHash.portFactor
@@ -76,10 +84,16 @@ public import BeltwayWire
     /// Hashes two addresses in any order.
     ///
     /// - Parameters:
+    ///   - a: One address.
+    ///   - b: The other one.
     ///   - vlans: Two 12-bit identifiers as ``vlanIDs(_:)`` gives them; 0 if VLANs do not separate flows.
     ///   - tunnelID: Reserved; 0 until tunnels are decoded.
+    /// - Returns: The same number for both orders.
     @inlinable public func addressPair(
-        _ a: IPAddress, _ b: IPAddress, vlans: UInt32 = 0, tunnelID: UInt32 = 0
+        _ a: IPAddress,
+        _ b: IPAddress,
+        vlans: UInt32 = 0,
+        tunnelID: UInt32 = 0
     ) -> UInt32 {
         FlowHash.fold(pair(mixed(a), mixed(b), vlans: vlans, tunnelID: tunnelID))
     }
@@ -87,17 +101,34 @@ public import BeltwayWire
     /// Hashes two endpoints in any order, and their protocol.
     ///
     /// - Parameters:
+    ///   - a: One end's address.
+    ///   - portA: Its port, or 0.
+    ///   - b: The other end's address.
+    ///   - portB: Its port, or 0.
+    ///   - transportProtocol: IP protocol number.
     ///   - vlans: Two 12-bit identifiers as ``vlanIDs(_:)`` gives them; 0 if VLANs do not separate flows.
     ///   - tunnelID: Reserved; 0 until tunnels are decoded.
+    /// - Returns: The same number for both directions.
     @inlinable public func flow(
-        _ a: IPAddress, portA: UInt16, _ b: IPAddress, portB: UInt16, transportProtocol: UInt8,
-        vlans: UInt32 = 0, tunnelID: UInt32 = 0
+        _ a: IPAddress,
+        portA: UInt16,
+        _ b: IPAddress,
+        portB: UInt16,
+        transportProtocol: UInt8,
+        vlans: UInt32 = 0,
+        tunnelID: UInt32 = 0
     ) -> UInt32 {
         let (x, y) = (mixed(a), mixed(b))
         return FlowHash.fold(
             flow(
-                pair: pair(x, y, vlans: vlans, tunnelID: tunnelID), x, y, portA: portA, portB: portB,
-                transportProtocol: transportProtocol))
+                pair: pair(x, y, vlans: vlans, tunnelID: tunnelID),
+                x,
+                y,
+                portA: portA,
+                portB: portB,
+                transportProtocol: transportProtocol
+            )
+        )
     }
 
     /// The identifiers of at most two VLAN tags, 12 bits each, the outer one in the low bits.

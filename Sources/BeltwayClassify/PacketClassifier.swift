@@ -38,8 +38,8 @@ public import BeltwayWire
 
 /// Assigns packets to workers.
 ///
-/// Budget: 10 ns a packet on top of decoding; nothing is allocated, and packets of one share go to one worker, in
-/// their order.
+/// Budget: 10 ns a packet on top of decoding; nothing is allocated, and packets of one share go to one
+/// worker, in their order.
 @frozen public struct PacketClassifier: Sendable, BitwiseCopyable {
     /// The hashes in use.
     public let hash: FlowHash
@@ -57,7 +57,9 @@ public import BeltwayWire
     ///   - workers: How many share the work; it is our own mistake to ask for none.
     ///   - seed: Key of the hashes; a salt for live capture.
     public init(
-        share: SharePolicy = .addressPair, vlansSeparateFlows: Bool = true, workers: Int,
+        share: SharePolicy = .addressPair,
+        vlansSeparateFlows: Bool = true,
+        workers: Int,
         seed: UInt64 = FlowHash.fileSeed
     ) {
         precondition(workers >= 1 && workers <= Int(UInt32.max), "a classifier needs at least one worker")
@@ -77,7 +79,8 @@ public import BeltwayWire
     ///   - packet: Its bytes; read only if it is an ICMP error message.
     /// - Returns: Whose packet it is.
     @inlinable @inline(__always) public func classify(
-        _ headers: borrowing PacketHeaders, packet: RawSpan
+        _ headers: borrowing PacketHeaders,
+        packet: RawSpan
     ) -> Verdict {
         let layers = headers.layers
         guard layers.contains(.ip) else { return Verdict(flowHash: 0, worker: 0, classification: .other) }
@@ -85,26 +88,33 @@ public import BeltwayWire
         let hashes = self.hashes(headers, vlans: vlans)
         var shareHash = hashes.share
         if !layers.isDisjoint(with: [.icmp, .icmpv6]), !headers.isFragment {
-            // The message's bytes, not its headers: who passes on their address has them copied for every packet.
+            // The message's bytes, not its headers: who passes on their address has them copied for every
+            // packet.
             let start = Int(headers.transportOffset)
             let end = Int(headers.payloadOffset) &+ Int(headers.capturedPayloadLength)
             if end <= packet.byteCount, start < end {
                 let message = packet.extracting(start..<end)
-                shareHash = embeddedShareHash(message, isVersion6: layers.contains(.icmpv6), vlans) ?? shareHash
+                shareHash =
+                    embeddedShareHash(message, isVersion6: layers.contains(.icmpv6), vlans) ?? shareHash
             }
         }
         return Verdict(
-            flowHash: hashes.flow, worker: worker(ofHash: shareHash), classification: kind(of: headers))
+            flowHash: hashes.flow,
+            worker: worker(ofHash: shareHash),
+            classification: kind(of: headers)
+        )
     }
 
-    /// Scales a hash to a worker by multiplication and shift: no division, and no bias towards small remainders.
+    /// Scales a hash to a worker by multiplication and shift: no division, and no bias towards small
+    /// remainders.
     @inlinable @inline(__always) public func worker(ofHash hash: UInt32) -> UInt32 {
         UInt32(truncatingIfNeeded: (UInt64(hash) &* UInt64(workers)) >> 32)
     }
 
     /// The hash of the flow that the headers belong to, and the one that decides the worker.
     @inlinable @inline(__always) func hashes(
-        _ headers: borrowing PacketHeaders, vlans: UInt32
+        _ headers: borrowing PacketHeaders,
+        vlans: UInt32
     ) -> (flow: UInt32, share: UInt32) {
         let (a, b) = (hash.mixed(headers.source), hash.mixed(headers.destination))
         let pair = hash.pair(a, b, vlans: vlans, tunnelID: 0)
@@ -113,8 +123,14 @@ public import BeltwayWire
         let hasPorts = number != IPProtocol.icmp && number != IPProtocol.icmpv6
         let flow = FlowHash.fold(
             hash.flow(
-                pair: pair, a, b, portA: hasPorts ? headers.sourcePort : 0,
-                portB: hasPorts ? headers.destinationPort : 0, transportProtocol: number))
+                pair: pair,
+                a,
+                b,
+                portA: hasPorts ? headers.sourcePort : 0,
+                portB: hasPorts ? headers.destinationPort : 0,
+                transportProtocol: number
+            )
+        )
         let isFragment = headers.isFragment
         let sharesByFlow = share == .flow && !isFragment
         return (flow, sharesByFlow ? flow : FlowHash.fold(pair))
@@ -122,9 +138,13 @@ public import BeltwayWire
 
     /// The share of the packet that an ICMP error message complains of; nil if the message is none.
     @inline(never) @usableFromInline func embeddedShareHash(
-        _ message: RawSpan, isVersion6: Bool, _ vlans: UInt32
+        _ message: RawSpan,
+        isVersion6: Bool,
+        _ vlans: UInt32
     ) -> UInt32? {
-        guard let embedded = PacketDecoder.decodeEmbedded(in: message, isVersion6: isVersion6) else { return nil }
+        guard let embedded = PacketDecoder.decodeEmbedded(in: message, isVersion6: isVersion6) else {
+            return nil
+        }
         return hashes(embedded, vlans: vlans).share
     }
 

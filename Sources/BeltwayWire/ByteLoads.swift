@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads of integers from bytes in place: the one file of this module that says `unsafe`.
 //
-// Every load checks its range against the span and traps outside it. A header view checks its whole length once,
-// then uses the `unchecked` forms, which are internal to this module: a wrong offset there is a bug in Wire, and
-// the truncation tests (every prefix of every fixture, under AddressSanitizer) are what would show it.
+// Every load checks its range against the span and traps outside it. A header view checks its whole length
+// once, then uses the `unchecked` forms, which are internal to this module: a wrong offset there is a bug in
+// Wire, and the truncation tests (every prefix of every fixture, under AddressSanitizer) are what would show
+// it.
 
 extension RawSpan {
     /// Loads a 16-bit big-endian integer; traps if it does not lie inside the span.
@@ -68,7 +69,8 @@ extension RawSpan {
     }
 }
 
-// Fields of a header that starts at `header`: the names in each view's `Field`, so that no offset is written twice.
+// Fields of a header that starts at `header`: the names in each view's `Field`, so that no offset is written
+// twice.
 extension RawSpan {
     @inlinable @inline(__always) func unchecked8(_ field: Range<Int>, in header: Int = 0) -> UInt8 {
         unchecked8(header &+ field.lowerBound)
@@ -98,6 +100,8 @@ extension RawSpan {
     @inlinable @inline(__always) func uncheckedIPv6(_ field: Range<Int>, in header: Int = 0) -> IPAddress {
         assert(field.count == 16)
         return IPAddress(
-            high: unchecked64(header &+ field.lowerBound), low: unchecked64(header &+ field.lowerBound &+ 8))
+            high: unchecked64(header &+ field.lowerBound),
+            low: unchecked64(header &+ field.lowerBound &+ 8)
+        )
     }
 }

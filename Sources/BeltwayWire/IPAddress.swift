@@ -31,6 +31,7 @@
     /// The last 32 bits: the IPv4 address of a mapped form.
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
 
+    /// Orders addresses as numbers of 128 bits.
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool {
         a.high != b.high ? a.high < b.high : a.low < b.low
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a record's first byte belongs to: a LINKTYPE_ value as capture files store it (tcpdump.org/linktypes.html).
+/// What a record's first byte belongs to: a LINKTYPE_ value as capture files store it
+/// (tcpdump.org/linktypes.html).
 @frozen public struct LinkType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     /// The number as files store it.
     public let rawValue: UInt16

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The value that decoding a packet gives: everything later stages need of its headers, and no address of memory.
+// The value that decoding a packet gives: everything later stages need of its headers, and no address of
+// memory.
 //
 //   link header | VLAN tags | IPv4/IPv6 (+ extension headers) | TCP/UDP/SCTP/ICMP | payload
 //   0           ^           ^ networkOffset                   ^ transportOffset   ^ payloadOffset
@@ -14,10 +15,15 @@
     /// Destination address, valid if `layers` has `.ip`.
     public var destination = IPAddress.zero
     /// Source port (TCP, UDP, SCTP); for ICMP and ICMPv6 the type.
+    ///
+    /// Kept from a transport header that is cut or contradicts itself too, if these bytes were captured: the
+    /// flow is known then, although no transport layer is set. 0 in later fragments.
     public var sourcePort: UInt16 = 0
     /// Destination port (TCP, UDP, SCTP); for ICMP and ICMPv6 the code.
     public var destinationPort: UInt16 = 0
     /// Transport protocol after all extension headers (IANA number), valid if `layers` has `.ip`.
+    ///
+    /// Where the chain of extension headers is cut or invalid, the number of the one that decoding came to.
     public var transportProtocol: UInt8 = 0
     /// 4 or 6, or 0 without an IP header.
     public var ipVersion: UInt8 = 0
@@ -29,7 +35,8 @@
     public var layers: Layers = []
     /// What was wrong with the packet, if anything.
     public var trouble: Trouble = .none
-    /// EtherType (or its equivalent from the link header) of what follows the link header and VLAN tags.
+    /// EtherType (or its equivalent from the link header) of what follows the link header and VLAN tags; 0 if
+    /// the link header has none that decoding knows.
     public var etherType: UInt16 = 0
     /// Outer VLAN tag's TCI and inner one's, 0 if absent (`vlanCount` tells 0 from absent).
     public var vlan: (outer: UInt16, inner: UInt16) = (0, 0)
@@ -57,12 +64,16 @@
     public var transportOffset: UInt16 = 0
     /// Offset of the payload: after the transport header, or after the IP header for other protocols.
     public var payloadOffset: UInt16 = 0
-    /// Bytes of payload that the IP length claims (UDP: the UDP length's, if smaller), link padding excluded.
-    /// May exceed what was captured.
+    /// Bytes of payload that the IP length claims, link padding excluded; UDP: its own length's, if smaller.
+    ///
+    /// May exceed what was captured. 0 behind a transport header that is invalid or cut before its fixed part
+    /// ends.
     public var payloadLength: UInt32 = 0
     /// Bytes of payload that were captured: never runs past the packet's captured bytes.
     public var capturedPayloadLength: UInt32 = 0
-    /// IP total length in bytes (IPv6: 40 + payload length), as the header claims.
+    /// IP total length in bytes (IPv6: 40 + payload length), as the header claims; where it claims none (0:
+    /// cut up by the network card later, or a jumbogram without its option), the bytes captured from the
+    /// network header on.
     public var ipLength: UInt32 = 0
 
     /// Makes headers of which nothing is known.
@@ -75,9 +86,11 @@
 
     /// Which headers were decoded.
     @frozen public struct Layers: OptionSet, Sendable, BitwiseCopyable {
+        /// One bit a layer.
         public let rawValue: UInt16
+        /// Makes a set from its bits.
         @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
-        /// A link header of a known type.
+        /// A link header of a known type; for raw IP, where there is none, that the version is known.
         @inlinable public static var link: Layers { Layers(rawValue: 1) }
         /// One or more VLAN tags.
         @inlinable public static var vlan: Layers { Layers(rawValue: 2) }
@@ -112,9 +125,9 @@
         case invalidNetwork
         /// The transport protocol is not decoded.
         case unsupportedTransport
-        /// Captured bytes end inside the transport header.
+        /// The transport header is not whole: captured bytes, or a first fragment, end inside it.
         case truncatedTransport
-        /// The transport header contradicts itself (TCP data offset, UDP length).
+        /// The transport header contradicts itself or the IP length (TCP data offset, UDP length).
         case invalidTransport
     }
 }

@@ -25,6 +25,7 @@
     /// Whole seconds since the epoch.
     @inlinable public var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 
+    /// Whether `a` is earlier.
     @inlinable public static func < (a: Timestamp, b: Timestamp) -> Bool { a.nanoseconds < b.nanoseconds }
 
     /// Nanoseconds from `earlier` to this time, or 0 if `earlier` is later.

@@ -12,8 +12,11 @@ import Testing
     }
 
     @Test func `matches what its expression says`() throws {
-        let packet = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2").tcp(from: 50_000, to: 443)
-            .bytes
+        let packet = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2").tcp(
+            from: 50_000,
+            to: 443
+        )
+        .bytes
         #expect(try matches("tcp port 443", packet))
         #expect(try matches("host 10.0.0.1 and dst host 10.0.0.2", packet))
         #expect(try !matches("udp", packet))
@@ -28,11 +31,17 @@ import Testing
         #expect(try matches("tcp port 80", PacketBuilder().ipv4().tcp().bytes, linkType: .raw))
         #expect(try matches("ip6", PacketBuilder().ipv6().tcp().bytes, linkType: .ipv6))
         #expect(try matches("tcp", PacketBuilder().linuxCooked().ipv4().tcp().bytes, linkType: .linuxCooked))
-        #expect(try matches("tcp", PacketBuilder().linuxCooked2().ipv4().tcp().bytes, linkType: .linuxCooked2))
+        #expect(
+            try matches("tcp", PacketBuilder().linuxCooked2().ipv4().tcp().bytes, linkType: .linuxCooked2)
+        )
         #expect(try matches("tcp", PacketBuilder().loopback(family: 2).ipv4().tcp().bytes, linkType: .null))
         #expect(
             try matches(
-                "tcp", PacketBuilder().loopback(family: 2, bigEndian: true).ipv4().tcp().bytes, linkType: .loop))
+                "tcp",
+                PacketBuilder().loopback(family: 2, bigEndian: true).ipv4().tcp().bytes,
+                linkType: .loop
+            )
+        )
         #expect(try matches("tcp", PacketBuilder().ppp(hdlc: true).ipv4().tcp().bytes, linkType: .ppp))
     }
 
@@ -53,7 +62,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["tcp prot 80", "host", "port 99999", "vlan and and", "inbound or (", "ether[0:3] = 1", "tcp\u{0}"])
+    @Test(arguments: [
+        "tcp prot 80", "host", "port 99999", "vlan and and", "inbound or (", "ether[0:3] = 1", "tcp\u{0}",
+    ])
     func `refuses what libpcap refuses, with the expression and the reason`(expression: String) {
         do {
             _ = try Filter(expression: expression, linkType: .ethernet)
@@ -80,7 +91,8 @@ import Testing
                 FilterInstruction(code: 0x15, jt: 0, jf: 1, k: 0x800),
                 FilterInstruction(code: 0x06, jt: 0, jf: 0, k: 96),
                 FilterInstruction(code: 0x06, jt: 0, jf: 0, k: 0),
-            ])
+            ]
+        )
         let count = filter.withInstructions { $0.count }
         #expect(count == 4)
         #expect(MemoryLayout<FilterInstruction>.size == 8)
@@ -102,12 +114,18 @@ import Testing
         }
     }
 
-    static let tcpdump = ["/usr/bin/tcpdump", "/usr/sbin/tcpdump"].first { FileManager.default.isExecutableFile(atPath: $0) }
+    static let tcpdump = ["/usr/bin/tcpdump", "/usr/sbin/tcpdump"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
 
     @Test(
         .enabled(if: Corpus.root != nil, "\(Corpus.absence)"),
         .enabled(if: tcpdump != nil, "tcpdump is not installed"),
-        arguments: ["tcp port 80", "udp and not port 53", "ip6", "icmp or arp", "greater 500", "tcp[tcpflags] & tcp-syn != 0"])
+        arguments: [
+            "tcp port 80", "udp and not port 53", "ip6", "icmp or arp", "greater 500",
+            "tcp[tcpflags] & tcp-syn != 0",
+        ]
+    )
     func `agrees with tcpdump on captures`(expression: String) throws {
         let tcpdump = try #require(Self.tcpdump)
         let captures = Corpus.captures.filter {
@@ -119,7 +137,9 @@ import Testing
             let packets = Corpus.packets(ofPcap: capture.path)
             guard let linkType = packets.first?.linkType, packets.count == capture.packets else { continue }
             let filter = try Filter(expression: expression, linkType: linkType)
-            let ours = packets.count { filter.matches($0.bytes.span.bytes, originalLength: $0.originalLength) }
+            let ours = packets.count {
+                filter.matches($0.bytes.span.bytes, originalLength: $0.originalLength)
+            }
             let process = Process()
             process.executableURL = URL(fileURLWithPath: tcpdump)
             process.arguments = ["-n", "-r", capture.path, "-w", "-", expression]

@@ -35,13 +35,27 @@ import Testing
             let ends = Ends(&numbers)
             let vlans = UInt32(truncatingIfNeeded: numbers.next()) & 0xff_ffff
             #expect(
-                hash.addressPair(ends.a, ends.b, vlans: vlans) == hash.addressPair(ends.b, ends.a, vlans: vlans))
+                hash.addressPair(ends.a, ends.b, vlans: vlans)
+                    == hash.addressPair(ends.b, ends.a, vlans: vlans)
+            )
             #expect(
                 hash.flow(
-                    ends.a, portA: ends.portA, ends.b, portB: ends.portB, transportProtocol: ends.number, vlans: vlans)
+                    ends.a,
+                    portA: ends.portA,
+                    ends.b,
+                    portB: ends.portB,
+                    transportProtocol: ends.number,
+                    vlans: vlans
+                )
                     == hash.flow(
-                        ends.b, portA: ends.portB, ends.a, portB: ends.portA, transportProtocol: ends.number,
-                        vlans: vlans))
+                        ends.b,
+                        portA: ends.portB,
+                        ends.a,
+                        portB: ends.portA,
+                        transportProtocol: ends.number,
+                        vlans: vlans
+                    )
+            )
         }
     }
 
@@ -63,7 +77,14 @@ import Testing
         let (a, b) = (PacketBuilder.address("10.0.0.1"), PacketBuilder.address("10.0.0.2"))
         func flow(seed: UInt64 = 1, number: UInt8 = 6, vlans: UInt32 = 0, tunnel: UInt32 = 0) -> UInt32 {
             FlowHash(seed: seed).flow(
-                a, portA: 1, b, portB: 2, transportProtocol: number, vlans: vlans, tunnelID: tunnel)
+                a,
+                portA: 1,
+                b,
+                portB: 2,
+                transportProtocol: number,
+                vlans: vlans,
+                tunnelID: tunnel
+            )
         }
         let all = [
             flow(), flow(seed: 2), flow(number: 17), flow(vlans: 1), flow(vlans: 1 << 12), flow(tunnel: 1),
@@ -93,7 +114,10 @@ import Testing
             ("neighbours", Array(zip(clients, mirrored))),
             ("hosts to one gateway", clients.map { ($0, IPAddress(v4: 0x0aff_fffe)) }),
             ("IPv6 hosts", v6.map { ($0, IPAddress(high: 0xfe80_0000_0000_0000, low: 1)) }),
-            ("IPv6 subnets", Array(zip(subnets, subnets.reversed().map { IPAddress(high: $0.high, low: 2) }))),
+            (
+                "IPv6 subnets",
+                Array(zip(subnets, subnets.reversed().map { IPAddress(high: $0.high, low: 2) }))
+            ),
         ]
     }()
 

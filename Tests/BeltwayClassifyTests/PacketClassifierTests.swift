@@ -7,7 +7,9 @@ import Testing
 
 /// Decodes and classifies an array.
 func verdict(
-    _ bytes: [UInt8], by classifier: PacketClassifier, linkType: LinkType = .ethernet
+    _ bytes: [UInt8],
+    by classifier: PacketClassifier,
+    linkType: LinkType = .ethernet
 ) -> Verdict {
     let packet = bytes.span.bytes
     return classifier.classify(PacketDecoder.decode(packet, linkType: linkType), packet: packet)
@@ -23,7 +25,9 @@ func verdict(
     @Test func `names what a packet is`() {
         let v4 = PacketBuilder().ethernet().ipv4()
         let v6 = PacketBuilder().ethernet().ipv6()
-        func kind(_ packet: PacketBuilder) -> Classification { verdict(packet.bytes, by: classifier).classification }
+        func kind(_ packet: PacketBuilder) -> Classification {
+            verdict(packet.bytes, by: classifier).classification
+        }
         #expect(kind(v4.tcp()) == .tcp)
         #expect(kind(v6.udp()) == .udp)
         #expect(kind(v4.sctp()) == .sctp)
@@ -65,17 +69,25 @@ func verdict(
         let whole = verdict(Self.outward.udp(from: 1, to: 2).bytes, by: classifier)
         let first = verdict(
             PacketBuilder().ethernet().ipv4(from: Self.client, to: Self.server, moreFragments: true)
-                .udp(from: 1, to: 2, length: 2_000).bytes, by: classifier)
+                .udp(from: 1, to: 2, length: 2_000).bytes,
+            by: classifier
+        )
         let later = verdict(
             PacketBuilder().ethernet()
                 .ipv4(from: Self.client, to: Self.server, fragmentOffset: 1_480, ipProtocol: 17)
-                .payload("rest").bytes, by: classifier)
+                .payload("rest").bytes,
+            by: classifier
+        )
         #expect(first.worker == whole.worker)
         #expect(later.worker == whole.worker)
         #expect(first.flowHash == whole.flowHash)
         let hash = classifier.hash.flow(
-            PacketBuilder.address(Self.client), portA: 0, PacketBuilder.address(Self.server), portB: 0,
-            transportProtocol: 17)
+            PacketBuilder.address(Self.client),
+            portA: 0,
+            PacketBuilder.address(Self.server),
+            portB: 0,
+            transportProtocol: 17
+        )
         #expect(later.flowHash == hash)
     }
 
@@ -85,7 +97,8 @@ func verdict(
         func worker(_ offset: UInt16, _ more: Bool) -> UInt32 {
             verdict(
                 PacketBuilder().ethernet().ipv6().fragment(offset: offset, moreFragments: more)
-                    .udp(from: 7, to: 9, length: 4_000).payload("data").bytes, by: classifier
+                    .udp(from: 7, to: 9, length: 4_000).payload("data").bytes,
+                by: classifier
             ).worker
         }
         #expect(Set([worker(0, true), worker(1_448, true), worker(2_896, false)]).count == 1)
@@ -98,7 +111,9 @@ func verdict(
         let router = PacketBuilder().ethernet().ipv4(from: "203.0.113.1", to: Self.client)
         let error = verdict(
             router.icmp(type: 11, rest: 0).ipv4(from: Self.client, to: Self.server).tcp(from: 50_000, to: 80)
-                .bytes, by: classifier)
+                .bytes,
+            by: classifier
+        )
         #expect(error.worker == flow.worker)
         #expect(error.classification == .icmp)
         let ownPair = verdict(router.udp().bytes, by: PacketClassifier(workers: 1_000))
@@ -113,7 +128,9 @@ func verdict(
         let flow = verdict(PacketBuilder().ethernet().vlan(5).ipv6().udp().bytes, by: classifier)
         let error = verdict(
             PacketBuilder().ethernet().vlan(5).ipv6(from: "fe80::99", to: "2001:db8::1")
-                .icmpv6(type: 2, rest: 1_280).ipv6().udp().bytes, by: classifier)
+                .icmpv6(type: 2, rest: 1_280).ipv6().udp().bytes,
+            by: classifier
+        )
         #expect(error.worker == flow.worker)
     }
 
@@ -146,7 +163,9 @@ func verdict(
         let headers = PacketDecoder.decode(error.span.bytes, linkType: .ethernet)
         for _ in 0..<5_000 {
             var bytes = error
-            for _ in 0..<4 { bytes[Int(numbers.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: numbers.next()) }
+            for _ in 0..<4 {
+                bytes[Int(numbers.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: numbers.next())
+            }
             let count = Int(numbers.next() % UInt64(bytes.count + 1))
             let worker = withExactCopy(of: bytes, count: count) {
                 classifier.classify(headers, packet: $0).worker

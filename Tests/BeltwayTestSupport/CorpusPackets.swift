@@ -4,10 +4,14 @@ import Foundation
 
 /// A packet as a capture file holds it.
 public struct CapturedPacket: Sendable {
+    /// What its first byte belongs to.
     public var linkType: LinkType
+    /// What was captured.
     public var bytes: [UInt8]
+    /// Bytes on the wire.
     public var originalLength: UInt32
 
+    /// Makes a packet; whole unless `originalLength` says otherwise.
     public init(linkType: LinkType, bytes: [UInt8], originalLength: UInt32? = nil) {
         self.linkType = linkType
         self.bytes = bytes
@@ -32,8 +36,11 @@ extension Corpus {
             guard end <= file.count else { break }
             packets.append(
                 CapturedPacket(
-                    linkType: header.linkType, bytes: Array(file[start..<end]),
-                    originalLength: record.originalLength))
+                    linkType: header.linkType,
+                    bytes: Array(file[start..<end]),
+                    originalLength: record.originalLength
+                )
+            )
             position = end
         }
         return packets
@@ -46,10 +53,12 @@ extension Corpus {
     }
 }
 
-/// Calls `body` with the first `count` bytes in memory of exactly that size, so that AddressSanitizer sees any
-/// read beyond them.
+/// Calls `body` with the first `count` bytes in memory of exactly that size, so that AddressSanitizer sees
+/// any read beyond them.
 public func withExactCopy<Result>(
-    of bytes: [UInt8], count: Int, _ body: (RawSpan) -> Result
+    of bytes: [UInt8],
+    count: Int,
+    _ body: (RawSpan) -> Result
 ) -> Result {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
     defer { memory.deallocate() }
@@ -61,8 +70,10 @@ public func withExactCopy<Result>(
 public struct SeededNumbers: RandomNumberGenerator, Sendable {
     var state: UInt64
 
+    /// Makes the sequence of a seed.
     public init(seed: UInt64) { state = seed }
 
+    /// The next number.
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state

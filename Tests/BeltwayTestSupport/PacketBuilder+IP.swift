@@ -4,13 +4,18 @@ public import BeltwayWire
 extension PacketBuilder {
     /// IPv4; `totalLength`, `headerWords` and `ipProtocol` override what follows from the contents.
     ///
-    /// - Parameters:
-    ///   - fragmentOffset: In bytes, a multiple of 8.
-    ///   - options: Their length must be a multiple of 4, at most 40.
+    /// The fragment offset is in bytes, a multiple of 8; options have a length that is a multiple of 4, at most 40.
     public func ipv4(
-        from source: String = "10.0.0.1", to destination: String = "10.0.0.2", timeToLive: UInt8 = 64,
-        identification: UInt16 = 1, fragmentOffset: UInt16 = 0, moreFragments: Bool = false,
-        options: [UInt8] = [], totalLength: UInt16? = nil, headerWords: UInt8? = nil, ipProtocol: UInt8? = nil
+        from source: String = "10.0.0.1",
+        to destination: String = "10.0.0.2",
+        timeToLive: UInt8 = 64,
+        identification: UInt16 = 1,
+        fragmentOffset: UInt16 = 0,
+        moreFragments: Bool = false,
+        options: [UInt8] = [],
+        totalLength: UInt16? = nil,
+        headerWords: UInt8? = nil,
+        ipProtocol: UInt8? = nil
     ) -> PacketBuilder {
         let (from, to) = (Self.address(source), Self.address(destination))
         return adding { inner in
@@ -18,7 +23,8 @@ extension PacketBuilder {
             let length = totalLength ?? UInt16(truncatingIfNeeded: 20 + options.count + inner.bytes.count)
             let fragment = fragmentOffset >> 3 | (moreFragments ? 0x2000 : 0)
             var header: [UInt8] = [0x40 | words & 15, 0] + big(length) + big(identification) + big(fragment)
-            header += [timeToLive, ipProtocol ?? inner.ipProtocol, 0, 0] + big(from.v4) + big(to.v4) + options
+            header +=
+                [timeToLive, ipProtocol ?? inner.ipProtocol, 0, 0] + big(from.v4) + big(to.v4) + options
             header.replaceSubrange(10..<12, with: big(internetChecksum(header)))
             let body = Self.checksummed(inner, pseudo: big(from.v4) + big(to.v4))
             return Inner(bytes: header + body, etherType: 0x0800, ipProtocol: 4)
@@ -27,21 +33,30 @@ extension PacketBuilder {
 
     /// IPv6; `payloadLength` overrides what follows from the contents.
     public func ipv6(
-        from source: String = "2001:db8::1", to destination: String = "2001:db8::2", hopLimit: UInt8 = 64,
-        payloadLength: UInt16? = nil, nextHeader: UInt8? = nil
+        from source: String = "2001:db8::1",
+        to destination: String = "2001:db8::2",
+        hopLimit: UInt8 = 64,
+        payloadLength: UInt16? = nil,
+        nextHeader: UInt8? = nil
     ) -> PacketBuilder {
         let (from, to) = (Self.address(source), Self.address(destination))
         return adding { inner in
             let length = payloadLength ?? UInt16(truncatingIfNeeded: inner.bytes.count)
             let addresses = big(from.high) + big(from.low) + big(to.high) + big(to.low)
-            let header = [0x60, 0, 0, 0] + big(length) + [nextHeader ?? inner.ipProtocol, hopLimit] + addresses
+            let header =
+                [0x60, 0, 0, 0] + big(length) + [nextHeader ?? inner.ipProtocol, hopLimit] + addresses
             return Inner(
-                bytes: header + Self.checksummed(inner, pseudo: addresses), etherType: 0x86dd, ipProtocol: 41)
+                bytes: header + Self.checksummed(inner, pseudo: addresses),
+                etherType: 0x86dd,
+                ipProtocol: 41
+            )
         }
     }
 
-    /// An IPv6 extension header that counts its length in units of 8 bytes: hop-by-hop 0, routing 43,
-    /// destination options 60, mobility 135. `contents` has 6 bytes and any number of further units of 8.
+    /// An IPv6 extension header that counts its length in units of 8 bytes.
+    ///
+    /// Hop-by-hop is 0, routing 43, destination options 60, mobility 135. `contents` has 6 bytes and any number of
+    /// further units of 8.
     public func extensionHeader(_ number: UInt8, contents: [UInt8] = [1, 4, 0, 0, 0, 0]) -> PacketBuilder {
         adding { inner in
             let length = UInt8(truncatingIfNeeded: (contents.count + 2) / 8 - 1)
@@ -55,7 +70,9 @@ extension PacketBuilder {
             let value = [UInt8](repeating: 0xa5, count: valueLength)
             let words = UInt8((12 + valueLength) / 4 - 2)
             return inner.behind(
-                [inner.ipProtocol, words, 0, 0] + big(UInt32(7)) + big(UInt32(9)) + value, number: 51)
+                [inner.ipProtocol, words, 0, 0] + big(UInt32(7)) + big(UInt32(9)) + value,
+                number: 51
+            )
         }
     }
 
@@ -77,11 +94,14 @@ extension PacketBuilder {
         }
         let sum = internetChecksum(covered)
         bytes.replaceSubrange(
-            place..<place + 2, with: big(sum == 0 && inner.transportProtocol == 17 ? 0xffff : sum))
+            place..<place + 2,
+            with: big(sum == 0 && inner.transportProtocol == 17 ? 0xffff : sum)
+        )
         return bytes
     }
 
-    /// The address that a text such as `10.0.0.1` or `2001:db8::1` stands for; stops the test on any other text.
+    /// The address that a text such as `10.0.0.1` or `2001:db8::1` stands for; stops the test on any other
+    /// text.
     public static func address(_ text: String) -> IPAddress {
         guard text.contains(":") else {
             let parts = text.split(separator: ".", omittingEmptySubsequences: false).compactMap { UInt8($0) }
@@ -97,7 +117,8 @@ extension PacketBuilder {
         precondition(groups.count == 8, "not an IPv6 address: \(text)")
         return IPAddress(
             high: groups[..<4].reduce(0) { $0 << 16 | UInt64($1) },
-            low: groups[4...].reduce(0) { $0 << 16 | UInt64($1) })
+            low: groups[4...].reduce(0) { $0 << 16 | UInt64($1) }
+        )
     }
 }
 

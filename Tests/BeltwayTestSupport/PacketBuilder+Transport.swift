@@ -3,21 +3,35 @@
 extension PacketBuilder {
     /// Bits of the TCP flags byte.
     public struct TCPFlags: OptionSet, Sendable {
+        /// The byte.
         public let rawValue: UInt8
+        /// Makes flags from the byte.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// No more data from the sender.
         public static let fin = TCPFlags(rawValue: 1)
+        /// Synchronise sequence numbers.
         public static let syn = TCPFlags(rawValue: 2)
+        /// Reset.
         public static let rst = TCPFlags(rawValue: 4)
+        /// Push.
         public static let psh = TCPFlags(rawValue: 8)
+        /// The acknowledgement counts.
         public static let ack = TCPFlags(rawValue: 16)
+        /// The urgent pointer counts.
         public static let urg = TCPFlags(rawValue: 32)
     }
 
     /// TCP; `options` are padded to a multiple of 4 by the caller; `headerWords` overrides the data offset.
     public func tcp(
-        from source: UInt16 = 40_000, to destination: UInt16 = 80, sequence: UInt32 = 1,
-        acknowledgement: UInt32 = 0, flags: TCPFlags = [.ack], window: UInt16 = 65_535, urgent: UInt16 = 0,
-        options: [UInt8] = [], headerWords: UInt8? = nil
+        from source: UInt16 = 40_000,
+        to destination: UInt16 = 80,
+        sequence: UInt32 = 1,
+        acknowledgement: UInt32 = 0,
+        flags: TCPFlags = [.ack],
+        window: UInt16 = 65_535,
+        urgent: UInt16 = 0,
+        options: [UInt8] = [],
+        headerWords: UInt8? = nil
     ) -> PacketBuilder {
         adding { inner in
             let words = headerWords ?? UInt8(5 + options.count / 4)
@@ -48,8 +62,9 @@ extension PacketBuilder {
         }
     }
 
-    /// ICMP; `rest` is the second word of the header: identifier and sequence of an echo. An error message holds
-    /// the packet it speaks of: chain `ipv4(…)` and so on behind it.
+    /// ICMP; `rest` is the header's second word: identifier and sequence of an echo.
+    ///
+    /// An error message holds the packet it speaks of: chain `ipv4(…)` and so on behind it.
     public func icmp(type: UInt8 = 8, code: UInt8 = 0, rest: UInt32 = 0x0001_0001) -> PacketBuilder {
         adding { inner in
             Inner(transport: 1, header: [type, code, 0, 0] + big(rest), checksumAt: 2, around: inner)
@@ -68,7 +83,11 @@ extension PacketBuilder.Inner {
     /// A transport header round what it carries.
     init(transport: UInt8, header: [UInt8], checksumAt: Int?, around inner: PacketBuilder.Inner) {
         self.init(
-            bytes: header + inner.bytes, ipProtocol: transport, checksumAt: checksumAt, transportAt: 0,
-            transportProtocol: transport)
+            bytes: header + inner.bytes,
+            ipProtocol: transport,
+            checksumAt: checksumAt,
+            transportAt: 0,
+            transportProtocol: transport
+        )
     }
 }

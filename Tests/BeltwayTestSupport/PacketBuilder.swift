@@ -58,16 +58,20 @@ public struct PacketBuilder: Sendable {
 extension PacketBuilder {
     /// Ethernet II; `etherType` overrides that of the header inside.
     public func ethernet(
-        from source: [UInt8] = [2, 0, 0, 0, 0, 1], to destination: [UInt8] = [2, 0, 0, 0, 0, 2],
+        from source: [UInt8] = [2, 0, 0, 0, 0, 1],
+        to destination: [UInt8] = [2, 0, 0, 0, 0, 2],
         etherType: UInt16? = nil
     ) -> PacketBuilder {
-        adding { inner in Inner(bytes: destination + source + big(etherType ?? inner.etherType) + inner.bytes) }
+        adding { inner in Inner(bytes: destination + source + big(etherType ?? inner.etherType) + inner.bytes)
+        }
     }
 
     /// 802.3 with a length field; put `snap()` or LLC bytes inside.
     public func ethernet8023() -> PacketBuilder {
         adding { inner in
-            Inner(bytes: [1, 128, 194, 0, 0, 0, 2, 0, 0, 0, 0, 1] + big(UInt16(inner.bytes.count)) + inner.bytes)
+            Inner(
+                bytes: [1, 128, 194, 0, 0, 0, 2, 0, 0, 0, 0, 1] + big(UInt16(inner.bytes.count)) + inner.bytes
+            )
         }
     }
 
@@ -81,7 +85,8 @@ extension PacketBuilder {
         adding { inner in
             Inner(
                 bytes: big(priority << 13 | identifier & 0xfff) + big(inner.etherType) + inner.bytes,
-                etherType: tpid)
+                etherType: tpid
+            )
         }
     }
 
@@ -107,7 +112,8 @@ extension PacketBuilder {
         adding { inner in Inner(bytes: (bigEndian ? big(family) : big(family).reversed()) + inner.bytes) }
     }
 
-    /// PPP, with HDLC address and control bytes if asked; `protocolField` overrides the number of what is inside.
+    /// PPP, with HDLC address and control bytes if asked; `protocolField` overrides the number of what is
+    /// inside.
     public func ppp(hdlc: Bool = false, protocolField: UInt16? = nil) -> PacketBuilder {
         adding { inner in
             let number: UInt16 = inner.etherType == 0x86dd ? 0x0057 : 0x0021

@@ -4,11 +4,18 @@ extension PacketDecoder {
     /// Follows extension headers from the one called `first` to the transport header, and decodes that.
     ///
     /// - Parameters:
+    ///   - packet: The whole packet.
+    ///   - first: IP protocol number of the first extension header.
     ///   - start: Where the first extension header starts.
     ///   - end: End of the captured bytes that belong to the IP packet.
     ///   - claimedEnd: Where the IP packet ends by its own length, `end` or more.
+    ///   - headers: Fragment fields, transport and trouble are set.
     @inline(never) @usableFromInline static func decodeExtensions(
-        _ packet: RawSpan, from first: UInt8, at start: Int, end: Int, claimedEnd: Int,
+        _ packet: RawSpan,
+        from first: UInt8,
+        at start: Int,
+        end: Int,
+        claimedEnd: Int,
         _ headers: inout PacketHeaders
     ) {
         var number = first
@@ -18,7 +25,9 @@ extension PacketDecoder {
             var need = ExtensionHeader.minimumLength
             if need <= end &- position {
                 need = ExtensionHeader.length(
-                    number: number, field: packet.unchecked8(ExtensionHeader.Field.length, in: position))
+                    number: number,
+                    field: packet.unchecked8(ExtensionHeader.Field.length, in: position)
+                )
             }
             guard need <= end &- position, count < ExtensionHeader.greatestCount else {
                 let isCut = need > end &- position && need <= claimedEnd &- position

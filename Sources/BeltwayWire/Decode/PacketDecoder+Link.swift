@@ -3,19 +3,30 @@
 extension PacketDecoder {
     /// Decodes a link header other than Ethernet's.
     ///
-    /// - Returns: Where the network header starts, never beyond the packet; `headers.trouble` is set if there is none.
+    /// - Returns: Where the network header starts, never beyond the packet; `headers.trouble` is set if there
+    ///   is none.
     @inline(never) @usableFromInline static func decodeLink(
-        _ packet: RawSpan, linkType: LinkType, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        linkType: LinkType,
+        _ headers: inout PacketHeaders
     ) -> Int {
         switch linkType {
         case .linuxCooked:
             return decodeCooked(
-                packet, length: LinuxCooked.headerLength, etherType: LinuxCooked.Field.etherType,
-                hardwareType: LinuxCooked.Field.hardwareType, &headers)
+                packet,
+                length: LinuxCooked.headerLength,
+                etherType: LinuxCooked.Field.etherType,
+                hardwareType: LinuxCooked.Field.hardwareType,
+                &headers
+            )
         case .linuxCooked2:
             return decodeCooked(
-                packet, length: LinuxCooked2.headerLength, etherType: LinuxCooked2.Field.etherType,
-                hardwareType: LinuxCooked2.Field.hardwareType, &headers)
+                packet,
+                length: LinuxCooked2.headerLength,
+                etherType: LinuxCooked2.Field.etherType,
+                hardwareType: LinuxCooked2.Field.hardwareType,
+                &headers
+            )
         case .null, .loop:
             guard packet.byteCount >= Loopback.headerLength else { return truncatedLink(&headers) }
             let family = Loopback.family(bigEndian: packet.unchecked32(Loopback.Field.family))
@@ -38,7 +49,10 @@ extension PacketDecoder {
 
     /// Both versions of Linux cooked capture: they differ in where fields lie.
     static func decodeCooked(
-        _ packet: RawSpan, length: Int, etherType: Range<Int>, hardwareType: Range<Int>,
+        _ packet: RawSpan,
+        length: Int,
+        etherType: Range<Int>,
+        hardwareType: Range<Int>,
         _ headers: inout PacketHeaders
     ) -> Int {
         guard packet.byteCount >= length else { return truncatedLink(&headers) }

@@ -3,7 +3,9 @@
 extension PacketDecoder {
     /// Decodes IPv4 and what it carries; `start` lies inside the packet or at its end.
     @inlinable @inline(__always) static func decodeIPv4(
-        _ packet: RawSpan, at start: Int, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        at start: Int,
+        _ headers: inout PacketHeaders
     ) {
         let available = packet.byteCount &- start
         guard available >= IPv4.minimumHeaderLength else {
@@ -44,16 +46,30 @@ extension PacketDecoder {
         let inside = start &+ headerLength
         if number == IPProtocol.authentication, headers.fragmentOffset == 0 {
             decodeExtensions(
-                packet, from: number, at: inside, end: end, claimedEnd: start &+ length, &headers)
+                packet,
+                from: number,
+                at: inside,
+                end: end,
+                claimedEnd: start &+ length,
+                &headers
+            )
         } else {
             decodeTransport(
-                packet, number, at: inside, end: end, claimed: length &- headerLength, &headers)
+                packet,
+                number,
+                at: inside,
+                end: end,
+                claimed: length &- headerLength,
+                &headers
+            )
         }
     }
 
     /// Decodes IPv6 and what it carries; `start` lies inside the packet or at its end.
     @inlinable @inline(__always) static func decodeIPv6(
-        _ packet: RawSpan, at start: Int, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        at start: Int,
+        _ headers: inout PacketHeaders
     ) {
         let available = packet.byteCount &- start
         guard available >= IPv6.headerLength else {
@@ -77,7 +93,14 @@ extension PacketDecoder {
         let inside = start &+ IPv6.headerLength
         let end = start &+ min(IPv6.headerLength &+ payload, available)
         if ExtensionHeader.isExtension(number) {
-            decodeExtensions(packet, from: number, at: inside, end: end, claimedEnd: inside &+ payload, &headers)
+            decodeExtensions(
+                packet,
+                from: number,
+                at: inside,
+                end: end,
+                claimedEnd: inside &+ payload,
+                &headers
+            )
         } else {
             decodeTransport(packet, number, at: inside, end: end, claimed: payload, &headers)
         }
@@ -86,9 +109,12 @@ extension PacketDecoder {
     /// Bytes after an IPv6 header whose payload length is 0.
     ///
     /// The jumbo payload option says how many (RFC 2675, 2: it stands first in the hop-by-hop header, for its
-    /// alignment). Without it they are what was captured: Linux sends such packets to its network cards (BIG TCP).
+    /// alignment). Without it they are what was captured: Linux sends such packets to its network cards (BIG
+    /// TCP).
     @inline(never) @usableFromInline static func jumboLength(
-        _ packet: RawSpan, _ number: UInt8, at start: Int
+        _ packet: RawSpan,
+        _ number: UInt8,
+        at start: Int
     ) -> Int {
         let available = packet.byteCount &- start
         if number == IPProtocol.noNextHeader { return 0 }

@@ -4,10 +4,12 @@ extension PacketDecoder {
     /// VLAN tags that are followed; real networks stack two.
     static var greatestTagCount: UInt8 { 8 }
 
-    /// Decodes what lies between the link header and IP, if its number is not plainly that of IP: VLAN tags, LLC with
-    /// SNAP, ARP.
+    /// Decodes what lies between the link header and IP, if its number is not plainly that of IP: VLAN tags,
+    /// LLC with SNAP, ARP.
     @inline(never) @usableFromInline static func decodeTagged(
-        _ packet: RawSpan, at start: Int, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        at start: Int,
+        _ headers: inout PacketHeaders
     ) {
         var network = start
         while EtherType.isVLAN(headers.etherType), headers.vlanCount < greatestTagCount {
@@ -45,7 +47,8 @@ extension PacketDecoder {
         guard packet.byteCount &- start >= SNAP.headerLength else {
             // A whole LLC header without SNAP may be as short as three bytes.
             let isShortLLC =
-                packet.byteCount &- start >= 3 && packet.unchecked16(SNAP.Field.accessPoints, in: start) != 0xaaaa
+                packet.byteCount &- start >= 3
+                && packet.unchecked16(SNAP.Field.accessPoints, in: start) != 0xaaaa
             headers.trouble = isShortLLC ? .unsupportedNetwork : .truncatedLink
             return start
         }

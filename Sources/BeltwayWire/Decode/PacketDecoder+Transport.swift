@@ -3,16 +3,22 @@
 extension PacketDecoder {
     /// Decodes the transport header and finds the payload.
     ///
-    /// A header that is cut or contradicts itself leaves its layer unset, and no payload; its ports are kept if they
-    /// were captured. A TCP header cut inside its options keeps the layer: the fixed header is whole.
+    /// A header that is cut or contradicts itself leaves its layer unset, and no payload; its ports are kept
+    /// if they were captured. A TCP header cut inside its options keeps the layer: the fixed header is whole.
     ///
     /// - Parameters:
+    ///   - packet: The whole packet.
     ///   - number: IP protocol.
     ///   - start: Where it starts; at most `end`.
     ///   - end: End of the captured bytes that belong to the IP packet.
     ///   - claimed: Bytes from `start` to where the IP packet ends by its own length; at least `end - start`.
+    ///   - headers: Transport, payload and trouble are set.
     @inlinable @inline(__always) static func decodeTransport(
-        _ packet: RawSpan, _ number: UInt8, at start: Int, end: Int, claimed: Int,
+        _ packet: RawSpan,
+        _ number: UInt8,
+        at start: Int,
+        end: Int,
+        claimed: Int,
         _ headers: inout PacketHeaders
     ) {
         let captured = end &- start
@@ -33,7 +39,11 @@ extension PacketDecoder {
     }
 
     @inlinable @inline(__always) static func decodeTCP(
-        _ packet: RawSpan, at start: Int, end: Int, claimed: Int, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        at start: Int,
+        end: Int,
+        claimed: Int,
+        _ headers: inout PacketHeaders
     ) {
         headers.sourcePort = packet.unchecked16(TCP.Field.sourcePort, in: start)
         headers.destinationPort = packet.unchecked16(TCP.Field.destinationPort, in: start)
@@ -53,7 +63,11 @@ extension PacketDecoder {
     }
 
     @inlinable @inline(__always) static func decodeUDP(
-        _ packet: RawSpan, at start: Int, end: Int, claimed: Int, _ headers: inout PacketHeaders
+        _ packet: RawSpan,
+        at start: Int,
+        end: Int,
+        claimed: Int,
+        _ headers: inout PacketHeaders
     ) {
         headers.sourcePort = packet.unchecked16(UDP.Field.sourcePort, in: start)
         headers.destinationPort = packet.unchecked16(UDP.Field.destinationPort, in: start)
@@ -69,13 +83,20 @@ extension PacketDecoder {
         // The datagram may end before the IP packet does, never after it: what follows is not payload.
         let inside = min(length, claimed)
         setPayload(
-            at: start &+ UDP.headerLength, end: min(end, start &+ inside),
-            claimed: inside &- UDP.headerLength, &headers)
+            at: start &+ UDP.headerLength,
+            end: min(end, start &+ inside),
+            claimed: inside &- UDP.headerLength,
+            &headers
+        )
     }
 
-    /// Notes where the payload starts: after the transport header, or at the end of the capture if that was cut.
+    /// Notes where the payload starts: after the transport header, or at the end of the capture if that was
+    /// cut.
     @inlinable @inline(__always) static func setPayload(
-        at start: Int, end: Int, claimed: Int, _ headers: inout PacketHeaders
+        at start: Int,
+        end: Int,
+        claimed: Int,
+        _ headers: inout PacketHeaders
     ) {
         if start > end { headers.trouble = .truncatedTransport }
         let captured = min(start, end)
@@ -86,7 +107,11 @@ extension PacketDecoder {
 
     /// Decodes what is neither a whole TCP nor a whole UDP header.
     @inline(never) @usableFromInline static func decodeOtherTransport(
-        _ packet: RawSpan, _ number: UInt8, at start: Int, end: Int, claimed: Int,
+        _ packet: RawSpan,
+        _ number: UInt8,
+        at start: Int,
+        end: Int,
+        claimed: Int,
         _ headers: inout PacketHeaders
     ) {
         let captured = end &- start
@@ -115,11 +140,19 @@ extension PacketDecoder {
         headers.layers.insert(.sctp)
         headers.transportOffset = UInt16(truncatingIfNeeded: start)
         setPayload(
-            at: start &+ SCTP.headerLength, end: end, claimed: claimed &- SCTP.headerLength, &headers)
+            at: start &+ SCTP.headerLength,
+            end: end,
+            claimed: claimed &- SCTP.headerLength,
+            &headers
+        )
     }
 
     static func decodeICMP(
-        _ packet: RawSpan, isVersion6: Bool, at start: Int, end: Int, claimed: Int,
+        _ packet: RawSpan,
+        isVersion6: Bool,
+        at start: Int,
+        end: Int,
+        claimed: Int,
         _ headers: inout PacketHeaders
     ) {
         let captured = end &- start
@@ -138,12 +171,19 @@ extension PacketDecoder {
         headers.layers.insert(isVersion6 ? .icmpv6 : .icmp)
         headers.transportOffset = UInt16(truncatingIfNeeded: start)
         setPayload(
-            at: start &+ ICMP.headerLength, end: end, claimed: claimed &- ICMP.headerLength, &headers)
+            at: start &+ ICMP.headerLength,
+            end: end,
+            claimed: claimed &- ICMP.headerLength,
+            &headers
+        )
     }
 
-    /// Why a transport header is too short: the capture or the fragment ends inside it, or the IP length does.
+    /// Why a transport header is too short: the capture or the fragment ends inside it, or the IP length
+    /// does.
     static func shortTransport(
-        captured: Int, claimed: Int, _ headers: PacketHeaders
+        captured: Int,
+        claimed: Int,
+        _ headers: PacketHeaders
     ) -> PacketHeaders.Trouble {
         captured < claimed || headers.moreFragments ? .truncatedTransport : .invalidTransport
     }

@@ -4,12 +4,15 @@
 //   link header -> EtherType -> VLAN tags, LLC -> IPv4 | IPv6 -> extension headers -> TCP | UDP | SCTP | ICMP
 //   `- PacketDecoder+Link       `- +Tags          `- +Network     `- +Extensions      `- +Transport
 //
-// Invariant 1. No bytes make it trap, whatever they are and however few: each step checks that its header lies
-//              inside the span before it reads, and the arithmetic wraps, on numbers that cannot come near 2^63.
+// Invariant 1. No bytes make it trap, whatever they are and however few: each step checks that its header
+// lies
+//              inside the span before it reads, and the arithmetic wraps, on numbers that cannot come near
+//              2^63.
 // Invariant 2. No offset or captured length that it reports lies beyond the span.
-// Invariant 3. Each length field is read once, into a local, and the local is what is checked and used: the bytes
-//              may lie in a ring and change meanwhile. What was decoded then means nothing, and is thrown away by
-//              the reader's second check, but nothing was read outside the span.
+// Invariant 3. Each length field is read once, into a local, and the local is what is checked and used: the
+// bytes
+//              may lie in a ring and change meanwhile. What was decoded then means nothing, and is thrown
+//              away by the reader's second check, but nothing was read outside the span.
 //
 // Budget: 15 ns for Ethernet, IPv4 and TCP. Ethernet II without tags is the straight path; the rest is calls.
 
@@ -25,7 +28,9 @@ public enum PacketDecoder {
     ///   - linkType: What the first byte belongs to.
     ///   - headers: Set to what could be decoded; `layers` and `trouble` say how far that was.
     @inlinable public static func decode(
-        _ packet: RawSpan, linkType: LinkType, into headers: inout PacketHeaders
+        _ packet: RawSpan,
+        linkType: LinkType,
+        into headers: inout PacketHeaders
     ) {
         headers = PacketHeaders()
         var network = Ethernet.headerLength
@@ -55,7 +60,8 @@ public enum PacketDecoder {
     ///   - linkType: What the first byte belongs to.
     /// - Returns: What could be decoded; `layers` and `trouble` say how far that was.
     @inlinable @inline(__always) public static func decode(
-        _ packet: RawSpan, linkType: LinkType
+        _ packet: RawSpan,
+        linkType: LinkType
     ) -> PacketHeaders {
         var headers = PacketHeaders()
         decode(packet, linkType: linkType, into: &headers)
@@ -70,8 +76,8 @@ public enum PacketDecoder {
     /// - Parameters:
     ///   - message: The message, from its type on, as far as captured.
     ///   - isVersion6: Whether it is ICMPv6.
-    /// - Returns: Headers whose offsets count from the embedded IP header, or nil if `message` is no error message or
-    ///   does not hold that header's addresses.
+    /// - Returns: Headers whose offsets count from the embedded IP header, or nil if `message` is no error
+    ///   message or does not hold that header's addresses.
     public static func decodeEmbedded(in message: RawSpan, isVersion6: Bool) -> PacketHeaders? {
         guard message.byteCount > ICMP.headerLength else { return nil }
         let type = message.unchecked8(ICMP.Field.type)

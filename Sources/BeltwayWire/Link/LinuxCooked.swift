@@ -39,7 +39,8 @@ public struct LinuxCooked: ~Escapable {
         @_lifetime(copy self) get { bytes.extracting(droppingFirst: LinuxCooked.headerLength) }
     }
 
-    /// Whether `etherType` has no meaning for this hardware type: 802.11 and radiotap (801...803), netlink (824).
+    /// Whether `etherType` has no meaning for this hardware type: 802.11 and radiotap (801...803), netlink
+    /// (824).
     @inlinable public static func hasNoEtherType(hardwareType: UInt16) -> Bool {
         (801...803).contains(hardwareType) || hardwareType == 824
     }

@@ -2,8 +2,8 @@
 
 /// The family number before a packet of a BSD loopback interface (LINKTYPE_NULL 0, LINKTYPE_LOOP 108).
 ///
-/// LINKTYPE_NULL has it in the byte order of the machine that captured, which the file does not tell: the family
-/// is a small number, so the order that makes it small is taken.
+/// LINKTYPE_NULL has it in the byte order of the machine that captured, which the file does not tell: the
+/// family is a small number, so the order that makes it small is taken.
 public struct Loopback: ~Escapable {
     @usableFromInline let bytes: RawSpan
 
@@ -31,7 +31,9 @@ public struct Loopback: ~Escapable {
     }
 
     /// The family number that four bytes mean, read in network order.
-    @inlinable public static func family(bigEndian number: UInt32) -> UInt32 { min(number, number.byteSwapped) }
+    @inlinable public static func family(bigEndian number: UInt32) -> UInt32 {
+        min(number, number.byteSwapped)
+    }
 
     /// The EtherType that stands for a family, or nil: AF_INET is 2 everywhere, AF_INET6 is 10 (Linux),
     /// 24 (NetBSD, OpenBSD), 28 (FreeBSD) or 30 (macOS).

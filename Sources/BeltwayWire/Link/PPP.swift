@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A PPP frame (RFC 1661), with or without the HDLC address and control bytes FF 03 (RFC 1662), viewed in place.
+/// A PPP frame (RFC 1661), with or without the HDLC address and control bytes FF 03 (RFC 1662), viewed in
+/// place.
 public struct PPP: ~Escapable {
     @usableFromInline let bytes: RawSpan
-    /// Bytes before the payload: 1 to 4, since the protocol field may be compressed to one byte (RFC 1661, 6.5).
+    /// Bytes before the payload: 1 to 4, since the protocol field may be compressed to one byte (RFC 1661,
+    /// 6.5).
     public let headerLength: Int
     /// Protocol number of the payload.
     public let protocolNumber: UInt16
@@ -21,13 +23,16 @@ public struct PPP: ~Escapable {
         var start = 0
         if bytes.byteCount >= 2, bytes.unchecked16(0) == PPP.hdlcMark { start = 2 }
         guard bytes.byteCount > start else { throw .truncated(need: start &+ 1, have: bytes.byteCount) }
-        // The first byte of a whole protocol number is even, the last one odd: an odd first byte is also the last.
+        // The first byte of a whole protocol number is even, the last one odd: an odd first byte is also the
+        // last.
         let first = bytes.unchecked8(start)
         if first & 1 != 0 {
             headerLength = start &+ 1
             protocolNumber = UInt16(first)
         } else {
-            guard bytes.byteCount >= start &+ 2 else { throw .truncated(need: start &+ 2, have: bytes.byteCount) }
+            guard bytes.byteCount >= start &+ 2 else {
+                throw .truncated(need: start &+ 2, have: bytes.byteCount)
+            }
             headerLength = start &+ 2
             protocolNumber = bytes.unchecked16(start)
         }

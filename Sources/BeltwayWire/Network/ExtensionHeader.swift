@@ -69,8 +69,8 @@ public struct ExtensionHeader: ~Escapable {
 
     /// Bytes of a header whose length field has this value.
     ///
-    /// The field counts units of 8 bytes after the first 8; in the authentication header units of 4, less 2; in the
-    /// fragment header it is reserved.
+    /// The field counts units of 8 bytes after the first 8; in the authentication header units of 4, less 2;
+    /// in the fragment header it is reserved.
     @inlinable public static func length(number: UInt8, field: UInt8) -> Int {
         switch number {
         case IPProtocol.fragment: minimumLength

@@ -2,8 +2,8 @@
 
 /// An IPv4 datagram (RFC 791, 3.1) viewed in place.
 ///
-/// `init` checks that the header, options included, is there. What the total length claims is not checked: captures
-/// are cut, and offloading network cards leave it 0.
+/// `init` checks that the header, options included, is there. What the total length claims is not checked:
+/// captures are cut, and offloading network cards leave it 0.
 public struct IPv4: ~Escapable {
     @usableFromInline let bytes: RawSpan
     /// Bytes of the header, options included: 20...60.

@@ -42,8 +42,9 @@ public struct ICMP: ~Escapable {
         @_lifetime(copy self) get { bytes.extracting(droppingFirst: ICMP.headerLength) }
     }
 
-    /// Whether a message of this type is a query or its answer, and so has an identifier: echo 0 and 8, timestamp
-    /// 13 and 14, information 15 and 16, mask 17 and 18 (RFC 792, RFC 950), extended echo 42 and 43 (RFC 8335).
+    /// Whether a message of this type is a query or its answer, and so has an identifier: echo 0 and 8,
+    /// timestamp 13 and 14, information 15 and 16, mask 17 and 18 (RFC 792, RFC 950), extended echo 42 and 43
+    /// (RFC 8335).
     @inlinable public static func hasIdentifier(type: UInt8) -> Bool {
         switch type {
         case 0, 8, 13...18, 42, 43: true

@@ -35,7 +35,8 @@ public struct ICMPv6: ~Escapable {
         @_lifetime(copy self) get { bytes.extracting(droppingFirst: ICMPv6.headerLength) }
     }
 
-    /// Whether a message of this type has an identifier: echo 128 and 129, extended echo 160 and 161 (RFC 8335).
+    /// Whether a message of this type has an identifier: echo 128 and 129, extended echo 160 and 161 (RFC
+    /// 8335).
     @inlinable public static func hasIdentifier(type: UInt8) -> Bool {
         switch type {
         case 128, 129, 160, 161: true

@@ -15,7 +15,9 @@ import Testing
 
     @Test(arguments: [UInt16(0x8100), 0x88a8, 0x9100])
     func `takes a VLAN tag of each kind`(tpid: UInt16) {
-        let headers = decode(PacketBuilder().ethernet().vlan(0xabc, priority: 5, tpid: tpid).ipv4().udp().bytes)
+        let headers = decode(
+            PacketBuilder().ethernet().vlan(0xabc, priority: 5, tpid: tpid).ipv4().udp().bytes
+        )
         #expect(headers.layers == [.link, .vlan, .ip, .udp])
         #expect(headers.vlan.outer == 0xaabc)
         #expect(headers.vlan.inner == 0)
@@ -33,7 +35,9 @@ import Testing
     }
 
     @Test func `finds IP behind LLC and SNAP, behind a VLAN tag too`() {
-        #expect(decode(PacketBuilder().ethernet8023().snap().ipv4().tcp().bytes).layers == [.link, .ip, .tcp])
+        #expect(
+            decode(PacketBuilder().ethernet8023().snap().ipv4().tcp().bytes).layers == [.link, .ip, .tcp]
+        )
         let tagged = PacketBuilder().ethernet(etherType: 0x8100).payload([0, 5, 0, 60]).snap().ipv4().tcp()
         #expect(decode(tagged.bytes).layers == [.link, .vlan, .ip, .tcp])
     }

@@ -48,7 +48,9 @@ import Testing
 
     @Test(arguments: UInt8(0)..<5)
     func `refuses a header length below five words`(words: UInt8) {
-        #expect(decode(PacketBuilder().ethernet().ipv4(headerWords: words).tcp().bytes).trouble == .invalidNetwork)
+        #expect(
+            decode(PacketBuilder().ethernet().ipv4(headerWords: words).tcp().bytes).trouble == .invalidNetwork
+        )
     }
 
     @Test(arguments: [UInt8(0), 5, 6, 15])
@@ -60,7 +62,8 @@ import Testing
 
     @Test(arguments: [4, 8, 40])
     func `steps over options`(count: Int) {
-        let packet = PacketBuilder().ethernet().ipv4(options: [UInt8](repeating: 1, count: count)).tcp().payload("a")
+        let packet = PacketBuilder().ethernet().ipv4(options: [UInt8](repeating: 1, count: count)).tcp()
+            .payload("a")
         let headers = decode(packet.bytes)
         #expect(headers.layers.contains(.tcp))
         #expect(Int(headers.transportOffset) == 34 + count)
@@ -87,7 +90,8 @@ import Testing
     @Test func `gives the transport header of a first fragment only`() {
         let first = decode(
             PacketBuilder().ethernet().ipv4(identification: 7, moreFragments: true).udp(length: 2_000)
-                .payload("abcdefgh").bytes)
+                .payload("abcdefgh").bytes
+        )
         #expect(first.layers == [.link, .ip, .udp])
         #expect(first.moreFragments)
         #expect(first.fragmentOffset == 0)
@@ -96,7 +100,8 @@ import Testing
 
         let later = decode(
             PacketBuilder().ethernet().ipv4(identification: 7, fragmentOffset: 65_528, ipProtocol: 17)
-                .payload("abcdefgh").bytes)
+                .payload("abcdefgh").bytes
+        )
         #expect(later.layers == [.link, .ip])
         #expect(later.trouble == .none)
         #expect(later.transportProtocol == 17)
@@ -145,7 +150,9 @@ import Testing
     func `steps over an extension header of each kind and length`(number: UInt8, contents: Int) {
         let bytes = [UInt8](repeating: 0, count: contents)
         let headers = decode(
-            PacketBuilder().ethernet().ipv6().extensionHeader(number, contents: bytes).tcp().payload("a").bytes)
+            PacketBuilder().ethernet().ipv6().extensionHeader(number, contents: bytes).tcp().payload("a")
+                .bytes
+        )
         #expect(headers.layers == [.link, .ip, .tcp])
         #expect(Int(headers.transportOffset) == 54 + contents + 2)
         #expect(headers.transportProtocol == 6)
@@ -161,19 +168,26 @@ import Testing
     @Test func `reads fragments`() {
         let first = decode(
             PacketBuilder().ethernet().ipv6().extensionHeader(0)
-                .fragment(offset: 0, moreFragments: true, identification: 0xdead_beef).udp().payload("ab").bytes)
+                .fragment(offset: 0, moreFragments: true, identification: 0xdead_beef).udp().payload("ab")
+                .bytes
+        )
         #expect(first.layers.contains(.udp))
         #expect(first.isFragment && !first.isLaterFragment)
         #expect(first.fragmentID == 0xdead_beef)
         let later = decode(
-            PacketBuilder().ethernet().ipv6().fragment(offset: 1_448, moreFragments: false).payload("abcdefgh").bytes)
+            PacketBuilder().ethernet().ipv6().fragment(offset: 1_448, moreFragments: false).payload(
+                "abcdefgh"
+            ).bytes
+        )
         #expect(later.layers == [.link, .ip])
         #expect(later.fragmentOffset == 1_448)
         #expect(later.transportProtocol == 253)
         #expect(later.trouble == .none)
         #expect(later.payloadOffset == 62)
         #expect(later.payloadLength == 8)
-        let atomic = decode(PacketBuilder().ethernet().ipv6().fragment(offset: 0, moreFragments: false).udp().bytes)
+        let atomic = decode(
+            PacketBuilder().ethernet().ipv6().fragment(offset: 0, moreFragments: false).udp().bytes
+        )
         #expect(!atomic.isFragment)
         #expect(atomic.layers.contains(.udp))
     }

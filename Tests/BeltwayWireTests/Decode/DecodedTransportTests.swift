@@ -6,8 +6,13 @@ import Testing
 @Suite struct `Decoding a transport header` {
     @Test func `takes over every field of TCP`() {
         let packet = PacketBuilder().ethernet().ipv4().tcp(
-            from: 51_000, to: 443, sequence: 0x0102_0304, acknowledgement: 0xfffe_fdfc, flags: [.syn, .ack],
-            window: 29_200, options: [2, 4, 5, 180]
+            from: 51_000,
+            to: 443,
+            sequence: 0x0102_0304,
+            acknowledgement: 0xfffe_fdfc,
+            flags: [.syn, .ack],
+            window: 29_200,
+            options: [2, 4, 5, 180]
         ).payload("abc")
         let headers = decode(packet.bytes)
         #expect(headers.sourcePort == 51_000)
@@ -40,7 +45,9 @@ import Testing
     }
 
     @Test func `gives what a cut TCP header still tells`() {
-        let bytes = PacketBuilder().ethernet().ipv4().tcp(flags: [.syn], options: [2, 4, 5, 180]).payload("ab").bytes
+        let bytes = PacketBuilder().ethernet().ipv4().tcp(flags: [.syn], options: [2, 4, 5, 180]).payload(
+            "ab"
+        ).bytes
         let nothing = decode(bytes[..<37])
         #expect(nothing.trouble == .truncatedTransport)
         #expect(nothing.sourcePort == 0)
@@ -62,7 +69,8 @@ import Testing
         let bytes = PacketBuilder().ethernet().ipv4(totalLength: 30).tcp().bytes
         #expect(decode(bytes).trouble == .invalidTransport)
         #expect(decode(bytes[..<40]).trouble == .truncatedTransport)
-        let fragment = PacketBuilder().ethernet().ipv4(moreFragments: true, ipProtocol: 6).payload("abcdefgh").bytes
+        let fragment = PacketBuilder().ethernet().ipv4(moreFragments: true, ipProtocol: 6).payload("abcdefgh")
+            .bytes
         #expect(decode(fragment).trouble == .truncatedTransport)
     }
 
@@ -111,7 +119,9 @@ import Testing
 
     @Test(arguments: [UInt8(0), 8, 13, 14, 17, 18])
     func `gives type, code and identifier of an ICMP query`(type: UInt8) {
-        let bytes = PacketBuilder().ethernet().ipv4().icmp(type: type, code: 0, rest: 0x1234_0001).payload("ab").bytes
+        let bytes = PacketBuilder().ethernet().ipv4().icmp(type: type, code: 0, rest: 0x1234_0001).payload(
+            "ab"
+        ).bytes
         let headers = decode(bytes)
         #expect(headers.layers == [.link, .ip, .icmp])
         #expect(headers.sourcePort == UInt16(type))
@@ -161,7 +171,8 @@ import Testing
 
     @Test(arguments: [UInt8(1), 2, 3, 4])
     func `is found in each type of ICMPv6 that holds one`(type: UInt8) throws {
-        let message = PacketBuilder().icmpv6(type: type, rest: 0).ipv6(from: "fe80::1", to: "fe80::2").udp().bytes
+        let message = PacketBuilder().icmpv6(type: type, rest: 0).ipv6(from: "fe80::1", to: "fe80::2").udp()
+            .bytes
         let inside = try #require(decodeEmbedded(message, isVersion6: true))
         #expect(inside.source == PacketBuilder.address("fe80::1"))
     }

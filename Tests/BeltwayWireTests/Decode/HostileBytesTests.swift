@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the bytes: no trap, no read outside the span (run it under AddressSanitizer to see that), and nothing
-// reported that lies beyond the packet.
+// Whatever the bytes: no trap, no read outside the span (run it under AddressSanitizer to see that), and
+// nothing reported that lies beyond the packet.
 import BeltwayTestSupport
 import BeltwayWire
 import Testing
@@ -42,7 +42,8 @@ import Testing
                 let range = numbers.next() % 5 == 0 ? packet.bytes.count : min(96, packet.bytes.count)
                 packet.bytes[Int(numbers.next() % UInt64(range))] = UInt8(truncatingIfNeeded: numbers.next())
             }
-            let count = numbers.next() % 3 == 0
+            let count =
+                numbers.next() % 3 == 0
                 ? Int(numbers.next() % UInt64(packet.bytes.count + 1)) : packet.bytes.count
             let headers = withExactCopy(of: packet.bytes, count: count) {
                 let headers = PacketDecoder.decode($0, linkType: packet.linkType)

@@ -22,8 +22,14 @@ let samplePackets: [(name: String, packet: CapturedPacket)] = {
         frame("icmp echo", v4.icmp().payload("ping").bytes),
         frame("icmp error", v4.icmp(type: 3, code: 3, rest: 0).ipv4().udp().payload("x").bytes),
         frame("ipv4 options", ethernet.ipv4(options: [7, 7, 4, 1, 2, 3, 4, 0]).tcp().payload("a").bytes),
-        frame("ipv4 first fragment", ethernet.ipv4(moreFragments: true).udp(length: 4_000).payload("ab").bytes),
-        frame("ipv4 later fragment", ethernet.ipv4(fragmentOffset: 1_480, ipProtocol: 17).payload("ab").bytes),
+        frame(
+            "ipv4 first fragment",
+            ethernet.ipv4(moreFragments: true).udp(length: 4_000).payload("ab").bytes
+        ),
+        frame(
+            "ipv4 later fragment",
+            ethernet.ipv4(fragmentOffset: 1_480, ipProtocol: 17).payload("ab").bytes
+        ),
         frame("ipv4 authentication", v4.authentication().tcp().payload("a").bytes),
         frame("ipv4 without length", ethernet.ipv4(totalLength: 0).tcp().payload("large").bytes),
         frame("gre", ethernet.ipv4(ipProtocol: 47).payload([0, 0, 8, 0]).bytes),
@@ -33,13 +39,18 @@ let samplePackets: [(name: String, packet: CapturedPacket)] = {
         frame("icmpv6 error", v6.icmpv6(type: 1, rest: 0).ipv6().tcp().payload("x").bytes),
         frame(
             "ipv6 extension headers",
-            v6.extensionHeader(0).extensionHeader(43).extensionHeader(60, contents: [UInt8](repeating: 0, count: 14))
-                .authentication(valueLength: 16).extensionHeader(135).tcp().payload("deep").bytes),
+            v6.extensionHeader(0).extensionHeader(43).extensionHeader(
+                60,
+                contents: [UInt8](repeating: 0, count: 14)
+            )
+            .authentication(valueLength: 16).extensionHeader(135).tcp().payload("deep").bytes
+        ),
         frame("ipv6 first fragment", v6.fragment(offset: 0, moreFragments: true).udp().payload("ab").bytes),
         frame("ipv6 later fragment", v6.fragment(offset: 64, moreFragments: false).payload("abcdefgh").bytes),
         frame(
             "ipv6 jumbo",
-            ethernet.ipv6(payloadLength: 0).extensionHeader(0, contents: [0xc2, 4, 0, 1, 0, 0]).tcp().bytes),
+            ethernet.ipv6(payloadLength: 0).extensionHeader(0, contents: [0xc2, 4, 0, 1, 0, 0]).tcp().bytes
+        ),
         frame("vlan", ethernet.vlan(7).ipv4().tcp().payload("tagged").bytes),
         frame("qinq", ethernet.vlan(100, tpid: 0x88a8).vlan(200).ipv6().udp().payload("tagged").bytes),
         frame("old qinq", ethernet.vlan(100, tpid: 0x9100).vlan(200).vlan(300).ipv4().udp().bytes),
@@ -69,7 +80,9 @@ func decode(_ bytes: [UInt8], _ linkType: LinkType = .ethernet) -> PacketHeaders
 /// What is wrong with headers decoded from `count` bytes, or nil: the decoder's second invariant.
 func complaint(about headers: PacketHeaders, count: Int) -> String? {
     if Int(headers.networkOffset) > count { return "network offset \(headers.networkOffset) of \(count)" }
-    if Int(headers.transportOffset) > count { return "transport offset \(headers.transportOffset) of \(count)" }
+    if Int(headers.transportOffset) > count {
+        return "transport offset \(headers.transportOffset) of \(count)"
+    }
     if Int(headers.payloadOffset) + Int(headers.capturedPayloadLength) > count {
         return "payload \(headers.payloadOffset) + \(headers.capturedPayloadLength) of \(count)"
     }
@@ -77,7 +90,9 @@ func complaint(about headers: PacketHeaders, count: Int) -> String? {
         return "captured payload \(headers.capturedPayloadLength) of \(headers.payloadLength)"
     }
     let transports: PacketHeaders.Layers = [.tcp, .udp, .sctp, .icmp, .icmpv6]
-    if !headers.layers.isDisjoint(with: transports), headers.transportOffset == 0, !headers.layers.contains(.ip) {
+    if !headers.layers.isDisjoint(with: transports), headers.transportOffset == 0,
+        !headers.layers.contains(.ip)
+    {
         return "a transport layer without IP"
     }
     if headers.isLaterFragment, !headers.layers.isDisjoint(with: transports) {

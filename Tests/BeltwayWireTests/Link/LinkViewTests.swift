@@ -72,9 +72,11 @@ import Testing
 
     @Test(
         arguments: [
-            ([0xff, 3, 0, 0x21], 4, 0x21), ([0xff, 3, 0x21], 3, 0x21), ([0, 0x57], 2, 0x57), ([0x57], 1, 0x57),
+            ([0xff, 3, 0, 0x21], 4, 0x21), ([0xff, 3, 0x21], 3, 0x21), ([0, 0x57], 2, 0x57),
+            ([0x57], 1, 0x57),
             ([0xc0, 0x21], 2, 0xc021),
-        ] as [([UInt8], Int, UInt16)])
+        ] as [([UInt8], Int, UInt16)]
+    )
     func `PPP finds its protocol number`(bytes: [UInt8], length: Int, number: UInt16) throws {
         let frame = try PPP(bytes.span.bytes)
         #expect(frame.headerLength == length)

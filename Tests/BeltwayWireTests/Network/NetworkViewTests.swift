@@ -6,8 +6,13 @@ import Testing
 @Suite struct `A view of IPv4` {
     @Test func `shows every field`() throws {
         let bytes = PacketBuilder().ipv4(
-            from: "192.0.2.1", to: "255.255.255.255", timeToLive: 1, identification: 0xabcd, fragmentOffset: 65_528,
-            moreFragments: true, options: [7, 3, 4, 0]
+            from: "192.0.2.1",
+            to: "255.255.255.255",
+            timeToLive: 1,
+            identification: 0xabcd,
+            fragmentOffset: 65_528,
+            moreFragments: true,
+            options: [7, 3, 4, 0]
         ).payload("xyz").bytes
         let packet = try IPv4(bytes.span.bytes)
         #expect(packet.headerLength == 24)
@@ -75,7 +80,8 @@ import Testing
 @Suite struct `A view of an extension header` {
     @Test(arguments: [UInt8(0), 43, 60, 135])
     func `counts its length in eights`(number: UInt8) throws {
-        let bytes = PacketBuilder().extensionHeader(number, contents: [UInt8](repeating: 0, count: 22)).udp().bytes
+        let bytes = PacketBuilder().extensionHeader(number, contents: [UInt8](repeating: 0, count: 22)).udp()
+            .bytes
         let header = try ExtensionHeader(bytes.span.bytes, number: number)
         #expect(header.length == 24)
         #expect(header.nextHeader == 17)
@@ -93,7 +99,8 @@ import Testing
     }
 
     @Test func `shows a fragment's place`() throws {
-        let bytes = PacketBuilder().fragment(offset: 65_528, moreFragments: true, identification: 0x8000_0001).bytes
+        let bytes = PacketBuilder().fragment(offset: 65_528, moreFragments: true, identification: 0x8000_0001)
+            .bytes
         let header = try ExtensionHeader(bytes.span.bytes, number: 44)
         #expect(header.length == 8)
         #expect(header.fragmentOffset == 65_528)
@@ -133,6 +140,8 @@ import Testing
         #expect(throws: WireError.truncated(need: 28, have: 27)) { _ = try ARP(cut.span.bytes) }
         var other = bytes
         other[4] = 8
-        #expect(throws: WireError.invalid(field: .headerLength, value: 0x0804)) { _ = try ARP(other.span.bytes) }
+        #expect(throws: WireError.invalid(field: .headerLength, value: 0x0804)) {
+            _ = try ARP(other.span.bytes)
+        }
     }
 }

@@ -6,7 +6,13 @@ import Testing
 @Suite struct `A view of TCP` {
     @Test func `shows every field`() throws {
         let bytes = PacketBuilder().tcp(
-            from: 1, to: 65_535, sequence: .max, acknowledgement: 2, flags: [.urg, .fin], window: 3, urgent: 4,
+            from: 1,
+            to: 65_535,
+            sequence: .max,
+            acknowledgement: 2,
+            flags: [.urg, .fin],
+            window: 3,
+            urgent: 4,
             options: [1, 1, 1, 0]
         ).payload("ab").bytes
         let segment = try TCP(bytes.span.bytes)
@@ -57,7 +63,9 @@ import Testing
         #expect(size == 1_460)
     }
 
-    @Test(arguments: [[2], [2, 0, 1, 1], [2, 1], [8, 10, 0, 0], [1, 1, 1, 3], [5, 255, 1, 2]] as [[UInt8]])
+    @Test(
+        arguments: [[2], [2, 0, 1, 1], [2, 1], [8, 10, 0, 0], [1, 1, 1, 3], [5, 255, 1, 2]] as [[UInt8]]
+    )
     func `ends its options where one contradicts the header's length`(bytes: [UInt8]) {
         let kinds = withExactCopy(of: bytes, count: bytes.count) { span in
             var options = TCPOptions(span)
