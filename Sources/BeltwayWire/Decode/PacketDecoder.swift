@@ -5,14 +5,11 @@
 //   `- PacketDecoder+Link       `- +Tags          `- +Network     `- +Extensions      `- +Transport
 //
 // Invariant 1. No bytes make it trap, whatever they are and however few: each step checks that its header
-// lies
-//              inside the span before it reads, and the arithmetic wraps, on numbers that cannot come near
-//              2^63.
+//              lies inside the span before it reads, and the arithmetic wraps, on numbers far below 2^63.
 // Invariant 2. No offset or captured length that it reports lies beyond the span.
 // Invariant 3. Each length field is read once, into a local, and the local is what is checked and used: the
-// bytes
-//              may lie in a ring and change meanwhile. What was decoded then means nothing, and is thrown
-//              away by the reader's second check, but nothing was read outside the span.
+//              bytes may lie in a ring and change meanwhile. What was decoded then means nothing, and is
+//              thrown away by the reader's second check, but nothing was read outside the span.
 //
 // Budget: 15 ns for Ethernet, IPv4 and TCP. Ethernet II without tags is the straight path; the rest is calls.
 
