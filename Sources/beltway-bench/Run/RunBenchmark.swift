@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Foundation
+
+// `beltway-bench run --capture FILE`: the cost per packet of a capture file through Beltway and through its peers, all
+// in one run, in turn (A B C, A B C, ...), so that a machine whose speed drifts is fair to all. Medians are quoted.
+
+/// One program, or one way to call it, and what it is compared for.
+struct Contestant {
+    /// Shown in the table.
+    var name: String
+    /// What it does.
+    var job: String
+    /// The command; `{out}` stands for a scratch folder, made anew for each run.
+    var command: [String]
+}
+
+/// Figures of one contestant over all rounds.
+struct ContestResult {
+    var contestant: Contestant
+    var costs: [ProcessCost]
+
+    /// CPU microseconds per packet in each round.
+    func microsecondsPerPacket(_ packets: UInt64) -> [Double] { costs.map { $0.cpu * 1e6 / Double(max(1, packets)) } }
+    var peakRSSInMegabytes: Double { Double(costs.map(\.peakRSSInBytes).max() ?? 0) / 1e6 }
+}
+
+/// Runs contestants in turn.
+struct RunBenchmark {
+    var capture: String
+    var beltway: String
+    var rules: [String]
+    var rounds: Int
+    var scratch: String
+
+    /// Everybody who can take part on this machine, and who cannot.
+    func contestants() -> (present: [Contestant], missing: [String]) {
+        let flows = [beltway, "run", "-r", capture, "--data", "{out}", "--workers", "1"]
+        let noRules = scratch + "/none.rules"
+        var all = [
+            Contestant(
+                name: "beltway flows", job: "flows into SQLite and EVE",
+                command: flows + ["--no-packets", "--rules", noRules]),
+            Contestant(
+                name: "beltway flows + packets", job: "the same, every packet stored",
+                command: flows + ["--rules", noRules]),
+        ]
+        if !rules.isEmpty {
+            all.append(
+                Contestant(
+                    name: "beltway flows + rules", job: "flows, and the rules of --rules",
+                    command: flows + ["--no-packets"] + rules.flatMap { ["--rules", $0] }))
+        }
+        all += [
+            Contestant(name: "nfpcapd", job: "flow files", command: ["nfpcapd", "-r", capture, "-l", "{out}"]),
+            Contestant(
+                name: "softflowd", job: "NetFlow v9 to a closed port",
+                command: ["softflowd", "-d", "-r", capture, "-v", "9", "-n", "127.0.0.1:39995"]),
+            Contestant(
+                name: "tcpdump -w", job: "every packet to a file",
+                command: ["tcpdump", "-r", capture, "-w", "{out}/copy.pcap"]),
+        ]
+        let present = all.filter { $0.command[0] == beltway || MeasuredProcess.exists($0.command[0]) }
+        return (present, all.filter { one in !present.contains { $0.name == one.name } }.map(\.name))
+    }
+
+    /// Runs every contestant once to warm up, then `rounds` times in turn.
+    func run(_ contestants: [Contestant], progress: (String) -> Void) -> [ContestResult] {
+        var results = contestants.map { ContestResult(contestant: $0, costs: []) }
+        for round in 0...rounds {
+            for index in results.indices {
+                let contestant = results[index].contestant
+                progress("round \(round) of \(rounds): \(contestant.name)")
+                let out = scratch + "/out"
+                try? FileManager.default.removeItem(atPath: out)
+                try? FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+                let command = contestant.command.map { $0.replacing("{out}", with: out) }
+                guard let cost = MeasuredProcess.run(command) else { continue }
+                if cost.status != 0 { progress("\(contestant.name) ended with status \(cost.status)") }
+                if round > 0 { results[index].costs.append(cost) }
+            }
+        }
+        try? FileManager.default.removeItem(atPath: scratch + "/out")
+        return results
+    }
+}
+
+/// The middle value; of an even number, the mean of the middle two.
+func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return .nan }
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Foundation
+
+/// The speed table: goals, medians, spread and ratios to the first contestant of each pair.
+struct RunReport {
+    var capture: String
+    var packets: UInt64
+    var bytes: UInt64
+    var results: [ContestResult]
+    var missing: [String]
+    var rounds: Int
+    var command: String
+
+    private func result(_ name: String) -> ContestResult? { results.first { $0.contestant.name == name } }
+
+    /// Median over the rounds of the difference of two contestants in the same round, in microseconds per packet.
+    private func difference(_ a: String, _ b: String) -> Double? {
+        guard let a = result(a)?.microsecondsPerPacket(packets), let b = result(b)?.microsecondsPerPacket(packets),
+            !a.isEmpty, a.count == b.count
+        else { return nil }
+        return median(zip(a, b).map { $0 - $1 })
+    }
+
+    private var goals: [(text: String, measured: Double?, goal: Double)] {
+        [
+            (
+                "flows into SQLite + EVE, us/packet", result("beltway flows").map { median($0.microsecondsPerPacket(packets)) },
+                0.45
+            ),
+            ("  peak memory, MB", result("beltway flows").map(\.peakRSSInMegabytes), 300),
+            ("+ every packet stored, us/packet more", difference("beltway flows + packets", "beltway flows"), 0.15),
+            ("+ rules, us/packet more", difference("beltway flows + rules", "beltway flows"), 2.0),
+        ]
+    }
+
+    /// The table for people.
+    var text: String {
+        var lines = [
+            "beltway-bench run, \(ISO8601DateFormatter().string(from: Date()))",
+            "command  \(command)",
+            "machine  \(Machine.description)",
+            "capture  \(capture): \(packets) packets, \(bytes) bytes on the wire, \(rounds) rounds after a warm-up",
+            "",
+            pad("", 26) + pad("us/packet CPU", 30) + pad("Gbit/s", 9) + "RSS MB",
+            pad("", 26) + pad("median    (min .. max)", 30) + pad("per core", 9),
+        ]
+        for result in results where !result.costs.isEmpty {
+            let values = result.microsecondsPerPacket(packets)
+            let rate = Double(bytes) * 8 / (median(result.costs.map(\.cpu)) * 1e9)
+            lines.append(
+                pad(result.contestant.name, 26)
+                    + pad("\(fixed(median(values)))     (\(fixed(values.min() ?? 0)) .. \(fixed(values.max() ?? 0)))", 30)
+                    + pad(fixed(rate, 1), 9) + fixed(result.peakRSSInMegabytes, 0))
+        }
+        lines.append("")
+        for goal in goals {
+            guard let measured = goal.measured else { continue }
+            lines.append(
+                pad(goal.text, 42) + pad(fixed(measured), 10) + pad("goal \(fixed(goal.goal))", 14)
+                    + (measured <= goal.goal ? "reached" : "missed"))
+        }
+        if !missing.isEmpty { lines.append("not installed here: \(missing.joined(separator: ", "))") }
+        return lines.joined(separator: "\n")
+    }
+
+    /// The same as JSON.
+    var json: Data {
+        let rows: [[String: Any]] = results.map { result in
+            [
+                "name": result.contestant.name, "job": result.contestant.job,
+                "command": result.contestant.command.joined(separator: " "),
+                "cpu_seconds": result.costs.map(\.cpu), "wall_seconds": result.costs.map(\.wall),
+                "microseconds_per_packet_median": median(result.microsecondsPerPacket(packets)),
+                "peak_rss_bytes": result.costs.map { Int($0.peakRSSInBytes) }.max() ?? 0,
+            ]
+        }
+        let figures: [[String: Any]] = goals.compactMap { goal in
+            goal.measured.map {
+                ["figure": goal.text.trimmingCharacters(in: .whitespaces), "measured": $0, "goal": goal.goal,
+                    "holds": $0 <= goal.goal]
+            }
+        }
+        let object: [String: Any] = [
+            "capture": capture, "packets": Int(packets), "bytes": Int(bytes), "rounds": rounds, "command": command,
+            "machine": Machine.description, "contestants": rows, "goals": figures, "missing": missing,
+        ]
+        return (try? JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])) ?? Data()
+    }
+}
+
+/// The machine that figures were measured on.
+enum Machine {
+    static var description: String {
+        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let model = info.split(separator: "\n").first { $0.hasPrefix("model name") }
+        let name = model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+        let kernel = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? ""
+        return "\(ProcessInfo.processInfo.activeProcessorCount) x \(name), Linux "
+            + kernel.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// Pads to a width.
+func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
+
+/// A number with so many decimals, without locale.
+func fixed(_ value: Double, _ digits: Int = 3) -> String {
+    guard value.isFinite else { return "-" }
+    return String(format: "%.\(digits)f", value)
+}
