@@ -5,17 +5,25 @@ import Foundation
 
 /// A growing run of bytes with numbers in a chosen order.
 public struct FileBytes {
+    /// The bytes so far.
     public var bytes: [UInt8] = []
+    /// Whether numbers are written with their most significant byte first.
     public let isBigEndian: Bool
 
+    /// Makes no bytes yet.
     public init(isBigEndian: Bool = false) { self.isBigEndian = isBigEndian }
 
+    /// Adds a number.
     public mutating func add<Number: FixedWidthInteger>(_ number: Number) {
-        withUnsafeBytes(of: isBigEndian ? number.bigEndian : number.littleEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: isBigEndian ? number.bigEndian : number.littleEndian) {
+            bytes.append(contentsOf: $0)
+        }
     }
 
+    /// Adds bytes.
     public mutating func add(_ data: [UInt8]) { bytes.append(contentsOf: data) }
 
+    /// Adds zeros up to a multiple.
     public mutating func pad(to multiple: Int) {
         while bytes.count % multiple != 0 { bytes.append(0) }
     }
@@ -23,14 +31,21 @@ public struct FileBytes {
 
 /// Builds a classic pcap file.
 public struct PcapBuilder {
+    /// The file so far.
     public private(set) var file: FileBytes
     private let isModified: Bool
 
+    /// The bytes of the file so far.
     public var bytes: [UInt8] { file.bytes }
 
+    /// Writes the file header.
     public init(
-        magic: UInt32 = 0xa1b2_c3d4, isBigEndian: Bool = false, major: UInt16 = 2, minor: UInt16 = 4,
-        snapLength: UInt32 = 262_144, linkType: UInt32 = 1
+        magic: UInt32 = 0xa1b2_c3d4,
+        isBigEndian: Bool = false,
+        major: UInt16 = 2,
+        minor: UInt16 = 4,
+        snapLength: UInt32 = 262_144,
+        linkType: UInt32 = 1
     ) {
         file = FileBytes(isBigEndian: isBigEndian)
         isModified = magic == 0xa1b2_cd34
@@ -42,8 +57,13 @@ public struct PcapBuilder {
         file.add(linkType)
     }
 
+    /// Adds a record; lengths are the packet's unless they are given.
     public mutating func add(
-        _ packet: [UInt8], seconds: UInt32 = 0, fraction: UInt32 = 0, captured: UInt32? = nil, original: UInt32? = nil
+        _ packet: [UInt8],
+        seconds: UInt32 = 0,
+        fraction: UInt32 = 0,
+        captured: UInt32? = nil,
+        original: UInt32? = nil
     ) {
         file.add(seconds)
         file.add(fraction)
@@ -56,9 +76,11 @@ public struct PcapBuilder {
 
 /// Builds a pcapng file.
 public struct PcapngBuilder {
+    /// The bytes of the file so far.
     public private(set) var bytes: [UInt8] = []
     private var isBigEndian = false
 
+    /// Makes an empty file.
     public init() {}
 
     /// Any block; the body is padded.
@@ -74,6 +96,7 @@ public struct PcapngBuilder {
         bytes += block.bytes
     }
 
+    /// Begins a section.
     public mutating func section(isBigEndian: Bool = false, major: UInt16 = 1, minor: UInt16 = 0) {
         self.isBigEndian = isBigEndian
         add(type: 0x0a0d_0d0a) {
@@ -84,8 +107,12 @@ public struct PcapngBuilder {
         }
     }
 
+    /// Describes an interface.
     public mutating func interface(
-        linkType: UInt16 = 1, snapLength: UInt32 = 0, name: String? = nil, resolution: UInt8? = nil,
+        linkType: UInt16 = 1,
+        snapLength: UInt32 = 0,
+        name: String? = nil,
+        resolution: UInt8? = nil,
         offset: Int64? = nil
     ) {
         add(type: 1) { body in
@@ -103,8 +130,13 @@ public struct PcapngBuilder {
         }
     }
 
+    /// Adds an Enhanced Packet Block.
     public mutating func enhanced(
-        _ packet: [UInt8], interface: UInt32 = 0, time: UInt64 = 0, captured: UInt32? = nil, original: UInt32? = nil,
+        _ packet: [UInt8],
+        interface: UInt32 = 0,
+        time: UInt64 = 0,
+        captured: UInt32? = nil,
+        original: UInt32? = nil,
         flags: UInt32? = nil
     ) {
         add(type: 6) { body in
@@ -125,6 +157,7 @@ public struct PcapngBuilder {
         }
     }
 
+    /// Adds a Simple Packet Block.
     public mutating func simple(_ packet: [UInt8], original: UInt32? = nil) {
         add(type: 3) { body in
             body.add(original ?? UInt32(packet.count))
@@ -132,6 +165,7 @@ public struct PcapngBuilder {
         }
     }
 
+    /// Adds a Packet Block.
     public mutating func obsolete(_ packet: [UInt8], interface: UInt16 = 0, time: UInt64 = 0) {
         add(type: 2) { body in
             body.add(interface)
@@ -154,9 +188,12 @@ public struct PcapngBuilder {
 
 /// A file that exists only in memory and has a path all the same.
 public final class MemoryFile: Sendable {
+    /// Its open descriptor, at its first byte.
     public let descriptor: Int32
+    /// A path that opens it anew.
     public var path: String { "/proc/self/fd/\(descriptor)" }
 
+    /// Makes a file of these bytes.
     public init(_ bytes: [UInt8]) {
         descriptor = beltway_memfd("capture")
         precondition(descriptor >= 0, "no memory file")
@@ -175,8 +212,9 @@ public final class MemoryFile: Sendable {
 /// A generator of numbers that depend on nothing but the seed.
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
+    /// Starts at a seed.
     public init(seed: UInt64) { state = seed }
-    // SplitMix64.
+    /// The next number (SplitMix64).
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state

@@ -29,12 +29,18 @@ public enum Corpus {
 
     /// Every capture of the index, or none if the corpus is absent.
     public static var captures: [Capture] {
-        guard let root, let index = try? String(contentsOfFile: root + "/INDEX.tsv", encoding: .utf8) else { return [] }
+        guard let root, let index = try? String(contentsOfFile: root + "/INDEX.tsv", encoding: .utf8) else {
+            return []
+        }
         return index.split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             guard fields.count > 6 else { return nil }
             return Capture(
-                name: fields[0], linkType: fields[4], packets: Int(fields[6]), path: root + "/" + fields[0])
+                name: fields[0],
+                linkType: fields[4],
+                packets: Int(fields[6]),
+                path: root + "/" + fields[0]
+            )
         }
     }
 }

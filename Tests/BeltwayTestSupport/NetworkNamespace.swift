@@ -20,6 +20,7 @@ public final class NetworkNamespace: @unchecked Sendable {
 
     /// What went wrong in setting a namespace up.
     public struct Failure: Error, CustomStringConvertible {
+        /// One line.
         public var description: String
     }
 
@@ -29,7 +30,9 @@ public final class NetworkNamespace: @unchecked Sendable {
     public init() throws {
         var opened: Int32 = -1
         onThread {
-            if beltway_unshare_network() == 0 { opened = beltway_open("/proc/thread-self/ns/net", O_RDONLY, 0) }
+            if beltway_unshare_network() == 0 {
+                opened = beltway_open("/proc/thread-self/ns/net", O_RDONLY, 0)
+            }
         }
         guard opened >= 0 else { throw Failure(description: "unshare: \(String(cString: strerror(errno)))") }
         descriptor = opened

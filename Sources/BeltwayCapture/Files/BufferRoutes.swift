@@ -57,7 +57,9 @@ struct BufferRoutes {
     /// - Returns: The buffer, if it was opened just now.
     /// - Throws: The reason why there is none.
     mutating func open(
-        _ interface: UInt32, named name: String, linkType: LinkType
+        _ interface: UInt32,
+        named name: String,
+        linkType: LinkType
     ) throws(BufferError) -> DataBuffer? {
         while routes.count <= Int(interface) { routes.append(BufferRoute()) }
         var sameType = 0

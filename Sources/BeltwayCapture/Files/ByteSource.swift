@@ -79,7 +79,10 @@ struct ByteSource: ~Copyable {
     ///   - room: Where to; at least one byte.
     ///   - offset: Bytes delivered so far, for an error.
     /// - Returns: Bytes read; 0 at the end.
-    mutating func read(into room: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(CaptureFileError) -> Int {
+    /// - Throws: ``CaptureFileError`` if the system refuses, or the compressed data are damaged.
+    mutating func read(into room: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(CaptureFileError)
+        -> Int
+    {
         guard inflater != nil else { return try unsafe readStored(into: room, at: offset) }
         while true {
             let step = unsafe inflater?.inflate(into: room) ?? .ended
@@ -100,7 +103,8 @@ struct ByteSource: ~Copyable {
     }
 
     private mutating func readStored(
-        into room: UnsafeMutableRawBufferPointer, at offset: UInt64
+        into room: UnsafeMutableRawBufferPointer,
+        at offset: UInt64
     ) throws(CaptureFileError) -> Int {
         while true {
             let count = unsafe Glibc.read(descriptor, room.baseAddress, room.count)

@@ -13,7 +13,9 @@ extension CaptureFileReader {
             switch error {
             case .invalid(.version, let value):
                 throw .unsupportedVersion(
-                    major: UInt16(truncatingIfNeeded: value >> 16), minor: UInt16(truncatingIfNeeded: value))
+                    major: UInt16(truncatingIfNeeded: value >> 16),
+                    minor: UInt16(truncatingIfNeeded: value)
+                )
             case .invalid(.linkType, let value):
                 throw .unsupportedLinkType(UInt32(truncatingIfNeeded: value))
             default: throw .unknownFormat(firstBytes: window.bytes.bigEndian32(at: 0))
@@ -34,12 +36,16 @@ extension CaptureFileReader {
     @inline(__always)
     mutating func stepPcap(_ header: PcapFileHeader, limit: UInt32) throws(CaptureFileError) -> Step {
         let have = window.count
-        guard have >= header.recordHeaderLength, let record = try? PcapRecordHeader(window.bytes, in: header) else {
+        guard have >= header.recordHeaderLength, let record = try? PcapRecordHeader(window.bytes, in: header)
+        else {
             return need(header.recordHeaderLength)
         }
         guard record.capturedLength <= limit else {
             throw .invalidCapturedLength(
-                offset: offset, length: UInt64(record.capturedLength), limit: UInt64(limit))
+                offset: offset,
+                length: UInt64(record.capturedLength),
+                limit: UInt64(limit)
+            )
         }
         let captured = Int(record.capturedLength)
         let total = header.recordHeaderLength &+ captured
@@ -49,7 +55,11 @@ extension CaptureFileReader {
         packetLength = min(captured, CaptureFileReader.maximumPacketLength)
         return .packet(
             FilePacket(
-                time: record.time, originalLength: record.originalLength, interface: 0,
-                flags: captured > CaptureFileReader.maximumPacketLength ? .truncated : []))
+                time: record.time,
+                originalLength: record.originalLength,
+                interface: 0,
+                flags: captured > CaptureFileReader.maximumPacketLength ? .truncated : []
+            )
+        )
     }
 }

@@ -10,7 +10,9 @@ extension CaptureFileReader {
             guard window.count >= PcapngBlockHeader.length else { return need(PcapngBlockHeader.length) }
             let isSection = window.bytes.bigEndian32(at: 0) == PcapngBlockType.section.rawValue
             if isSection {
-                guard window.count >= PcapngSection.prefixLength else { return need(PcapngSection.prefixLength) }
+                guard window.count >= PcapngSection.prefixLength else {
+                    return need(PcapngSection.prefixLength)
+                }
                 order = try sectionOrder()
             }
             let header = try blockHeader(order)
@@ -46,7 +48,9 @@ extension CaptureFileReader {
         do {
             try header.checkTrailer(of: window.bytes, order)
         } catch {
-            guard case .invalid(_, let second) = error else { throw failure(error, blockLength: header.totalLength) }
+            guard case .invalid(_, let second) = error else {
+                throw failure(error, blockLength: header.totalLength)
+            }
             throw .blockLengthsDiffer(offset: offset, first: UInt64(header.totalLength), second: second)
         }
         return header
@@ -66,7 +70,8 @@ extension CaptureFileReader {
     /// Reads the block at the window's start; nil if it holds no packet.
     @inline(__always)
     private mutating func packet(
-        in header: PcapngBlockHeader, _ order: ByteOrder
+        in header: PcapngBlockHeader,
+        _ order: ByteOrder
     ) throws(CaptureFileError) -> FilePacket? {
         let found: PcapngPacket
         do {
@@ -97,7 +102,10 @@ extension CaptureFileReader {
         return FilePacket(
             time: header.type == .simplePacket
                 ? .zero : interfaces[Int(found.interface)].resolution.timestamp(found.time),
-            originalLength: found.originalLength, interface: found.interface, flags: flags)
+            originalLength: found.originalLength,
+            interface: found.interface,
+            flags: flags
+        )
     }
 
     @_lifetime(borrow self)
@@ -115,7 +123,9 @@ extension CaptureFileReader {
             .invalidByteOrder(offset: offset, magic: UInt32(truncatingIfNeeded: value))
         case .invalid(.version, let value):
             .unsupportedVersion(
-                major: UInt16(truncatingIfNeeded: value >> 16), minor: UInt16(truncatingIfNeeded: value))
+                major: UInt16(truncatingIfNeeded: value >> 16),
+                minor: UInt16(truncatingIfNeeded: value)
+            )
         case .invalid(.capturedLength, let value):
             .invalidCapturedLength(offset: offset, length: value, limit: UInt64(max(0, blockLength &- 32)))
         case .invalid(.optionLength, let value): .invalidOption(offset: offset, length: value)

@@ -33,8 +33,12 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
     ///   - stop: Ends the reading after the current batch.
     ///   - openBuffer: Makes the data buffer for a link type when its first packet comes.
     public init(
-        paths: [String], ringName: String = "file.0", filter: Filter, stage: consuming Stage,
-        counters: CaptureCounters = CaptureCounters(), progress: CaptureProgress = CaptureProgress(),
+        paths: [String],
+        ringName: String = "file.0",
+        filter: Filter,
+        stage: consuming Stage,
+        counters: CaptureCounters = CaptureCounters(),
+        progress: CaptureProgress = CaptureProgress(),
         stop: StopFlag = StopFlag(),
         openBuffer: @escaping (String, LinkType) throws(BufferError) -> DataBuffer
     ) {
@@ -83,7 +87,10 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
     }
 
     private mutating func read(
-        _ reader: inout CaptureFileReader, name: String, bytesBefore: UInt64, fileIndex: Int
+        _ reader: inout CaptureFileReader,
+        name: String,
+        bytesBefore: UInt64,
+        fileIndex: Int
     ) -> CaptureFileReport.Ending {
         var section = reader.section
         routes.beginSection()
@@ -114,12 +121,17 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
     }
 
     private mutating func slot(
-        of packet: FilePacket, in reader: borrowing CaptureFileReader, fileName: String
+        of packet: FilePacket,
+        in reader: borrowing CaptureFileReader,
+        fileName: String
     ) throws(BufferError) -> BufferSlot {
         if routes.route(packet.interface).slot < 0 {
             let interface = reader.interfaces[Int(packet.interface)]
             let opened = try routes.open(
-                packet.interface, named: interface.name ?? fileName, linkType: interface.linkType)
+                packet.interface,
+                named: interface.name ?? fileName,
+                linkType: interface.linkType
+            )
             if let opened { stage.open(opened) }
         }
         return routes.slots[Int(routes.route(packet.interface).slot)]
@@ -143,7 +155,9 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
 
     /// Appends a packet and all that follow it into the same buffer; everything is published on return.
     private mutating func pump(
-        _ first: FilePacket, _ reader: inout CaptureFileReader, _ producer: inout DataBufferProducer,
+        _ first: FilePacket,
+        _ reader: inout CaptureFileReader,
+        _ producer: inout DataBufferProducer,
         _ report: (_ storedOffset: UInt64) -> Void
     ) -> Event {
         let slot = routes.route(first.interface).slot
@@ -151,8 +165,15 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
         var latest = first.time
         while true {
             let outcome = fillBatch(
-                pending, from: &reader, into: &producer, slot: slot, filter: &filter, routes: routes.routes,
-                counts: &counts, latest: &latest)
+                pending,
+                from: &reader,
+                into: &producer,
+                slot: slot,
+                filter: &filter,
+                routes: routes.routes,
+                counts: &counts,
+                latest: &latest
+            )
             pending = nil
             if outcome == .needsBytes, !reader.mayWait {
                 report(reader.storedOffset)
@@ -190,7 +211,8 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
     ///
     /// - Returns: How the file ended, if it did.
     private mutating func refill(
-        _ reader: inout CaptureFileReader, through latest: Timestamp
+        _ reader: inout CaptureFileReader,
+        through latest: Timestamp
     ) -> CaptureFileReport.Ending? {
         do {
             while try !reader.refill(waitingAtMost: 100) {

@@ -23,13 +23,17 @@ private let batchBytes = 256 << 10
 
 /// Appends packets of one section to one buffer until the batch is full or something else has to be done first.
 ///
-/// - Parameters:
-///   - pending: A packet that the last step returned and nobody has taken.
-///   - slot: Which buffer the producer writes.
-///   - latest: The latest time so far.
+/// `pending` is a packet that the last step returned and nobody has taken, `slot` says which buffer the producer
+/// writes, and `latest` is the latest time so far.
 func fillBatch<Filter: PacketFilter>(
-    _ pending: FilePacket?, from reader: inout CaptureFileReader, into producer: inout DataBufferProducer,
-    slot: Int32, filter: inout Filter, routes: [BufferRoute], counts: inout CaptureCounts, latest: inout Timestamp
+    _ pending: FilePacket?,
+    from reader: inout CaptureFileReader,
+    into producer: inout DataBufferProducer,
+    slot: Int32,
+    filter: inout Filter,
+    routes: [BufferRoute],
+    counts: inout CaptureCounts,
+    latest: inout Timestamp
 ) -> BatchOutcome {
     let filters = Filter.self != AcceptEverything.self
     let section = reader.section
@@ -63,8 +67,12 @@ func fillBatch<Filter: PacketFilter>(
         }
         guard
             producer.append(
-                bytes, time: packet.time, originalLength: packet.originalLength,
-                interface: routes[index].interface, flags: packet.flags)
+                bytes,
+                time: packet.time,
+                originalLength: packet.originalLength,
+                interface: routes[index].interface,
+                flags: packet.flags
+            )
         else { return .noRoom(packet) }
         counts.received &+= 1
         counts.bytes &+= UInt64(packet.originalLength)

@@ -55,7 +55,10 @@ import CZlib
 
     /// Says how many compressed bytes were put into ``inputRoom``.
     func accept(_ count: Int) {
-        precondition(unsafe count >= 0 && count <= input.count && !hasInput, "input accepted before the last was used up")
+        precondition(
+            unsafe count >= 0 && count <= input.count && !hasInput,
+            "input accepted before the last was used up"
+        )
         unsafe stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: Bytef.self)
         unsafe stream.pointee.avail_in = uInt(count)
     }

@@ -58,7 +58,9 @@
     ///
     /// - Returns: Bytes read; 0 at the end.
     mutating func refill(
-        from source: inout ByteSource, toHold length: Int, at offset: UInt64
+        from source: inout ByteSource,
+        toHold length: Int,
+        at offset: UInt64
     ) throws(CaptureFileError) -> Int {
         makeRoom(for: max(length, count &+ 1))
         let room = unsafe UnsafeMutableRawBufferPointer(start: memory + end, count: capacity &- end)

@@ -41,12 +41,14 @@ private let batchBytes = 256 << 10
 ///
 /// Budget: 11 ns of a 64-byte frame, 143 of a 1,514-byte one (BASELINES: TPACKET_V3 with a copy into an own ring).
 ///
-/// - Parameters:
-///   - place: Where to go on; moved along.
-///   - latest: The latest time so far.
+/// `place` says where to go on and is moved along; `latest` is the latest time so far.
 func walk<Filter: PacketFilter>(
-    _ block: borrowing PacketBlock, from place: inout WalkPlace, _ context: WalkContext,
-    into producer: inout DataBufferProducer, filter: inout Filter, counts: inout CaptureCounts,
+    _ block: borrowing PacketBlock,
+    from place: inout WalkPlace,
+    _ context: WalkContext,
+    into producer: inout DataBufferProducer,
+    filter: inout Filter,
+    counts: inout CaptureCounts,
     latest: inout Timestamp
 ) -> WalkOutcome {
     let filters = Filter.self != AcceptEverything.self
@@ -65,14 +67,19 @@ func walk<Filter: PacketFilter>(
         }
         if context.skipsOutgoing, packet.flags.contains(.outbound) { continue }
         let bytes = block.bytes(packet)
-        if filters, !filter.accepts(bytes, originalLength: packet.originalLength, linkType: context.linkType) {
+        if filters, !filter.accepts(bytes, originalLength: packet.originalLength, linkType: context.linkType)
+        {
             counts.filtered &+= 1
             continue
         }
         guard
             producer.append(
-                bytes, time: packet.time, originalLength: packet.originalLength, interface: context.interface,
-                flags: packet.flags)
+                bytes,
+                time: packet.time,
+                originalLength: packet.originalLength,
+                interface: context.interface,
+                flags: packet.flags
+            )
         else { return .noRoom(packet) }
         counts.received &+= 1
         counts.bytes &+= UInt64(packet.originalLength)

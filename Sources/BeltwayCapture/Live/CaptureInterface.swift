@@ -1,6 +1,6 @@
+public import BeltwayWire
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
-public import BeltwayWire
 import Glibc
 
 /// A network interface that can be captured, found by its name.

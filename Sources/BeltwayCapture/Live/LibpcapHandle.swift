@@ -1,3 +1,4 @@
+public import BeltwayWire
 // SPDX-License-Identifier: Apache-2.0
 // A live capture through libpcap. One of the files that say `unsafe`.
 //
@@ -6,7 +7,6 @@
 import CLinux
 import CPcap
 import Glibc
-public import BeltwayWire
 
 /// An interface opened through libpcap: for what packet sockets cannot do, or where there are none.
 @safe public struct LibpcapHandle: ~Copyable {
@@ -36,7 +36,8 @@ public import BeltwayWire
     }
 
     private static func activate(
-        _ interface: String, _ options: PacketSocketOptions
+        _ interface: String,
+        _ options: PacketSocketOptions
     ) throws(LiveCaptureError) -> (handle: OpaquePointer, isFine: Bool) {
         var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
         guard let handle = unsafe pcap_create(interface, &message) else {
@@ -123,7 +124,9 @@ public import BeltwayWire
             return unsafe .packet(
                 Packet(
                     time: Timestamp(seconds: UInt64(max(0, stamp.tv_sec)), nanoseconds: fraction),
-                    originalLength: header.pointee.len))
+                    originalLength: header.pointee.len
+                )
+            )
         case 0: return .nothing
         default: return .failed(unsafe String(cString: pcap_geterr(handle)))
         }

@@ -33,8 +33,13 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
     ///   - padsToPages: Whether to pad to a page once a second, so that a packet logger can write a quiet line.
     /// - Throws: ``BufferError`` if the buffer has no room for the interface's name.
     public init(
-        handle: consuming LibpcapHandle, options: PacketSocketOptions, buffer: DataBuffer, filter: Filter,
-        stage: consuming Stage, counters: CaptureCounters = CaptureCounters(), stop: StopFlag = StopFlag(),
+        handle: consuming LibpcapHandle,
+        options: PacketSocketOptions,
+        buffer: DataBuffer,
+        filter: Filter,
+        stage: consuming Stage,
+        counters: CaptureCounters = CaptureCounters(),
+        stop: StopFlag = StopFlag(),
         padsToPages: Bool = false
     ) throws(BufferError) {
         precondition(buffer.linkType == handle.linkType, "buffer and interface differ in link type")
@@ -83,7 +88,9 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
         publish()
         if isEmpty {
             // The kernel may hold a packet for two time-outs; libpcap's own buffer adds nothing to that.
-            let through = before.earlier(byNanoseconds: UInt64(options.blockTimeout) &* 2_000_000 &+ 10_000_000)
+            let through = before.earlier(
+                byNanoseconds: UInt64(options.blockTimeout) &* 2_000_000 &+ 10_000_000
+            )
             producer.setTimeThrough(through)
             stage.idle(through: through)
             handle.wait(milliseconds: 10)
@@ -98,8 +105,12 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
             return
         }
         while !producer.append(
-            handle.bytes, time: packet.time, originalLength: packet.originalLength, interface: interface, flags: [])
-        {
+            handle.bytes,
+            time: packet.time,
+            originalLength: packet.originalLength,
+            interface: interface,
+            flags: []
+        ) {
             publish()
             producer.waitForRoom()
             guard stop.isRequested else { continue }
@@ -128,7 +139,9 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
             do {
                 let again = try LibpcapHandle(handle.interface, options)
                 guard again.linkType == producer.buffer.linkType else {
-                    return .failed(.libpcap(interface: again.interface, "its link type has changed: \(words)"))
+                    return .failed(
+                        .libpcap(interface: again.interface, "its link type has changed: \(words)")
+                    )
                 }
                 handle = again
                 return nil
@@ -153,6 +166,10 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
         counts.dropped &+= numbers.dropped
         counters.add(&counts)
         producer.setStatistics(
-            received: kernel.received, dropped: kernel.dropped, interface: interface, time: now)
+            received: kernel.received,
+            dropped: kernel.dropped,
+            interface: interface,
+            time: now
+        )
     }
 }

@@ -27,7 +27,8 @@ public enum LiveCaptureError: Error, Equatable, Sendable, CustomStringConvertibl
         case .noPacketSockets(let code):
             "this system has no packet sockets (\(systemMessage(code))); capture through libpcap instead"
         case .invalidOption(let sentence): sentence
-        case .system(let call, let interface, let code): "\(interface): \(call) failed: \(systemMessage(code))"
+        case .system(let call, let interface, let code):
+            "\(interface): \(call) failed: \(systemMessage(code))"
         case .libpcap(let interface, let message): "\(interface): libpcap: \(message)"
         }
     }

@@ -75,7 +75,8 @@ import Synchronization
         var captured = unsafe Int(header.pointee.tp_snaplen)
         var original = unsafe header.pointee.tp_len
         var start = offset &+ place
-        guard place >= PacketBlock.headersLength &+ PacketBlock.writtenBefore, start &+ captured <= length else {
+        guard place >= PacketBlock.headersLength &+ PacketBlock.writtenBefore, start &+ captured <= length
+        else {
             return nil
         }
         let seconds = unsafe UInt64(header.pointee.tp_sec)
@@ -106,9 +107,13 @@ import Synchronization
         }
         let next = unsafe Int(header.pointee.tp_next_offset)
         return Packet(
-            start: start, capturedLength: captured, originalLength: original,
-            time: Timestamp(nanoseconds: seconds &* 1_000_000_000 &+ nanoseconds), flags: flags,
-            next: next == 0 ? 0 : offset &+ next)
+            start: start,
+            capturedLength: captured,
+            originalLength: original,
+            time: Timestamp(nanoseconds: seconds &* 1_000_000_000 &+ nanoseconds),
+            flags: flags,
+            next: next == 0 ? 0 : offset &+ next
+        )
     }
 
     /// The bytes of a packet of this block.
@@ -116,8 +121,10 @@ import Synchronization
     @inline(__always)
     func bytes(_ packet: Packet) -> RawSpan {
         precondition(
-            packet.start >= 48 && packet.capturedLength >= 0 && packet.start &+ packet.capturedLength <= length,
-            "packet outside its block")
+            packet.start >= 48 && packet.capturedLength >= 0
+                && packet.start &+ packet.capturedLength <= length,
+            "packet outside its block"
+        )
         let span = unsafe RawSpan(_unsafeStart: base + packet.start, byteCount: packet.capturedLength)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
@@ -140,6 +147,9 @@ import Synchronization
         unsafe (header + 6).copyMemory(from: address + 12, byteCount: 8)
         // In network order already.
         unsafe header.storeBytes(
-            of: address.load(fromByteOffset: 2, as: UInt16.self), toByteOffset: 14, as: UInt16.self)
+            of: address.load(fromByteOffset: 2, as: UInt16.self),
+            toByteOffset: 14,
+            as: UInt16.self
+        )
     }
 }

@@ -40,13 +40,16 @@ import Synchronization
     /// - Returns: As many sockets as there are queues, capturing.
     /// - Throws: ``LiveCaptureError`` naming what is missing.
     public static func open(
-        _ interface: CaptureInterface, _ options: PacketSocketOptions
+        _ interface: CaptureInterface,
+        _ options: PacketSocketOptions
     ) throws(LiveCaptureError) -> [PacketSocket] {
         guard options.queues >= 1, options.queues <= 256 else {
             throw .invalidOption("\(options.queues) queues; expected 1 to 256")
         }
         guard options.filter.count <= Int(BPF_MAXINSNS) else {
-            throw .invalidOption("a filter of \(options.filter.count) instructions; the kernel runs at most 4096")
+            throw .invalidOption(
+                "a filter of \(options.filter.count) instructions; the kernel runs at most 4096"
+            )
         }
         var sockets: [PacketSocket] = []
         var group: Int32?
@@ -59,7 +62,9 @@ import Synchronization
         return sockets
     }
 
-    private init(_ interface: CaptureInterface, queue: Int, _ options: PacketSocketOptions) throws(LiveCaptureError) {
+    private init(_ interface: CaptureInterface, queue: Int, _ options: PacketSocketOptions)
+        throws(LiveCaptureError)
+    {
         self.interface = interface
         self.queue = queue
         self.options = options
@@ -93,9 +98,14 @@ import Synchronization
     }
 
     private static func prepare(
-        _ descriptor: Int32, _ interface: CaptureInterface, _ options: PacketSocketOptions, blockCount: Int
+        _ descriptor: Int32,
+        _ interface: CaptureInterface,
+        _ options: PacketSocketOptions,
+        blockCount: Int
     ) throws(LiveCaptureError) {
-        func set<Value: BitwiseCopyable>(_ option: Int32, _ name: String, _ value: Value) throws(LiveCaptureError) {
+        func set<Value: BitwiseCopyable>(_ option: Int32, _ name: String, _ value: Value)
+            throws(LiveCaptureError)
+        {
             var value = value
             let size = socklen_t(MemoryLayout<Value>.size)
             if unsafe setsockopt(descriptor, SOL_PACKET, option, &value, size) != 0 {
@@ -163,7 +173,9 @@ extension PacketSocket {
     fileprivate static var declineEverything: KernelInstruction { KernelInstruction(code: 6, operand: 0) }
 
     fileprivate static func attach(
-        _ program: [KernelInstruction], _ descriptor: Int32, _ interface: CaptureInterface
+        _ program: [KernelInstruction],
+        _ descriptor: Int32,
+        _ interface: CaptureInterface
     ) throws(LiveCaptureError) {
         var instructions = program.map {
             sock_filter(code: $0.code, jt: $0.jumpTrue, jf: $0.jumpFalse, k: $0.operand)
@@ -172,7 +184,12 @@ extension PacketSocket {
         let result = unsafe instructions.withUnsafeMutableBufferPointer { buffer in
             var description = unsafe sock_fprog(len: count, filter: buffer.baseAddress)
             return unsafe setsockopt(
-                descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &description, socklen_t(MemoryLayout<sock_fprog>.size))
+                descriptor,
+                SOL_SOCKET,
+                SO_ATTACH_FILTER,
+                &description,
+                socklen_t(MemoryLayout<sock_fprog>.size)
+            )
         }
         if result != 0 { throw LiveCaptureError("SO_ATTACH_FILTER", interface.name, errno) }
     }
@@ -221,7 +238,9 @@ extension PacketSocket {
     /// The next block that is full or timed out, in order; give it back by ``release(_:)``.
     func readyBlock() -> PacketBlock? {
         let block = unsafe PacketBlock(
-            base: memory + next * PacketSocket.blockLength, length: PacketSocket.blockLength)
+            base: memory + next * PacketSocket.blockLength,
+            length: PacketSocket.blockLength
+        )
         guard block.isOurs else { return nil }
         return consume block
     }

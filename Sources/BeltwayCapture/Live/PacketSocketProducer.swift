@@ -42,15 +42,23 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
     ///   - padsToPages: Whether to pad to a page once a second, so that a packet logger can write a quiet line.
     /// - Throws: ``BufferError`` if the buffer has no room for the interface's name.
     public init(
-        socket: PacketSocket, buffer: DataBuffer, filter: Filter, stage: consuming Stage,
-        counters: CaptureCounters = CaptureCounters(), stop: StopFlag = StopFlag(), padsToPages: Bool = false
+        socket: PacketSocket,
+        buffer: DataBuffer,
+        filter: Filter,
+        stage: consuming Stage,
+        counters: CaptureCounters = CaptureCounters(),
+        stop: StopFlag = StopFlag(),
+        padsToPages: Bool = false
     ) throws(BufferError) {
         precondition(buffer.linkType == socket.interface.linkType, "buffer and interface differ in link type")
         var producer = buffer.makeProducer()
         let number = try producer.addInterface(named: socket.interface.name)
         context = WalkContext(
-            linkType: buffer.linkType, isCooked: socket.interface.isCooked,
-            skipsOutgoing: socket.interface.isLoopback, interface: number)
+            linkType: buffer.linkType,
+            isCooked: socket.interface.isCooked,
+            skipsOutgoing: socket.interface.isLoopback,
+            interface: number
+        )
         self.producer = producer
         self.socket = socket
         self.filter = filter
@@ -90,7 +98,14 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
         var isDone = false
         while !isDone {
             let outcome = walk(
-                block, from: &place, context, into: &producer, filter: &filter, counts: &counts, latest: &latest)
+                block,
+                from: &place,
+                context,
+                into: &producer,
+                filter: &filter,
+                counts: &counts,
+                latest: &latest
+            )
             publish()
             switch outcome {
             case .full: break
@@ -169,7 +184,11 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
         counts.dropped &+= numbers.dropped
         counters.add(&counts)
         producer.setStatistics(
-            received: kernelReceived, dropped: kernelDropped, interface: context.interface, time: now)
+            received: kernelReceived,
+            dropped: kernelDropped,
+            interface: context.interface,
+            time: now
+        )
     }
 }
 
@@ -184,9 +203,7 @@ private let disorder: UInt64 = 1_000_000
 
 /// What the clock says that the kernel stamps packets with.
 func currentTime() -> Timestamp {
-    var now = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &now)
-    return Timestamp(seconds: UInt64(max(0, now.tv_sec)), nanoseconds: UInt64(max(0, now.tv_nsec)))
+    Timestamp(nanoseconds: beltway_wall_clock())
 }
 
 extension Timestamp {

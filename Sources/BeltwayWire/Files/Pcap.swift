@@ -68,7 +68,9 @@
         snapLength = bytes.integer32(at: 16, order)
         // Bits 28 to 31: length of the frame check sequence in 16-bit units; bit 26: whether that is known.
         let type = bytes.integer32(at: 20, order) & 0x03ff_ffff
-        guard let narrow = UInt16(exactly: type) else { throw .invalid(field: .linkType, value: UInt64(type)) }
+        guard let narrow = UInt16(exactly: type) else {
+            throw .invalid(field: .linkType, value: UInt64(type))
+        }
         linkType = LinkType(rawValue: narrow)
     }
 }

@@ -37,7 +37,7 @@
     public static let length = 8
     /// Bytes of an empty block.
     public static let minimumBlockLength = 12
-    /// Bytes of the largest block that is read: libpcap's own limit. A greater length is taken for a lie.
+    /// Bytes of the largest block that is read: libpcap's own limit; a greater length is taken for a lie.
     public static let maximumBlockLength = 16 << 20
 
     /// What the block is.

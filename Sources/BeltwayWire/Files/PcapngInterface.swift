@@ -15,7 +15,10 @@ public struct PcapngInterface: Equatable, Sendable {
 
     /// Makes an interface.
     public init(
-        linkType: LinkType, snapLength: UInt32, name: String? = nil, description: String? = nil,
+        linkType: LinkType,
+        snapLength: UInt32,
+        name: String? = nil,
+        description: String? = nil,
         resolution: TimeResolution = .microseconds
     ) {
         self.linkType = linkType

@@ -87,7 +87,8 @@
         return flagsOption(block, from: start, order)
     }
 
-    @usableFromInline static func flagsOption(_ block: RawSpan, from start: Int, _ order: ByteOrder) -> UInt32 {
+    @usableFromInline static func flagsOption(_ block: RawSpan, from start: Int, _ order: ByteOrder) -> UInt32
+    {
         var options = PcapngOptions(block.extracting(start..<(block.byteCount &- 4)), order)
         while let option = try? options.next() {
             if option.code == 2 { return options.integer32(option) ?? 0 }

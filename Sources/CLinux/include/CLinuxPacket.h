@@ -6,8 +6,10 @@
 #include <linux/if_arp.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 /// Index of an interface by name, or -errno.
 static inline int beltway_interface_index(int fd, const char *name) {
@@ -41,6 +43,13 @@ static inline int beltway_bind_packet(int fd, int index, int protocol) {
     address.sll_protocol = protocol;
     address.sll_ifindex = index;
     return bind(fd, (struct sockaddr *)&address, sizeof address);
+}
+/// Nanoseconds since 1970 by the clock that the kernel stamps packets with. (A file that imports libpcap too may not
+/// reach timespec's members: it is not certain which of the two modules they belong to.)
+static inline uint64_t beltway_wall_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 /// setns(2), for tests that enter a network namespace.
 int beltway_setns(int fd);

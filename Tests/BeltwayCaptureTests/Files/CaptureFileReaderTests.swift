@@ -15,9 +15,12 @@ import Testing
             reading.packets
                 == samplePackets.enumerated().map { index, bytes in
                     ReadPacket(
-                        bytes: bytes, time: 1_700_000_000_000_000_000 + UInt64(index) * unit,
-                        originalLength: UInt32(bytes.count + 4))
-                })
+                        bytes: bytes,
+                        time: 1_700_000_000_000_000_000 + UInt64(index) * unit,
+                        originalLength: UInt32(bytes.count + 4)
+                    )
+                }
+        )
     }
 
     @Test(arguments: [false, true])
@@ -122,7 +125,8 @@ import Testing
                 case .cut(let recordAt, let endsAt):
                     #expect(endsAt == UInt64(length))
                     #expect(recordAt < endsAt)
-                case nil: #expect(length < 4, "no end at length \(length): \(String(describing: reading.error))")
+                case nil:
+                    #expect(length < 4, "no end at length \(length): \(String(describing: reading.error))")
                 }
             }
             #expect(boundaries >= all.count)
@@ -225,10 +229,12 @@ import Testing
         #expect(Reading(builder.bytes).error == .unknownInterface(offset: start, id: 0, described: 0))
     }
 
-    @Test(arguments: [
-        ([], CaptureFileError.empty), (Array("snoop\0\0\0\0\0\0\u{2}".utf8), .unsupportedFormat("snoop")),
-        (Array("GET / HTTP/1.1".utf8), .unknownFormat(firstBytes: 0x4745_5420)),
-    ] as [([UInt8], CaptureFileError)])
+    @Test(
+        arguments: [
+            ([], CaptureFileError.empty), (Array("snoop\0\0\0\0\0\0\u{2}".utf8), .unsupportedFormat("snoop")),
+            (Array("GET / HTTP/1.1".utf8), .unknownFormat(firstBytes: 0x4745_5420)),
+        ] as [([UInt8], CaptureFileError)]
+    )
     func `or none at all is refused by name`(bytes: [UInt8], error: CaptureFileError) {
         #expect(Reading(bytes).error == error)
     }

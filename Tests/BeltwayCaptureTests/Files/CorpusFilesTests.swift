@@ -47,13 +47,19 @@ private let differences: [Difference] = [
     Difference(fuzzed + "minimized-FuzzTarget-5757531338309632", 1, .cut, cutRecord),
     Difference(fuzzed + "minimized-FuzzTarget-5758569646653440", 1, .error, wildLength),
     Difference(
-        fuzzed + "minimized-FuzzTarget-5766899836387328", 1, .whole,
-        "version 2.3 with the lengths the other way round: libpcap and we swap them, capinfos does not"),
+        fuzzed + "minimized-FuzzTarget-5766899836387328",
+        1,
+        .whole,
+        "version 2.3 with the lengths the other way round: libpcap and we swap them, capinfos does not"
+    ),
     Difference("malformed/pcapplusplus/crash-81dba690a3f67ee41a41390a625db732fa1413a1", 11, .cut, cutRecord),
     Difference("malformed/pcapplusplus/crash-8534c61cdf5987482365d7877ade12eef5aaf8b7", 2, .cut, cutRecord),
     Difference(
-        "malformed/pcapplusplus/crash-exception-cast-constructed-record", 2, .error,
-        "capinfos guesses at 24-byte record headers and sees one packet; libpcap sees two, as we do"),
+        "malformed/pcapplusplus/crash-exception-cast-constructed-record",
+        2,
+        .error,
+        "capinfos guesses at 24-byte record headers and sees one packet; libpcap sees two, as we do"
+    ),
     Difference("malformed/pcapplusplus/crash-invalid-asn-record-len", 1, .cut, cutRecord),
     Difference("malformed/pcapplusplus/crash-pcapng-epb-unbounded-length", 0, .error, wildLength),
     Difference("malformed/pcapplusplus/igmplayer", 2, .error, wildLength),

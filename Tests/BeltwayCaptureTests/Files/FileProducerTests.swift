@@ -23,7 +23,8 @@ struct RecordingStage: BatchStage {
                 (
                     Int(descriptor.interface), (0..<bytes.byteCount).map { bytes.byte(at: $0) },
                     descriptor.time.nanoseconds
-                ))
+                )
+            )
         }
         batchSizes.append(copies.count)
         for (interface, bytes, time) in copies {
@@ -36,22 +37,39 @@ struct RecordingStage: BatchStage {
 }
 
 struct KeepLongPackets: PacketFilter {
-    func accepts(_ packet: RawSpan, originalLength: UInt32, linkType: LinkType) -> Bool { packet.byteCount > 50 }
+    func accepts(_ packet: RawSpan, originalLength: UInt32, linkType: LinkType) -> Bool {
+        packet.byteCount > 50
+    }
 }
 
 @Suite struct `A file producer` {
     private func produce<Filter: PacketFilter>(
-        _ paths: [String], filter: Filter, policy: BufferPolicy = .fastReader, capacity: Int = 1 << 20,
-        counters: CaptureCounters = CaptureCounters(), progress: CaptureProgress = CaptureProgress(),
-        stop: StopFlag = StopFlag(), stage: RecordingStage = RecordingStage()
+        _ paths: [String],
+        filter: Filter,
+        policy: BufferPolicy = .fastReader,
+        capacity: Int = 1 << 20,
+        counters: CaptureCounters = CaptureCounters(),
+        progress: CaptureProgress = CaptureProgress(),
+        stop: StopFlag = StopFlag(),
+        stage: RecordingStage = RecordingStage()
     ) -> (reports: [CaptureFileReport], stage: RecordingStage) {
         var number: UInt16 = 0
         var producer = FileProducer(
-            paths: paths, filter: filter, stage: stage, counters: counters, progress: progress, stop: stop
+            paths: paths,
+            filter: filter,
+            stage: stage,
+            counters: counters,
+            progress: progress,
+            stop: stop
         ) { name, linkType throws(BufferError) in
             defer { number += 1 }
             return try DataBuffer(
-                name: name, number: number, linkType: linkType, capacity: capacity, policy: policy)
+                name: name,
+                number: number,
+                linkType: linkType,
+                capacity: capacity,
+                policy: policy
+            )
         }
         let reports = producer.run()
         return (reports, producer.stage)
@@ -62,7 +80,11 @@ struct KeepLongPackets: PacketFilter {
         let counters = CaptureCounters()
         let progress = CaptureProgress()
         let (reports, stage) = produce(
-            files.map(\.path), filter: AcceptEverything(), counters: counters, progress: progress)
+            files.map(\.path),
+            filter: AcceptEverything(),
+            counters: counters,
+            progress: progress
+        )
         #expect(reports.map(\.ending) == [.whole, .whole])
         #expect(reports.map(\.packets) == [5, 5])
         #expect(stage.packets.map(\.bytes) == samplePackets + samplePackets)
@@ -82,7 +104,9 @@ struct KeepLongPackets: PacketFilter {
         #expect(stage.opened.map(\.name) == ["file.0", "file.0-113", "file.0-101"])
         #expect(stage.packets.map(\.bytes) == samplePcapngPackets.map(\.bytes))
         #expect(stage.packets.map(\.time) == samplePcapngPackets.map(\.time))
-        #expect(stage.packets.map(\.buffer) == ["file.0", "file.0-113", "file.0", "file.0-113", "file.0-101"])
+        #expect(
+            stage.packets.map(\.buffer) == ["file.0", "file.0-113", "file.0", "file.0-113", "file.0-101"]
+        )
         #expect(stage.packets.map(\.interface) == ["eth0", "any", "eth0", "any", "\(file.descriptor)"])
     }
 
@@ -136,7 +160,10 @@ struct KeepLongPackets: PacketFilter {
         let file = MemoryFile(builder.bytes)
         let counters = CaptureCounters()
         var producer = FileProducer(
-            paths: [file.path], filter: AcceptEverything(), stage: SlowReaderStage(), counters: counters
+            paths: [file.path],
+            filter: AcceptEverything(),
+            stage: SlowReaderStage(),
+            counters: counters
         ) { name, linkType throws(BufferError) in
             // 64 KiB against 1.6 MB of packets.
             try DataBuffer(name: name, number: 0, linkType: linkType, capacity: 65_536, policy: .blocking)
@@ -155,7 +182,10 @@ struct KeepLongPackets: PacketFilter {
         #expect(reports[0].ending == .failed(.cannotOpen(errno: ENOENT)))
         #expect(reports[1].ending == .cut(recordAt: 57, endsAt: 100))
         #expect(reports[2].ending == .whole)
-        #expect(reports[0].description == "/nowhere.pcap: cannot open it: No such file or directory (0 packets before)")
+        #expect(
+            reports[0].description
+                == "/nowhere.pcap: cannot open it: No such file or directory (0 packets before)"
+        )
         #expect(stage.packets.count == 2 + 5)
     }
 
@@ -167,7 +197,11 @@ struct KeepLongPackets: PacketFilter {
         var stage = RecordingStage()
         stage.onBatch = { stop.request() }
         let (reports, finished) = produce(
-            [file.path, file.path], filter: AcceptEverything(), stop: stop, stage: stage)
+            [file.path, file.path],
+            filter: AcceptEverything(),
+            stop: stop,
+            stage: stage
+        )
         #expect(reports.map(\.ending) == [.stopped])
         #expect(finished.packets.count == 256)
         #expect(finished.isFinished)
@@ -188,7 +222,11 @@ struct KeepLongPackets: PacketFilter {
         }
         stage.onBatch = OnlyOnce(stage.onBatch).call
         first.withUnsafeBytes { _ = write(writeEnd, $0.baseAddress, $0.count) }
-        let (reports, finished) = produce(["/proc/self/fd/\(readEnd)"], filter: AcceptEverything(), stage: stage)
+        let (reports, finished) = produce(
+            ["/proc/self/fd/\(readEnd)"],
+            filter: AcceptEverything(),
+            stage: stage
+        )
         close(readEnd)
         #expect(reports.map(\.ending) == [.whole])
         #expect(finished.packets.map(\.bytes) == samplePackets)

@@ -47,9 +47,14 @@ struct Reading: Equatable {
                 let interface = reader.interfaces[Int(packet.interface)]
                 packets.append(
                     ReadPacket(
-                        bytes: (0..<span.byteCount).map { span.byte(at: $0) }, time: packet.time.nanoseconds,
-                        originalLength: packet.originalLength, flags: packet.flags,
-                        linkType: interface.linkType, interfaceName: interface.name))
+                        bytes: (0..<span.byteCount).map { span.byte(at: $0) },
+                        time: packet.time.nanoseconds,
+                        originalLength: packet.originalLength,
+                        flags: packet.flags,
+                        linkType: interface.linkType,
+                        interfaceName: interface.name
+                    )
+                )
             case .end(let end):
                 self.end = end
                 return
@@ -67,7 +72,12 @@ let samplePackets: [[UInt8]] = [
 func samplePcap(magic: UInt32 = 0xa1b2_c3d4, isBigEndian: Bool = false) -> [UInt8] {
     var builder = PcapBuilder(magic: magic, isBigEndian: isBigEndian)
     for (index, packet) in samplePackets.enumerated() {
-        builder.add(packet, seconds: 1_700_000_000, fraction: UInt32(index), original: UInt32(packet.count + 4))
+        builder.add(
+            packet,
+            seconds: 1_700_000_000,
+            fraction: UInt32(index),
+            original: UInt32(packet.count + 4)
+        )
     }
     return builder.bytes
 }
@@ -95,14 +105,28 @@ func samplePcapng(isBigEndian: Bool = false) -> [UInt8] {
 
 let samplePcapngPackets: [ReadPacket] = [
     ReadPacket(
-        bytes: [1, 2, 3], time: 5_000_000_001, originalLength: 60, flags: [.inbound, .checksumNotReady],
-        interfaceName: "eth0"),
+        bytes: [1, 2, 3],
+        time: 5_000_000_001,
+        originalLength: 60,
+        flags: [.inbound, .checksumNotReady],
+        interfaceName: "eth0"
+    ),
     ReadPacket(
-        bytes: [4, 5, 6, 7], time: 6_000_001_000, originalLength: 4, flags: .outbound, linkType: .linuxCooked,
-        interfaceName: "any"),
+        bytes: [4, 5, 6, 7],
+        time: 6_000_001_000,
+        originalLength: 4,
+        flags: .outbound,
+        linkType: .linuxCooked,
+        interfaceName: "any"
+    ),
     ReadPacket(bytes: Array(0..<21), time: 0, originalLength: 21, interfaceName: "eth0"),
     ReadPacket(
-        bytes: [8, 8], time: 7_000_000_000, originalLength: 2, linkType: .linuxCooked, interfaceName: "any"),
+        bytes: [8, 8],
+        time: 7_000_000_000,
+        originalLength: 2,
+        linkType: .linuxCooked,
+        interfaceName: "any"
+    ),
     ReadPacket(bytes: [0x45], time: 100_500_000_000, originalLength: 1, linkType: .raw),
 ]
 
@@ -110,7 +134,15 @@ let samplePcapngPackets: [ReadPacket] = [
 func gzip(_ bytes: [UInt8]) -> [UInt8] {
     var stream = z_stream()
     deflateInit2_(
-        &stream, 6, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        &stream,
+        6,
+        Z_DEFLATED,
+        16 + 15,
+        8,
+        Z_DEFAULT_STRATEGY,
+        ZLIB_VERSION,
+        Int32(MemoryLayout<z_stream>.size)
+    )
     defer { deflateEnd(&stream) }
     var input = bytes
     var output = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(bytes.count))) + 64)

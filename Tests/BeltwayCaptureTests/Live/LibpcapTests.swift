@@ -7,7 +7,9 @@ import Foundation
 import Testing
 
 @Suite(
-    .serialized, .enabled(if: NetworkNamespace.absence == nil, Comment(rawValue: NetworkNamespace.absence ?? "")))
+    .serialized,
+    .enabled(if: NetworkNamespace.absence == nil, Comment(rawValue: NetworkNamespace.absence ?? ""))
+)
 struct `A capture through libpcap` {
     /// Captures while `body` runs, in a namespace with a pair of interfaces.
     private func capture(
@@ -27,11 +29,21 @@ struct `A capture through libpcap` {
                 options.ringBytes = 8 << 20
                 let handle = try LibpcapHandle("capture0", options)
                 let buffer = try DataBuffer(
-                    name: "capture0.0", number: 0, linkType: handle.linkType, capacity: 8 << 20,
-                    policy: .fastReader)
+                    name: "capture0.0",
+                    number: 0,
+                    linkType: handle.linkType,
+                    capacity: 8 << 20,
+                    policy: .fastReader
+                )
                 var producer = try LibpcapProducer(
-                    handle: handle, options: options, buffer: buffer, filter: AcceptEverything(),
-                    stage: LiveStage(), counters: counters, stop: stop)
+                    handle: handle,
+                    options: options,
+                    buffer: buffer,
+                    filter: AcceptEverything(),
+                    stage: LiveStage(),
+                    counters: counters,
+                    stop: stop
+                )
                 isOpen.signal()
                 let end = producer.run()
                 return LiveResult(end: end, stage: producer.stage, counts: counters.counts, buffer: buffer)

@@ -26,8 +26,12 @@ struct LiveStage: BatchStage {
         buffer.memory.forEachPacket(in: batch) { descriptor, _, bytes in
             copies.append(
                 Packet(
-                    bytes: bytes.withUnsafeBytes { Array($0) }, originalLength: Int(descriptor.originalLength),
-                    flags: descriptor.flags, time: descriptor.time.nanoseconds))
+                    bytes: bytes.withUnsafeBytes { Array($0) },
+                    originalLength: Int(descriptor.originalLength),
+                    flags: descriptor.flags,
+                    time: descriptor.time.nanoseconds
+                )
+            )
         }
         packets += copies
         if delay > 0 {
@@ -56,10 +60,13 @@ final class LiveCapture: @unchecked Sendable {
     private let lock = NSLock()
     private var results: [Int: LiveResult] = [:]
 
-    /// - Parameter delay: Microseconds that the stage takes for its first batch.
+    /// Starts capturing; the stage takes `delay` microseconds for its first batch.
     init(
-        _ namespace: NetworkNamespace, interface: String, _ options: PacketSocketOptions = PacketSocketOptions(),
-        ringBytes: Int = 16 << 20, delay: UInt32 = 0
+        _ namespace: NetworkNamespace,
+        interface: String,
+        _ options: PacketSocketOptions = PacketSocketOptions(),
+        ringBytes: Int = 16 << 20,
+        delay: UInt32 = 0
     ) throws {
         self.delay = delay
         var options = options
@@ -70,8 +77,12 @@ final class LiveCapture: @unchecked Sendable {
         counters = sockets.map { _ in CaptureCounters() }
         for (index, socket) in sockets.enumerated() {
             let buffer = try DataBuffer(
-                name: "\(interface).\(index)", number: UInt16(index), linkType: socket.interface.linkType,
-                capacity: 16 << 20, policy: .fastReader)
+                name: "\(interface).\(index)",
+                number: UInt16(index),
+                linkType: socket.interface.linkType,
+                capacity: 16 << 20,
+                policy: .fastReader
+            )
             group.enter()
             let thread = Thread { [self] in
                 run(socket, buffer, index)
@@ -84,10 +95,21 @@ final class LiveCapture: @unchecked Sendable {
     private func run(_ socket: PacketSocket, _ buffer: DataBuffer, _ index: Int) {
         do {
             var producer = try PacketSocketProducer(
-                socket: socket, buffer: buffer, filter: AcceptEverything(), stage: LiveStage(delay: delay),
-                counters: counters[index], stop: stop, padsToPages: true)
+                socket: socket,
+                buffer: buffer,
+                filter: AcceptEverything(),
+                stage: LiveStage(delay: delay),
+                counters: counters[index],
+                stop: stop,
+                padsToPages: true
+            )
             let end = producer.run()
-            let result = LiveResult(end: end, stage: producer.stage, counts: counters[index].counts, buffer: buffer)
+            let result = LiveResult(
+                end: end,
+                stage: producer.stage,
+                counts: counters[index].counts,
+                buffer: buffer
+            )
             lock.withLock { results[index] = result }
         } catch { fatalError("\(error)") }
     }

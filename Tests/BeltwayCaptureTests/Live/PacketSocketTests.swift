@@ -7,7 +7,9 @@ import Foundation
 import Testing
 
 @Suite(
-    .serialized, .enabled(if: NetworkNamespace.absence == nil, Comment(rawValue: NetworkNamespace.absence ?? "")))
+    .serialized,
+    .enabled(if: NetworkNamespace.absence == nil, Comment(rawValue: NetworkNamespace.absence ?? ""))
+)
 struct `A packet socket` {
     /// Both directions of 256 flows, in turn.
     private func conversation(_ count: Int) -> [[UInt8]] {
@@ -64,7 +66,8 @@ struct `A packet socket` {
                 result.stage.packets.map { packet in
                     let source = UInt16(packet.bytes[34]) << 8 | UInt16(packet.bytes[35])
                     return source == 443 ? UInt16(packet.bytes[36]) << 8 | UInt16(packet.bytes[37]) : source
-                })
+                }
+            )
         }
         #expect(flows[0].isDisjoint(with: flows[1]))
         #expect(flows[0].union(flows[1]).count == 256)
@@ -73,7 +76,9 @@ struct `A packet socket` {
     @Test func `puts the outer VLAN tag back where it was`() throws {
         let (namespace, sender) = try pair()
         let capture = try LiveCapture(namespace, interface: "capture0")
-        let ip = { (packet: PacketBuilder) in packet.ipv4(from: "10.0.0.1", to: "10.0.0.2").udp().payload("tagged").bytes }
+        let ip = { (packet: PacketBuilder) in
+            packet.ipv4(from: "10.0.0.1", to: "10.0.0.2").udp().payload("tagged").bytes
+        }
         let frames = [
             ip(PacketBuilder().ethernet().vlan(7, priority: 5)), ip(PacketBuilder().ethernet().vlan(0)),
             ip(PacketBuilder().ethernet().vlan(300, tpid: 0x88a8).vlan(42)), ip(PacketBuilder().ethernet()),
@@ -88,7 +93,11 @@ struct `A packet socket` {
     @Test func `marks what this host sends`() throws {
         let (namespace, _) = try pair()
         let capture = try LiveCapture(namespace, interface: "capture0")
-        try namespace.run { _ = try FrameSender(interface: "capture0").send(PacketBuilder().ethernet().arp(from: "10.0.0.1", to: "10.0.0.2").bytes) }
+        try namespace.run {
+            _ = try FrameSender(interface: "capture0").send(
+                PacketBuilder().ethernet().arp(from: "10.0.0.1", to: "10.0.0.2").bytes
+            )
+        }
         capture.waitFor(1)
         #expect(capture.finish()[0].stage.packets.map(\.flags.rawValue) == [RecordFlags.outbound.rawValue])
     }
@@ -186,7 +195,9 @@ struct `A packet socket` {
     @Test func `gives a cooked header to what it sees on all interfaces`() throws {
         let (namespace, sender) = try pair()
         let capture = try LiveCapture(namespace, interface: "any")
-        let frame = PacketBuilder().ethernet().vlan(9).ipv4(from: "10.0.0.1", to: "10.0.0.2").udp().payload("x").bytes
+        let frame = PacketBuilder().ethernet().vlan(9).ipv4(from: "10.0.0.1", to: "10.0.0.2").udp().payload(
+            "x"
+        ).bytes
         sender.send(frame)
         capture.waitFor(2)
         let result = capture.finish()[0]
@@ -265,7 +276,8 @@ struct `A packet socket` {
         #expect(
             error.description
                 == "no permission to capture on eth0; "
-                + "grant it: sudo setcap cap_net_raw,cap_net_admin+ep /usr/bin/beltway")
+                + "grant it: sudo setcap cap_net_raw,cap_net_admin+ep /usr/bin/beltway"
+        )
     }
 
     @Test func `of a name says which names there are`() {

@@ -15,9 +15,18 @@ import Testing
             Magic(magic: 0xa1b2_c3d4, nanosecondsPerUnit: 1000, recordHeaderLength: 16),
             Magic(magic: 0xa1b2_3c4d, nanosecondsPerUnit: 1, recordHeaderLength: 16),
             Magic(magic: 0xa1b2_cd34, nanosecondsPerUnit: 1000, recordHeaderLength: 24),
-        ], [false, true])
-    func `tells byte order, unit and the form of records by its magic`(_ magic: Magic, isBigEndian: Bool) throws {
-        let bytes = PcapBuilder(magic: magic.magic, isBigEndian: isBigEndian, snapLength: 0x1234, linkType: 113).bytes
+        ],
+        [false, true]
+    )
+    func `tells byte order, unit and the form of records by its magic`(_ magic: Magic, isBigEndian: Bool)
+        throws
+    {
+        let bytes = PcapBuilder(
+            magic: magic.magic,
+            isBigEndian: isBigEndian,
+            snapLength: 0x1234,
+            linkType: 113
+        ).bytes
         let header = try PcapFileHeader(bytes.span.bytes)
         #expect(header.order == (isBigEndian ? .big : .little))
         #expect(header.nanosecondsPerUnit == magic.nanosecondsPerUnit)
@@ -43,7 +52,9 @@ import Testing
         (2, 2, .originalFirst), (2, 0, .originalFirst), (543, 0, .originalFirst),
     ])
     func `tells by its version which length comes first`(
-        major: UInt16, minor: UInt16, order: PcapFileHeader.LengthOrder
+        major: UInt16,
+        minor: UInt16,
+        order: PcapFileHeader.LengthOrder
     ) throws {
         let bytes = PcapBuilder(isBigEndian: true, major: major, minor: minor).bytes
         #expect(try PcapFileHeader(bytes.span.bytes).lengthOrder == order)
@@ -95,13 +106,17 @@ import Testing
 }
 
 @Suite struct `A capture format` {
-    @Test(arguments: [
-        ([0x0a, 0x0d, 0x0d, 0x0a], CaptureFormat.pcapng), ([0xd4, 0xc3, 0xb2, 0xa1], .pcap),
-        ([0x34, 0xcd, 0xb2, 0xa1], .pcap), ([0x1f, 0x8b], .gzip), (Array("snoop\0\0\0".utf8), .unsupported("snoop")),
-        ([0x28, 0xb5, 0x2f, 0xfd], .unsupported("Zstandard-compressed data")),
-        (Array("BZh9".utf8), .unsupported("bzip2-compressed data")), ([], .unknown), ([0xd4, 0xc3, 0xb2], .unknown),
-        (Array("<html>".utf8), .unknown),
-    ] as [([UInt8], CaptureFormat)])
+    @Test(
+        arguments: [
+            ([0x0a, 0x0d, 0x0d, 0x0a], CaptureFormat.pcapng), ([0xd4, 0xc3, 0xb2, 0xa1], .pcap),
+            ([0x34, 0xcd, 0xb2, 0xa1], .pcap), ([0x1f, 0x8b], .gzip),
+            (Array("snoop\0\0\0".utf8), .unsupported("snoop")),
+            ([0x28, 0xb5, 0x2f, 0xfd], .unsupported("Zstandard-compressed data")),
+            (Array("BZh9".utf8), .unsupported("bzip2-compressed data")), ([], .unknown),
+            ([0xd4, 0xc3, 0xb2], .unknown),
+            (Array("<html>".utf8), .unknown),
+        ] as [([UInt8], CaptureFormat)]
+    )
     func `is told by the first bytes`(bytes: [UInt8], format: CaptureFormat) {
         #expect(CaptureFormat(bytes.span.bytes) == format)
     }

@@ -31,7 +31,9 @@ import Testing
         try section.check(builder.bytes.span.bytes)
     }
 
-    @Test(arguments: [(UInt16(1), UInt16(0), true), (1, 2, true), (1, 1, false), (2, 0, false), (0, 1, false)])
+    @Test(arguments: [
+        (UInt16(1), UInt16(0), true), (1, 2, true), (1, 1, false), (2, 0, false), (0, 1, false),
+    ])
     func `of a section is read in versions 1.0 and 1.2`(major: UInt16, minor: UInt16, isRead: Bool) throws {
         var builder = PcapngBuilder()
         builder.section(major: major, minor: minor)
@@ -48,12 +50,18 @@ import Testing
         let start = builder.bytes.count
         builder.interface(linkType: 276, snapLength: 96, name: "eth0", resolution: 9, offset: -7)
         let interface = try PcapngInterface(
-            builder.bytes.span.bytes.extracting(start...), isBigEndian ? .big : .little)
+            builder.bytes.span.bytes.extracting(start...),
+            isBigEndian ? .big : .little
+        )
         #expect(
             interface
                 == PcapngInterface(
-                    linkType: .linuxCooked2, snapLength: 96, name: "eth0",
-                    resolution: TimeResolution(rawValue: 9, offsetSeconds: -7)))
+                    linkType: .linuxCooked2,
+                    snapLength: 96,
+                    name: "eth0",
+                    resolution: TimeResolution(rawValue: 9, offsetSeconds: -7)
+                )
+        )
     }
 
     @Test func `without options counts microseconds and has no name`() throws {
@@ -85,7 +93,13 @@ import Testing
         var builder = PcapngBuilder()
         builder.section(isBigEndian: isBigEndian)
         let start = builder.bytes.count
-        builder.enhanced([1, 2, 3, 4, 5], interface: 7, time: 0x1234_5678_9abc_def0, original: 99, flags: 0x201)
+        builder.enhanced(
+            [1, 2, 3, 4, 5],
+            interface: 7,
+            time: 0x1234_5678_9abc_def0,
+            original: 99,
+            flags: 0x201
+        )
         let block = builder.bytes.span.bytes.extracting(start...)
         let packet = try PcapngPacket(enhanced: block, isBigEndian ? .big : .little)
         #expect(packet.interface == 7)
