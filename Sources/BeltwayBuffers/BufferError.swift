@@ -13,9 +13,11 @@ public enum BufferError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What was mapped is not a buffer of this version, or contradicts itself.
     case notABuffer(String)
 
+    /// What was expected and what was found.
     public var description: String {
         switch self {
-        case .invalidCapacity(let size, let next): "ring size \(size) is not a power of two of 32768 or more; try \(next)"
+        case .invalidCapacity(let size, let next):
+            "ring size \(size) is not a power of two of 32768 or more; try \(next)"
         case .system(let call, let number): "\(call) failed with errno \(number)"
         case .tooManyInterfaces: "a ring holds at most 64 interfaces"
         case .tooManyReaders: "a ring in blocking mode waits for at most 64 readers"

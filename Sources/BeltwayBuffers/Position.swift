@@ -11,14 +11,21 @@
     /// Where every buffer begins.
     @inlinable public static var zero: Position { Position(0) }
 
+    /// Whether `a` was written before `b`.
     @inlinable public static func < (a: Position, b: Position) -> Bool { a.bytes < b.bytes }
     /// The position `length` bytes further on.
-    @inlinable public static func + (a: Position, length: Int) -> Position { Position(a.bytes &+ UInt64(length)) }
+    @inlinable public static func + (a: Position, length: Int) -> Position {
+        Position(a.bytes &+ UInt64(length))
+    }
     /// Bytes between two positions, `a` being the later one.
-    @inlinable public static func - (a: Position, b: Position) -> Int { Int(truncatingIfNeeded: a.bytes &- b.bytes) }
+    @inlinable public static func - (a: Position, b: Position) -> Int {
+        Int(truncatingIfNeeded: a.bytes &- b.bytes)
+    }
 }
 
-/// The producer overtook this reader: what was asked for is overwritten. Expected, counted, never fatal.
+/// The producer overtook this reader: what was asked for is overwritten.
+///
+/// Expected, counted, never fatal.
 @frozen public struct Lapped: Error, Equatable, Sendable, BitwiseCopyable {
     /// Makes the outcome.
     @inlinable public init() {}

@@ -1,14 +1,17 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import BeltwayBuffers
 import BeltwayWire
 import Foundation
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import BeltwayBuffers
 
 @Suite struct `Attaching to a buffer` {
     /// A sealed memory of the given length whose first words are given.
     private func sealed(_ length: Int, _ words: [UInt64]) throws -> SharedMemory {
         let memory = try SharedMemory(creating: "test", length: length)
-        for (index, word) in words.enumerated() { memory.base.storeBytes(of: word, toByteOffset: index * 8, as: UInt64.self) }
+        for (index, word) in words.enumerated() {
+            memory.base.storeBytes(of: word, toByteOffset: index * 8, as: UInt64.self)
+        }
         try memory.seal()
         return memory
     }
@@ -18,13 +21,21 @@ import Testing
     }
 
     /// What a control page must say to be believed.
-    private func words(capacity: UInt64 = 32_768, magic: UInt64 = ControlLayout.magic, version: UInt64 = 1) -> [UInt64] {
+    private func words(capacity: UInt64 = 32_768, magic: UInt64 = ControlLayout.magic, version: UInt64 = 1)
+        -> [UInt64]
+    {
         [magic, version, capacity, 1, 1, 1, 3980]
     }
 
     @Test func `shows what the owner has published, and its names`() throws {
         let owner = try DataBuffer(
-            name: "eth0.0", number: 3, linkType: .ethernet, capacity: 32_768, policy: .blocking, generation: 77)
+            name: "eth0.0",
+            number: 3,
+            linkType: .ethernet,
+            capacity: 32_768,
+            policy: .blocking,
+            generation: 77
+        )
         var producer = owner.makeProducer()
         _ = try producer.addInterface(named: "eth0")
         let attached = try attach(owner.descriptors.data, owner.descriptors.control)
@@ -46,7 +57,9 @@ import Testing
     }
 
     @Test func `refuses memory that its owner could still change`() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("beltway-\(UUID().uuidString)").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "beltway-\(UUID().uuidString)"
+        ).path
         let file = open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
         #expect(file >= 0)
         defer {
@@ -70,7 +83,10 @@ import Testing
         let owner = try makeBuffer(32_768, .fastReader)
         let length = ControlLayout.totalLength(owner.geometry)
         let data = owner.descriptors.data
-        for wrong in [words(magic: 7), words(version: 2), words(capacity: 40_000), words(capacity: .max), words(capacity: 65_536)] {
+        for wrong in [
+            words(magic: 7), words(version: 2), words(capacity: 40_000), words(capacity: .max),
+            words(capacity: 65_536),
+        ] {
             let control = try sealed(length, wrong)
             #expect(throws: BufferError.self) { _ = try attach(data, control.descriptor) }
         }
@@ -80,9 +96,15 @@ import Testing
 
     @Test func `refuses memory of the wrong size, or in the wrong order`() throws {
         let (small, large) = (try makeBuffer(32_768, .fastReader), try makeBuffer(65_536, .fastReader))
-        #expect(throws: BufferError.self) { _ = try attach(large.descriptors.data, small.descriptors.control) }
-        #expect(throws: BufferError.self) { _ = try attach(small.descriptors.data, large.descriptors.control) }
-        #expect(throws: BufferError.self) { _ = try attach(small.descriptors.control, small.descriptors.data) }
+        #expect(throws: BufferError.self) {
+            _ = try attach(large.descriptors.data, small.descriptors.control)
+        }
+        #expect(throws: BufferError.self) {
+            _ = try attach(small.descriptors.data, large.descriptors.control)
+        }
+        #expect(throws: BufferError.self) {
+            _ = try attach(small.descriptors.control, small.descriptors.data)
+        }
         let short = try sealed(4096, words())
         #expect(throws: BufferError.self) { _ = try attach(small.descriptors.data, short.descriptor) }
         #expect(throws: BufferError.self) { _ = try attach(-1, -1) }

@@ -13,7 +13,9 @@ import Testing
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    private static func lines(_ tool: String, _ arguments: [String]) throws -> (status: Int32, lines: [String]) {
+    private static func lines(_ tool: String, _ arguments: [String]) throws -> (
+        status: Int32, lines: [String]
+    ) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: tool)
         process.arguments = arguments
@@ -40,8 +42,12 @@ import Testing
             var frame = Array(PacketText.bytes(ordinal: ordinal, length: length))
             frame.replaceSubrange(12..<14, with: [0x88, 0xB5])
             _ = producer.append(
-                frame.span.bytes, time: Timestamp(seconds: 1_700_000_000 + ordinal, nanoseconds: 123_456_789),
-                originalLength: UInt32(length + 100), interface: 0, flags: RecordFlags(rawValue: UInt16(ordinal % 5)))
+                frame.span.bytes,
+                time: Timestamp(seconds: 1_700_000_000 + ordinal, nanoseconds: 123_456_789),
+                originalLength: UInt32(length + 100),
+                interface: 0,
+                flags: RecordFlags(rawValue: UInt16(ordinal % 5))
+            )
         }
         producer.close()
         func little(_ words: [UInt32]) -> [UInt8] {
@@ -76,7 +82,12 @@ import Testing
         defer { try? FileManager.default.removeItem(at: file) }
         let path = try #require(Self.tool("tshark"))
         let (status, lines) = try Self.lines(
-            path, ["-r", file.path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.cap_len", "-e", "frame.len"])
+            path,
+            [
+                "-r", file.path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.cap_len", "-e",
+                "frame.len",
+            ]
+        )
         #expect(status == 0)
         #expect(lines.count == Self.packets)
         for (ordinal, line) in lines.enumerated() {

@@ -11,8 +11,12 @@ import Testing
         for length in 0..<300 {
             let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ length) }
             let appended = producer.append(
-                bytes.span.bytes, time: Timestamp(nanoseconds: UInt64(length) << 33), originalLength: UInt32(length + 5),
-                interface: 0, flags: length % 3 == 0 ? .checksumNotReady : [])
+                bytes.span.bytes,
+                time: Timestamp(nanoseconds: UInt64(length) << 33),
+                originalLength: UInt32(length + 5),
+                interface: 0,
+                flags: length % 3 == 0 ? .checksumNotReady : []
+            )
             #expect(appended)
         }
         var next = reader.next()

@@ -5,9 +5,14 @@ import Testing
 
 private func entry(_ number: UInt64) -> IndexEntry {
     IndexEntry(
-        position: Position(number &* 48), flowHash: UInt32(truncatingIfNeeded: number &* 0x9E37_79B9),
-        ordinal: UInt32(truncatingIfNeeded: number), length: UInt32(truncatingIfNeeded: number ^ 5), buffer: 7,
-        interface: UInt16(truncatingIfNeeded: number), classification: .tcp)
+        position: Position(number &* 48),
+        flowHash: UInt32(truncatingIfNeeded: number &* 0x9E37_79B9),
+        ordinal: UInt32(truncatingIfNeeded: number),
+        length: UInt32(truncatingIfNeeded: number ^ 5),
+        buffer: 7,
+        interface: UInt16(truncatingIfNeeded: number),
+        classification: .tcp
+    )
 }
 
 @Suite struct `An index buffer` {
@@ -22,13 +27,12 @@ private func entry(_ number: UInt64) -> IndexEntry {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4:
                 for _ in 0..<Int.random(in: 1..<12, using: &random) {
-                    if producer.append(entry(appended)) {
-                        appended += 1
-                        #expect(policy == .fastReader || appended - released <= 64, "seed \(seed)")
-                    } else {
+                    guard producer.append(entry(appended)) else {
                         #expect(policy == .blocking && appended - released == 64, "seed \(seed)")
                         break
                     }
+                    appended += 1
+                    #expect(policy == .fastReader || appended - released <= 64, "seed \(seed)")
                 }
             case 4..<6:
                 producer.publish()
@@ -85,7 +89,12 @@ private func entry(_ number: UInt64) -> IndexEntry {
 /// A consumer that gets no entry must not stop the producer, and one that uses a record must.
 @Suite struct `A hold on a ring` {
     /// Appends and classifies (every packet declined) until there is no room or `bytes` have gone through.
-    private func fill(_ producer: inout DataBufferProducer, _ buffer: DataBuffer, bytes: Int, onFull: () -> Bool) -> Int {
+    private func fill(
+        _ producer: inout DataBufferProducer,
+        _ buffer: DataBuffer,
+        bytes: Int,
+        onFull: () -> Bool
+    ) -> Int {
         var ordinal: UInt64 = 0
         while (buffer.memory.tail - .zero) < bytes {
             if producer.append(ordinal: ordinal, length: 300) {

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import BeltwayBuffers
 import BeltwayWire
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import BeltwayBuffers
 
 @Suite struct `The memory that other processes see` {
     @Test func `has descriptors of 32 bytes`() {
@@ -36,7 +37,9 @@ import Testing
         #expect([Layout.magicOffset, Layout.versionOffset, Layout.capacityOffset] == [0, 8, 16])
         #expect([Layout.generationOffset, Layout.linkTypeOffset, Layout.policyOffset] == [24, 32, 40])
         #expect(Layout.snapLengthOffset == 48)
-        #expect([Layout.tail, Layout.tailOrdinal, Layout.intent, Layout.intentOrdinal] == [64, 72, 128, 136])
+        #expect(
+            [Layout.tail, Layout.tailOrdinal, Layout.intent, Layout.intentOrdinal] == [64, 72, 128, 136]
+        )
         #expect([Layout.timeThrough, Layout.closed, Layout.wakeWord] == [192, 200, 208])
         #expect([Layout.flushCount, Layout.flushSlot(2), Layout.flushSlot(3)] == [256, 264, 280])
         #expect(Layout.interfaceCount == 320)
@@ -49,7 +52,11 @@ import Testing
         (64 << 20, 4 << 20, 16, 1 << 20, 12_288), (1 << 30, 4 << 20, 256, 16 << 20, 24_576),
     ])
     func `follows from the capacity`(
-        capacity: Int, chunk: Int, chunks: Int, descriptors: Int, descriptorsAt: Int
+        capacity: Int,
+        chunk: Int,
+        chunks: Int,
+        descriptors: Int,
+        descriptorsAt: Int
     ) throws {
         let geometry = try BufferGeometry(capacity: capacity)
         #expect(geometry.chunkLength == chunk)

@@ -37,7 +37,9 @@ private final class ReaderThread: @unchecked Sendable {
                 continue
             }
             let ordinal = reader.ordinal - 1
-            if let isWhole = try? reader.packet(descriptor, { CheckedPacket.isWhole($0, ordinal: ordinal) }), !isWhole {
+            if let isWhole = try? reader.packet(descriptor, { CheckedPacket.isWhole($0, ordinal: ordinal) }),
+                !isWhole
+            {
                 seen.torn += 1
             }
             if pause > 0, ordinal % UInt64(pause) == 0 {
@@ -107,7 +109,8 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
                     continue
                 }
                 let n = entry.position.bytes
-                if n < last || entry.ordinal != UInt32(truncatingIfNeeded: n) || entry.length != ~entry.ordinal
+                if n < last || entry.ordinal != UInt32(truncatingIfNeeded: n)
+                    || entry.length != ~entry.ordinal
                     || entry.flowHash != entry.ordinal &* 31 || n != reader.offered - 1
                 {
                     wrong += 1
@@ -122,8 +125,14 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
             for n in 0..<count {
                 let ordinal = UInt32(truncatingIfNeeded: n)
                 let entry = IndexEntry(
-                    position: Position(n), flowHash: ordinal &* 31, ordinal: ordinal, length: ~ordinal, buffer: 0,
-                    interface: 0, classification: .udp)
+                    position: Position(n),
+                    flowHash: ordinal &* 31,
+                    ordinal: ordinal,
+                    length: ~ordinal,
+                    buffer: 0,
+                    interface: 0,
+                    classification: .udp
+                )
                 while !producer.append(entry) {
                     producer.publish()
                     producer.waitForRoom()
@@ -158,8 +167,14 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
                 }
                 reader.release()
                 let entry = IndexEntry(
-                    position: descriptor.position, flowHash: 0, ordinal: 0, length: 0, buffer: 0, interface: 0,
-                    classification: .other)
+                    position: descriptor.position,
+                    flowHash: 0,
+                    ordinal: 0,
+                    length: 0,
+                    buffer: 0,
+                    interface: 0,
+                    classification: .other
+                )
                 while !producer.append(entry) { producer.waitForRoom() }
                 producer.publish()
             }
@@ -193,12 +208,20 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
             let late = Late()
             let ready = DispatchSemaphore(value: 0)
             let sleeper = TestThread {
-                guard let reader = try? DescriptorReader(ring), let logger = try? RegionReader(ring) else { return }
+                guard let reader = try? DescriptorReader(ring), let logger = try? RegionReader(ring) else {
+                    return
+                }
                 let entries = IndexBufferReader(index)
                 ready.signal()
-                while !reader.isAtEnd { late.time(10_000_000_000) { reader.wait(nanoseconds: 10_000_000_000) } }
-                while !logger.isAtEnd { late.time(10_000_000_000) { logger.wait(nanoseconds: 10_000_000_000) } }
-                while !entries.isAtEnd { late.time(10_000_000_000) { entries.wait(nanoseconds: 10_000_000_000) } }
+                while !reader.isAtEnd {
+                    late.time(10_000_000_000) { reader.wait(nanoseconds: 10_000_000_000) }
+                }
+                while !logger.isAtEnd {
+                    late.time(10_000_000_000) { logger.wait(nanoseconds: 10_000_000_000) }
+                }
+                while !entries.isAtEnd {
+                    late.time(10_000_000_000) { entries.wait(nanoseconds: 10_000_000_000) }
+                }
             }
             ready.wait()
             var producer = ring.makeProducer()
@@ -263,12 +286,19 @@ private final class Late: @unchecked Sendable {
             producer.close()
         }
         await #expect(processExitsWith: .success) {
-            [parent = getpid() as Int32, data = buffer.descriptors.data as Int32, control = buffer.descriptors.control as Int32] in
+            [
+                parent = getpid() as Int32, data = buffer.descriptors.data as Int32,
+                control = buffer.descriptors.control as Int32
+            ] in
             let dataFile = open("/proc/\(parent)/fd/\(data)", O_RDONLY)
             let controlFile = open("/proc/\(parent)/fd/\(control)", O_RDONLY)
             try #require(dataFile >= 0 && controlFile >= 0)
             let ring = try DataBuffer(
-                attachingTo: "parent.0", number: 0, dataDescriptor: dataFile, controlDescriptor: controlFile)
+                attachingTo: "parent.0",
+                number: 0,
+                dataDescriptor: dataFile,
+                controlDescriptor: controlFile
+            )
             var reader = try DescriptorReader(ring)
             var torn = 0
             while reader.read < 200_000 || reader.lost == 0 {
@@ -278,7 +308,10 @@ private final class Late: @unchecked Sendable {
                     continue
                 }
                 let ordinal = reader.ordinal - 1
-                if let isWhole = try? reader.packet(descriptor, { CheckedPacket.isWhole($0, ordinal: ordinal) }), !isWhole {
+                if let isWhole = try? reader.packet(
+                    descriptor,
+                    { CheckedPacket.isWhole($0, ordinal: ordinal) }
+                ), !isWhole {
                     torn += 1
                 }
                 // Once in a while it is too slow.

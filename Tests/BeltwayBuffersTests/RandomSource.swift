@@ -37,7 +37,12 @@ enum PacketText {
     static func matches(_ span: RawSpan, ordinal: UInt64) -> Bool {
         guard span.byteCount <= 10_000 else { return false }
         return bytes(ordinal: ordinal, length: span.byteCount).withUnsafeBytes { expected in
-            span.withUnsafeBytes { memcmp($0.baseAddress!, expected.baseAddress!, expected.count) == 0 }
+            span.withUnsafeBytes { found in
+                guard let first = found.baseAddress, let same = expected.baseAddress else {
+                    return expected.isEmpty
+                }
+                return memcmp(first, same, expected.count) == 0
+            }
         }
     }
 }
@@ -84,16 +89,24 @@ extension DataBufferProducer {
     mutating func append(ordinal: UInt64, length: Int, flags: RecordFlags = []) -> Bool {
         let bytes = PacketText.bytes(ordinal: ordinal, length: length)
         return append(
-            bytes.span.bytes, time: Timestamp(nanoseconds: 1_000_000_000 &+ ordinal), originalLength: UInt32(length),
-            interface: 0, flags: flags)
+            bytes.span.bytes,
+            time: Timestamp(nanoseconds: 1_000_000_000 &+ ordinal),
+            originalLength: UInt32(length),
+            interface: 0,
+            flags: flags
+        )
     }
 
     /// Appends packet `ordinal` of ``CheckedPacket``.
     mutating func append(checked ordinal: UInt64, _ words: inout [UInt64]) -> Bool {
         CheckedPacket.fill(&words, ordinal: ordinal)
         return append(
-            words.span.bytes, time: Timestamp(nanoseconds: ordinal), originalLength: UInt32(words.count * 8),
-            interface: 0, flags: [])
+            words.span.bytes,
+            time: Timestamp(nanoseconds: ordinal),
+            originalLength: UInt32(words.count * 8),
+            interface: 0,
+            flags: []
+        )
     }
 }
 

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import BeltwayBuffers
 import BeltwayWire
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import BeltwayBuffers
 
 @Suite struct `A record in the ring` {
     static let flags: [RecordFlags] = [
@@ -26,9 +27,14 @@ import Testing
             #expect(descriptor.flags == flags)
             #expect(descriptor.position.bytes % 16 == 0)
             let recordLength = Int(descriptor.recordLength)
-            #expect(recordLength == RecordLayout.recordLength(capturedLength: length, needsFlags: flags.rawValue & 7 != 0))
+            #expect(
+                recordLength
+                    == RecordLayout.recordLength(capturedLength: length, needsFlags: flags.rawValue & 7 != 0)
+            )
             buffer.memory.withBytes(at: descriptor.position, offset: 0, length: recordLength) { span in
-                let expected = [Block(type: RecordLayout.enhancedPacketBlock, offset: 0, length: recordLength)]
+                let expected = [
+                    Block(type: RecordLayout.enhancedPacketBlock, offset: 0, length: recordLength)
+                ]
                 let found = blocks(of: span)
                 #expect(found == expected)
                 #expect(span.littleEndian32(at: 8) == 0)
@@ -96,7 +102,8 @@ import Testing
             let padding = blocks(of: span)?.last
             #expect(padding?.type == RecordLayout.paddingBlock)
             guard let padding else { return }
-            for offset in padding.offset + 8..<padding.offset + padding.length - 4 where span.byte(at: offset) != 0 {
+            for offset in padding.offset + 8..<padding.offset + padding.length - 4
+            where span.byte(at: offset) != 0 {
                 Issue.record("byte \(offset) of the padding is not zero")
             }
         }
@@ -106,14 +113,22 @@ import Testing
         let buffer = try makeBuffer(32_768, .fastReader)
         var producer = buffer.makeProducer()
         producer.setStatistics(
-            received: 1 << 33, dropped: 5, interface: 1, time: Timestamp(nanoseconds: 0x1_2345_6789_ABCD))
+            received: 1 << 33,
+            dropped: 5,
+            interface: 1,
+            time: Timestamp(nanoseconds: 0x1_2345_6789_ABCD)
+        )
         for ordinal in UInt64(0)..<4 {
             _ = producer.append(ordinal: ordinal, length: 992)
         }
         producer.publish()
         buffer.memory.withBytes(at: .zero, offset: 0, length: 4096) { span in
             let found = blocks(of: span) ?? []
-            #expect(found.map(\.type) == [6, 6, 6, RecordLayout.interfaceStatisticsBlock, RecordLayout.paddingBlock])
+            #expect(
+                found.map(\.type) == [
+                    6, 6, 6, RecordLayout.interfaceStatisticsBlock, RecordLayout.paddingBlock,
+                ]
+            )
             guard found.count == 5 else { return }
             let start = found[3].offset
             #expect(span.littleEndian32(at: start + 8) == 1)

@@ -20,7 +20,9 @@ private struct Model {
     func position(_ ordinal: Int) -> UInt64 { packets[ordinal].position ?? .max }
     /// Packets that start in a stretch of the ring.
     func count(from start: UInt64, to end: UInt64, since first: Int) -> Int {
-        packets[first...].prefix { ($0.position ?? .max) < end }.filter { $0.position.map { $0 >= start } == true }.count
+        packets[first...].prefix { ($0.position ?? .max) < end }.filter {
+            $0.position.map { $0 >= start } == true
+        }.count
     }
 }
 
@@ -71,11 +73,16 @@ private struct RingModelRun: ~Copyable {
             if !producer.padToPage() { letGo() }
         case 57:
             producer.setStatistics(
-                received: random.next(), dropped: random.next(), interface: 0, time: Timestamp(nanoseconds: 1))
+                received: random.next(),
+                dropped: random.next(),
+                interface: 0,
+                time: Timestamp(nanoseconds: 1)
+            )
         case 58..<61 where walkers.count < 5:
             walkers.append(try WalkingReader(buffer, holds: random.oneIn(2)))
             expect(walkers.last?.first == UInt64(model.published), "a reader attaches at the tail")
-        case 61..<62 where !walkers.isEmpty: walkers.remove(at: Int.random(in: 0..<walkers.count, using: &random))
+        case 61..<62 where !walkers.isEmpty:
+            walkers.remove(at: Int.random(in: 0..<walkers.count, using: &random))
         case 62 where loggers.count < 2: loggers.append(try LoggingReader(buffer))
         case 63 where random.oneIn(4) && !loggers.isEmpty: loggers.removeFirst()
         case 64..<70: if let logger = loggers.randomElement(using: &random) { takeRegion(logger) }
@@ -89,11 +96,17 @@ private struct RingModelRun: ~Copyable {
             }
         }
         for walker in walkers {
-            expect(walker.reader.published == walker.reader.read + walker.reader.lost, "published = read + lost")
+            expect(
+                walker.reader.published == walker.reader.read + walker.reader.lost,
+                "published = read + lost"
+            )
             expect(!walker.holds || walker.reader.lost == 0, "a reader that holds the ring loses nothing")
         }
         for logger in loggers {
-            expect(logger.reader.published == logger.reader.read + logger.reader.lost, "regions: published = read + lost")
+            expect(
+                logger.reader.published == logger.reader.read + logger.reader.lost,
+                "regions: published = read + lost"
+            )
             expect(!isBlocking || logger.reader.lost == 0, "a logger that holds the ring loses nothing")
         }
     }
@@ -121,7 +134,11 @@ private struct RingModelRun: ~Copyable {
         }
         model.packets.append(
             .init(
-                length: length, captured: min(length, snap), flags: length > snap ? flags.union(.truncated) : flags))
+                length: length,
+                captured: min(length, snap),
+                flags: length > snap ? flags.union(.truncated) : flags
+            )
+        )
     }
 
     /// Every reader takes what there is and lets go: then there must be room, without a wait.
@@ -162,7 +179,9 @@ private struct RingModelRun: ~Copyable {
             descriptor.position.bytes == model.position(ordinal)
                 && Int(descriptor.capturedLength) == packet.captured
                 && Int(descriptor.originalLength) == packet.length && descriptor.flags == packet.flags
-                && descriptor.time.nanoseconds == 1_000_000_000 + UInt64(ordinal), "descriptor of \(ordinal)")
+                && descriptor.time.nanoseconds == 1_000_000_000 + UInt64(ordinal),
+            "descriptor of \(ordinal)"
+        )
     }
 
     /// - Returns: Whether there was one.
@@ -170,7 +189,10 @@ private struct RingModelRun: ~Copyable {
     mutating func takePacket(_ walker: WalkingReader, interleaving: Bool = false) -> Bool {
         let (before, lost) = (walker.reader.ordinal, walker.reader.lost)
         guard let descriptor = walker.reader.next() else {
-            expect(walker.reader.ordinal == UInt64(model.published), "nothing more although more is published")
+            expect(
+                walker.reader.ordinal == UInt64(model.published),
+                "nothing more although more is published"
+            )
             return false
         }
         let ordinal = walker.reader.ordinal - 1
@@ -189,7 +211,10 @@ private struct RingModelRun: ~Copyable {
             expect(isSame, "torn packet \(ordinal)")
         } catch {
             expect(!walker.holds, "lapped while it held the ring")
-            expect(buffer.memory.headroom(of: descriptor.position) == 0, "lapped although the record is whole")
+            expect(
+                buffer.memory.headroom(of: descriptor.position) == 0,
+                "lapped although the record is whole"
+            )
         }
         return true
     }
@@ -223,7 +248,8 @@ private struct RingModelRun: ~Copyable {
             expect(
                 region.leastTime.nanoseconds <= 1_000_000_000 + UInt64(first)
                     && region.greatestTime.nanoseconds >= 999_999_999 + UInt64(first) + region.packets,
-                "times of a region")
+                "times of a region"
+            )
         }
         let packetBlocks = logger.reader.withBytes(of: region) { span in
             blocks(of: span)?.filter { $0.type == RecordLayout.enhancedPacketBlock }.count
@@ -246,7 +272,10 @@ private struct RingModelRun: ~Copyable {
         for walker in walkers {
             while takePacket(walker) {}
             expect(walker.reader.isAtEnd, "at its end")
-            expect(walker.reader.published == UInt64(model.published) - walker.first, "everything was offered")
+            expect(
+                walker.reader.published == UInt64(model.published) - walker.first,
+                "everything was offered"
+            )
         }
         for logger in loggers {
             while takeRegion(logger) {}

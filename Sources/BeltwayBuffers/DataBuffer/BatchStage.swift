@@ -23,7 +23,8 @@ extension RingMemory {
     ///   - body: Gets each packet's descriptor, ordinal and captured bytes, in place.
     @inlinable @inline(__always)
     public func forEachPacket(
-        in batch: PublishedBatch, _ body: (Descriptor, _ ordinal: UInt64, RawSpan) -> Void
+        in batch: PublishedBatch,
+        _ body: (Descriptor, _ ordinal: UInt64, RawSpan) -> Void
     ) {
         var ordinal = batch.firstOrdinal
         while ordinal < batch.endOrdinal {

@@ -26,7 +26,9 @@ public import BeltwayWire
     /// - Parameter capacity: Bytes of the data ring.
     /// - Throws: ``BufferError/invalidCapacity(_:next:)``, naming the next size that would do.
     public init(capacity: Int) throws(BufferError) {
-        guard capacity >= Self.minimumCapacity, capacity <= Self.maximumCapacity, capacity & (capacity - 1) == 0 else {
+        guard capacity >= Self.minimumCapacity, capacity <= Self.maximumCapacity,
+            capacity & (capacity - 1) == 0
+        else {
             var next = Self.minimumCapacity
             while next < capacity && next < Self.maximumCapacity { next *= 2 }
             throw .invalidCapacity(capacity, next: next)
@@ -42,6 +44,7 @@ public import BeltwayWire
     @inlinable public var snapLength: Int {
         min(
             RecordLayout.maximumCapturedLength,
-            chunkLength - RecordLayout.overhead - 20 - RecordLayout.statisticsBlockLength)
+            chunkLength - RecordLayout.overhead - 20 - RecordLayout.statisticsBlockLength
+        )
     }
 }

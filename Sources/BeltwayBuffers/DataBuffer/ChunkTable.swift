@@ -49,19 +49,22 @@ extension RingMemory {
         storeRelaxed(base + 32, row.greatestTime.nanoseconds)
     }
 
-    /// Reads the row of a chunk, or nil if the table no longer, or not yet, holds it.
+    /// Reads the row of a chunk.
     ///
     /// Its times cover at least the packets below a tail that was loaded before.
     ///
     /// - Parameter index: Chunks since the buffer was created, `position / chunkLength`.
+    /// - Returns: The row, or nil if the table no longer, or not yet, holds it.
     public func row(of index: UInt64) -> ChunkRow? {
         let base = rowOffset(index)
         let version = acquire(base)
         let row = ChunkRow(
-            index: relaxed(base + 8), firstOrdinal: relaxed(base + 16),
+            index: relaxed(base + 8),
+            firstOrdinal: relaxed(base + 16),
             leastTime: Timestamp(nanoseconds: relaxed(base + 24)),
             greatestTime: Timestamp(nanoseconds: relaxed(base + 32)),
-            clockBefore: Timestamp(nanoseconds: relaxed(base + 40)))
+            clockBefore: Timestamp(nanoseconds: relaxed(base + 40))
+        )
         atomicMemoryFence(ordering: .acquiring)
         // 0: never stored. Odd or changed: being replaced, so what was asked for is gone, or has not begun.
         guard version != 0, version & 1 == 0, relaxed(base) == version, row.index == index else { return nil }

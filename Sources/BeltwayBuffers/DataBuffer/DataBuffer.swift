@@ -1,6 +1,6 @@
+public import BeltwayWire
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
-public import BeltwayWire
 internal import Synchronization
 
 // The data buffer (DBuf): one producer writes packets, any number of consumers read them in place.
@@ -56,7 +56,12 @@ public enum BufferPolicy: UInt64, Sendable {
     ///   - generation: Differs between runs of a producer, so that a reader of an old one notices.
     /// - Throws: ``BufferError`` for a bad size, or when memory cannot be had.
     public init(
-        name: String, number: UInt16, linkType: LinkType, capacity: Int, policy: BufferPolicy, generation: UInt64 = 1
+        name: String,
+        number: UInt16,
+        linkType: LinkType,
+        capacity: Int,
+        policy: BufferPolicy,
+        generation: UInt64 = 1
     ) throws(BufferError) {
         geometry = try BufferGeometry(capacity: capacity)
         self.name = name
@@ -90,14 +95,21 @@ public enum BufferPolicy: UInt64, Sendable {
     ///   - controlDescriptor: Open file descriptor of the control memfd; duplicated.
     /// - Throws: ``BufferError/notABuffer(_:)`` unless sizes, seals, magic and version agree.
     public init(
-        attachingTo name: String, number: UInt16, dataDescriptor: Int32, controlDescriptor: Int32
+        attachingTo name: String,
+        number: UInt16,
+        dataDescriptor: Int32,
+        controlDescriptor: Int32
     ) throws(BufferError) {
         control = try SharedMemory(attaching: controlDescriptor, minimumLength: ControlLayout.chunkTable)
         let peek = unsafe UnsafeRawPointer(control.base)
         func field(_ offset: Int) -> UInt64 { unsafe peek.load(fromByteOffset: offset, as: UInt64.self) }
-        guard field(ControlLayout.magicOffset) == ControlLayout.magic else { throw .notABuffer("no magic number") }
+        guard field(ControlLayout.magicOffset) == ControlLayout.magic else {
+            throw .notABuffer("no magic number")
+        }
         guard field(ControlLayout.versionOffset) == ControlLayout.version else {
-            throw .notABuffer("version \(field(ControlLayout.versionOffset)), expected \(ControlLayout.version)")
+            throw .notABuffer(
+                "version \(field(ControlLayout.versionOffset)), expected \(ControlLayout.version)"
+            )
         }
         guard let capacity = Int(exactly: field(ControlLayout.capacityOffset)),
             let policy = BufferPolicy(rawValue: field(ControlLayout.policyOffset)),
@@ -139,7 +151,9 @@ public enum BufferPolicy: UInt64, Sendable {
         return (0..<count).map { index in
             let start = ControlLayout.interfaces + index * ControlLayout.interfaceNameLength
             let bytes = unsafe UnsafeRawBufferPointer(
-                start: control.base + start, count: ControlLayout.interfaceNameLength)
+                start: control.base + start,
+                count: ControlLayout.interfaceNameLength
+            )
             return unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
@@ -148,7 +162,9 @@ public enum BufferPolicy: UInt64, Sendable {
     func storeInterface(_ name: String, at index: Int) {
         let start = ControlLayout.interfaces + index * ControlLayout.interfaceNameLength
         let bytes = unsafe UnsafeMutableRawBufferPointer(
-            start: control.base + start, count: ControlLayout.interfaceNameLength)
+            start: control.base + start,
+            count: ControlLayout.interfaceNameLength
+        )
         unsafe bytes.copyBytes(from: name.utf8.prefix(ControlLayout.interfaceNameLength - 1))
         memory.storeReleasing(ControlLayout.interfaceCount, UInt64(index + 1))
     }
@@ -163,7 +179,8 @@ public enum BufferPolicy: UInt64, Sendable {
     var publication: WakeUp {
         unsafe WakeUp(
             word: (control.base + ControlLayout.wakeWord).assumingMemoryBound(to: Atomic<UInt64>.self),
-            flag: coordination.word(Coordination.sleepers))
+            flag: coordination.word(Coordination.sleepers)
+        )
     }
 
     /// Sleeps until the tail has moved beyond `position`, the producer has ended, or the time is over.

@@ -133,7 +133,8 @@ extension DataBufferProducer {
         let (tail, ordinal, shown) = (tail, ordinal, shownFlushed)
         func hasRoom() -> Bool {
             let oldest = coordination.oldestRelease(shown.position, shown.ordinal)
-            return oldest.position &+ capacity >= tail &+ wanted && oldest.ordinal &+ slots >= ordinal &+ slots / 8
+            return oldest.position &+ capacity >= tail &+ wanted
+                && oldest.ordinal &+ slots >= ordinal &+ slots / 8
         }
         if !hasRoom() { coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom) }
     }
@@ -145,8 +146,14 @@ extension DataBufferProducer {
     ///   - dropped: Packets dropped by the kernel since then (`isb_osdrop`).
     ///   - interface: The interface.
     ///   - time: When they were read.
-    public mutating func setStatistics(received: UInt64, dropped: UInt64, interface: UInt16, time: Timestamp) {
-        statistics = InterfaceStatistics(interface: interface, time: time, received: received, dropped: dropped)
+    public mutating func setStatistics(received: UInt64, dropped: UInt64, interface: UInt16, time: Timestamp)
+    {
+        statistics = InterfaceStatistics(
+            interface: interface,
+            time: time,
+            received: received,
+            dropped: dropped
+        )
         guard !keepsStatistics else { return }
         keepsStatistics = true
         // From here on the chunk's last bytes are kept free, if records have not used them already.

@@ -26,7 +26,12 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// End of the part of the chunk that records may use.
     @usableFromInline var chunkLimit: UInt64 = 0
     @usableFromInline var row = ChunkRow(
-        index: 0, firstOrdinal: 0, leastTime: .distantFuture, greatestTime: .zero, clockBefore: .zero)
+        index: 0,
+        firstOrdinal: 0,
+        leastTime: .distantFuture,
+        greatestTime: .zero,
+        clockBefore: .zero
+    )
     var interfaceNames: [String] = []
     var statistics: InterfaceStatistics?
     /// End of the last region that is whole: a chunk's end or a page-aligned pad.
@@ -76,7 +81,11 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     ///   packet was not taken then.
     @inlinable
     public mutating func append(
-        _ packet: RawSpan, time: Timestamp, originalLength: UInt32, interface: UInt16, flags: RecordFlags
+        _ packet: RawSpan,
+        time: Timestamp,
+        originalLength: UInt32,
+        interface: UInt16,
+        flags: RecordFlags
     ) -> Bool {
         var flags = flags
         var captured = packet.byteCount
@@ -96,14 +105,29 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         }
 
         unsafe memory.writeRecord(
-            at: tail, packet: packet, captured: captured, padded: padded, options: options, length: length,
-            time: time, originalLength: originalLength, interface: interface, flags: flags)
+            at: tail,
+            packet: packet,
+            captured: captured,
+            padded: padded,
+            options: options,
+            length: length,
+            time: time,
+            originalLength: originalLength,
+            interface: interface,
+            flags: flags
+        )
         memory.write(
             Descriptor(
-                position: Position(tail), time: time, capturedLength: UInt32(truncatingIfNeeded: captured),
-                originalLength: originalLength, recordLength: UInt32(truncatingIfNeeded: length),
-                interface: interface, flags: flags),
-            at: ordinal)
+                position: Position(tail),
+                time: time,
+                capturedLength: UInt32(truncatingIfNeeded: captured),
+                originalLength: originalLength,
+                recordLength: UInt32(truncatingIfNeeded: length),
+                interface: interface,
+                flags: flags
+            ),
+            at: ordinal
+        )
         tail &+= UInt64(length)
         ordinal &+= 1
         if time < row.leastTime { row.leastTime = time }
@@ -119,8 +143,12 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         // From locals: a member read back at once would stall on its own stores.
         let (tail, ordinal) = (tail, ordinal)
         let batch = PublishedBatch(
-            buffer: number, firstOrdinal: publishedOrdinal, endOrdinal: ordinal, start: Position(publishedTail),
-            end: Position(tail))
+            buffer: number,
+            firstOrdinal: publishedOrdinal,
+            endOrdinal: ordinal,
+            start: Position(publishedTail),
+            end: Position(tail)
+        )
         // Records may end on the chunk's very end: no padding then notes that the chunk is whole.
         if tail & memory.chunkMask == 0 { noteFlushed() }
         if tail != publishedTail {

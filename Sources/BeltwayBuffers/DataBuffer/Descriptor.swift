@@ -23,8 +23,13 @@ public import BeltwayWire
 
     /// Makes a descriptor.
     @inlinable public init(
-        position: Position, time: Timestamp, capturedLength: UInt32, originalLength: UInt32, recordLength: UInt32,
-        interface: UInt16, flags: RecordFlags
+        position: Position,
+        time: Timestamp,
+        capturedLength: UInt32,
+        originalLength: UInt32,
+        recordLength: UInt32,
+        interface: UInt16,
+        flags: RecordFlags
     ) {
         self.position = position
         self.time = time
@@ -40,7 +45,9 @@ public import BeltwayWire
 ///
 /// The constants are computed: a stored one would be a call from another module, per packet.
 @frozen public struct RecordFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
+    /// The bits.
     public let rawValue: UInt16
+    /// Takes the bits as they are.
     @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The packet's checksums are not yet computed (offload; TP_STATUS_CSUMNOTREADY): `epb_flags` bit 9.

@@ -12,14 +12,17 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// Its memory.
     public let memory: RingMemory
     /// Packets that ``next()`` returned and that were not given back by ``giveBackLapped()``.
-    public private(set) var read: UInt64 = 0
+    @inlinable public var read: UInt64 { taken }
     /// Packets that were overwritten before, or while, they were read.
-    public private(set) var lost: UInt64 = 0
+    @inlinable public var lost: UInt64 { skipped }
     /// Ordinal of the next packet.
-    public private(set) var ordinal: UInt64
+    @inlinable public var ordinal: UInt64 { following }
+    @usableFromInline var taken: UInt64 = 0
+    @usableFromInline var skipped: UInt64 = 0
+    @usableFromInline var following: UInt64
+    @usableFromInline var end: UInt64
+    @usableFromInline var position: Position
     private let first: UInt64
-    private var end: UInt64
-    private var position: Position
     private let slot: Int?
 
     /// Attaches at the buffer's tail: what is published from now on is offered.
@@ -34,7 +37,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
         memory = buffer.memory
         slot = place.slot
         position = Position(place.position)
-        ordinal = place.ordinal
+        following = place.ordinal
         first = place.ordinal
         end = place.ordinal
     }
@@ -49,21 +52,22 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     public var lagInBytes: Int { min(max(0, memory.tail - position), memory.geometry.capacity) }
 
     /// Takes the next packet's descriptor, copied out and validated; nil if nothing more is published.
+    @inlinable
     public mutating func next() -> Descriptor? {
-        if ordinal == end {
+        if following == end {
             end = memory.tailOrdinal
-            if ordinal == end { return nil }
+            if following == end { return nil }
         }
         while true {
-            let descriptor = memory.descriptor(at: ordinal)
-            if memory.isWhole(ordinal: ordinal), memory.isWhole(descriptor.position) {
-                ordinal &+= 1
-                read &+= 1
+            let descriptor = memory.descriptor(at: following)
+            if memory.isWhole(ordinal: following), memory.isWhole(descriptor.position) {
+                following &+= 1
+                taken &+= 1
                 position = descriptor.position + Int(descriptor.recordLength)
                 return descriptor
             }
             skipWhatWasLapped()
-            if ordinal == end { return nil }
+            if following == end { return nil }
         }
     }
 
@@ -79,7 +83,8 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// - Throws: ``Lapped`` if the producer has overwritten any byte of the record.
     @inlinable
     public mutating func packet<Result>(
-        _ descriptor: Descriptor, _ body: (RawSpan) -> Result
+        _ descriptor: Descriptor,
+        _ body: (RawSpan) -> Result
     ) throws(Lapped) -> Result {
         let result = memory.withPacket(descriptor, body)
         guard memory.isWhole(descriptor.position) else {
@@ -90,9 +95,10 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     }
 
     /// Counts the packet taken last as lost: it was overwritten while it was read.
+    @inlinable
     public mutating func giveBackLapped() {
-        read &-= 1
-        lost &+= 1
+        taken &-= 1
+        skipped &+= 1
     }
 
     /// Lets a blocking producer overwrite everything taken so far.
@@ -114,12 +120,12 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     public var isAtEnd: Bool { memory.isClosed && memory.tailOrdinal == ordinal }
 
     /// Resumes at a chunk about half a ring behind the tail, so as not to be lapped again at once.
-    private mutating func skipWhatWasLapped() {
+    @usableFromInline mutating func skipWhatWasLapped() {
         let resume = memory.resumeOrdinal()
         end = memory.tailOrdinal
-        let target = min(max(resume, ordinal &+ 1), end)
-        lost &+= target &- ordinal
-        ordinal = target
+        let target = min(max(resume, following &+ 1), end)
+        skipped &+= target &- following
+        following = target
     }
 }
 

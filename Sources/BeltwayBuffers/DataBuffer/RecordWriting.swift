@@ -8,7 +8,9 @@ public import BeltwayWire
 
 extension RingMemory {
     @inlinable @inline(__always)
-    func put(_ value: UInt32, _ offset: Int) { unsafe data.storeBytes(of: value, toByteOffset: offset, as: UInt32.self) }
+    func put(_ value: UInt32, _ offset: Int) {
+        unsafe data.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
+    }
 
     @inlinable @inline(__always)
     func write(_ descriptor: Descriptor, at ordinal: UInt64) {
@@ -18,8 +20,16 @@ extension RingMemory {
 
     @inlinable @inline(__always) @unsafe
     func writeRecord(
-        at tail: UInt64, packet: RawSpan, captured: Int, padded: Int, options: Int, length: Int, time: Timestamp,
-        originalLength: UInt32, interface: UInt16, flags: RecordFlags
+        at tail: UInt64,
+        packet: RawSpan,
+        captured: Int,
+        padded: Int,
+        options: Int,
+        length: Int,
+        time: Timestamp,
+        originalLength: UInt32,
+        interface: UInt16,
+        flags: RecordFlags
     ) {
         let start = Int(truncatingIfNeeded: tail & mask)
         put(RecordLayout.enhancedPacketBlock, start)
@@ -81,7 +91,8 @@ extension RingMemory {
         put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds >> 32), start + 12)
         put(UInt32(truncatingIfNeeded: statistics.time.nanoseconds), start + 16)
         let options: [(code: UInt32, value: UInt64)] = [
-            (4, statistics.received), (7, statistics.dropped), (8, statistics.received &- min(statistics.received, statistics.dropped)),
+            (4, statistics.received), (7, statistics.dropped),
+            (8, statistics.received &- min(statistics.received, statistics.dropped)),
         ]
         var offset = start + 20
         for option in options {

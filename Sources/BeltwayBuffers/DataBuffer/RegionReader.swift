@@ -91,8 +91,13 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
                 continue
             }
             let region = Region(
-                position: Position(position), length: Int(end - position), firstOrdinal: ordinal,
-                packets: endOrdinal - ordinal, leastTime: row.leastTime, greatestTime: row.greatestTime)
+                position: Position(position),
+                length: Int(end - position),
+                firstOrdinal: ordinal,
+                packets: endOrdinal - ordinal,
+                leastTime: row.leastTime,
+                greatestTime: row.greatestTime
+            )
             position = end
             ordinal = endOrdinal
             read += region.packets

@@ -44,12 +44,16 @@ public import Synchronization
 
     @inlinable @inline(__always)
     func acquire(_ offset: Int) -> UInt64 {
-        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .acquiring)
+        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(
+            ordering: .acquiring
+        )
     }
 
     @inlinable @inline(__always)
     func relaxed(_ offset: Int) -> UInt64 {
-        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed)
+        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(
+            ordering: .relaxed
+        )
     }
 
     @inlinable @inline(__always)
@@ -60,7 +64,10 @@ public import Synchronization
 
     @inlinable @inline(__always)
     func storeRelaxed(_ offset: Int, _ value: UInt64) {
-        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .relaxed)
+        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(
+            value,
+            ordering: .relaxed
+        )
     }
 
     /// Published end in bytes; acquires what `publish` released.
@@ -68,7 +75,9 @@ public import Synchronization
     /// Packets published since the buffer was created; acquires what `publish` released.
     @inlinable public var tailOrdinal: UInt64 { acquire(ControlLayout.tailOrdinal) }
     /// No packet earlier than this will come any more.
-    @inlinable public var timeThrough: Timestamp { Timestamp(nanoseconds: acquire(ControlLayout.timeThrough)) }
+    @inlinable public var timeThrough: Timestamp {
+        Timestamp(nanoseconds: acquire(ControlLayout.timeThrough))
+    }
     /// Whether the producer has ended; stored after its last tail, so load it *before* the tail.
     @inlinable public var isClosed: Bool { acquire(ControlLayout.closed) != 0 }
 
@@ -107,21 +116,33 @@ public import Synchronization
     /// ring: a range that crosses the ring's end, as only a forged descriptor can name, gives an empty span.
     @inlinable @inline(__always)
     public func withBytes<Result, Failure: Error>(
-        at position: Position, offset: Int, length: Int, _ body: (RawSpan) throws(Failure) -> Result
+        at position: Position,
+        offset: Int,
+        length: Int,
+        _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let start = Int(truncatingIfNeeded: position.bytes & mask)
-        let inside = offset >= 0 && length >= 0 && offset <= geometry.capacity && length <= geometry.capacity
+        let inside =
+            offset >= 0 && length >= 0 && offset <= geometry.capacity && length <= geometry.capacity
             && start &+ offset &+ length <= geometry.capacity
-        let bytes = unsafe UnsafeRawBufferPointer(start: data + (inside ? start &+ offset : 0), count: inside ? length : 0)
+        let bytes = unsafe UnsafeRawBufferPointer(
+            start: data + (inside ? start &+ offset : 0),
+            count: inside ? length : 0
+        )
         return try unsafe body(bytes.bytes)
     }
 
     /// Hands out the captured bytes of a packet, in place; see ``withBytes(at:offset:length:_:)``.
     @inlinable @inline(__always)
     public func withPacket<Result, Failure: Error>(
-        _ descriptor: Descriptor, _ body: (RawSpan) throws(Failure) -> Result
+        _ descriptor: Descriptor,
+        _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try withBytes(
-            at: descriptor.position, offset: RecordLayout.headerLength, length: Int(descriptor.capturedLength), body)
+            at: descriptor.position,
+            offset: RecordLayout.headerLength,
+            length: Int(descriptor.capturedLength),
+            body
+        )
     }
 }

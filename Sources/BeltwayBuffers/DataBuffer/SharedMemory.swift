@@ -34,11 +34,14 @@ internal import Glibc
     init(attaching file: Int32, minimumLength: Int) throws(BufferError) {
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw .system(call: "fstat", errno: errno) }
-        guard Int(status.st_size) >= minimumLength, Int(status.st_size) <= 2 * BufferGeometry.maximumCapacity else {
+        guard Int(status.st_size) >= minimumLength, Int(status.st_size) <= 2 * BufferGeometry.maximumCapacity
+        else {
             throw .notABuffer("shared memory of \(status.st_size) bytes")
         }
         let seals = beltway_get_seals(file)
-        guard seals >= 0, seals & beltway_seals() == beltway_seals() else { throw .notABuffer("memory is not sealed") }
+        guard seals >= 0, seals & beltway_seals() == beltway_seals() else {
+            throw .notABuffer("memory is not sealed")
+        }
         let own = dup(file)
         guard own >= 0 else { throw .system(call: "dup", errno: errno) }
         do throws(BufferError) {
@@ -57,7 +60,9 @@ internal import Glibc
     }
 
     /// Maps on a 2 MiB boundary, so that huge pages can back it.
-    private static func map(_ file: Int32, _ length: Int, _ access: Int32) throws(BufferError) -> UnsafeMutableRawPointer {
+    private static func map(_ file: Int32, _ length: Int, _ access: Int32) throws(BufferError)
+        -> UnsafeMutableRawPointer
+    {
         let spare = length + hugePage
         guard let area = unsafe mmap(nil, spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
             unsafe area != MAP_FAILED

@@ -39,7 +39,10 @@ public import Synchronization
     ///   - capacity: Entries; a power of two of 64 or more (a programmer error otherwise).
     ///   - policy: That of the rings its entries point into.
     public init(name: String, capacity: Int, policy: BufferPolicy) {
-        precondition(capacity >= 64 && capacity & (capacity - 1) == 0, "an index buffer's capacity is a power of two")
+        precondition(
+            capacity >= 64 && capacity & (capacity - 1) == 0,
+            "an index buffer's capacity is a power of two"
+        )
         self.name = name
         self.capacity = capacity
         self.policy = policy
@@ -47,7 +50,14 @@ public import Synchronization
         unsafe control = .allocate(byteCount: 384, alignment: 64)
         _ = unsafe control.initializeMemory(as: UInt64.self, repeating: 0, count: 48)
         let zero = IndexEntry(
-            position: .zero, flowHash: 0, ordinal: 0, length: 0, buffer: 0, interface: 0, classification: .other)
+            position: .zero,
+            flowHash: 0,
+            ordinal: 0,
+            length: 0,
+            buffer: 0,
+            interface: 0,
+            classification: .other
+        )
         unsafe entries.initialize(repeating: zero, count: capacity)
     }
 

@@ -39,7 +39,8 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
             }
             let entry = unsafe buffer.entries[Int(truncatingIfNeeded: next & mask)]
             if buffer.policy == .fastReader {
-                atomicMemoryFence(ordering: .acquiring)  // partner: release fence in IndexBufferProducer.reserve
+                // Partner: the release fence in IndexBufferProducer.reserve.
+                atomicMemoryFence(ordering: .acquiring)
                 let intent = unsafe buffer.word(IndexBuffer.intent).pointee.load(ordering: .relaxed)
                 guard intent &- next <= mask &+ 1 else {
                     skipWhatWasLapped()

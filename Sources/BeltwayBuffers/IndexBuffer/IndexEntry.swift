@@ -24,8 +24,14 @@
 
     /// Makes an entry.
     @inlinable public init(
-        position: Position, flowHash: UInt32, ordinal: UInt32, length: UInt32, offset: UInt32 = 0, buffer: UInt16,
-        interface: UInt16, classification: Classification
+        position: Position,
+        flowHash: UInt32,
+        ordinal: UInt32,
+        length: UInt32,
+        offset: UInt32 = 0,
+        buffer: UInt16,
+        interface: UInt16,
+        classification: Classification
     ) {
         self.position = position
         self.flowHash = flowHash
@@ -42,7 +48,9 @@
 ///
 /// The constants are computed: a stored one would be a call from another module, per packet.
 @frozen public struct Classification: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+    /// The bits.
     public var rawValue: UInt32
+    /// Takes the bits as they are.
     @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Not IP, or not decodable: counted and stored, belongs to no flow.

@@ -21,7 +21,9 @@ internal import Synchronization
     let flag: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// FUTEX_WAIT compares 32 bits: the word's low half, which comes first on both little-endian targets.
-    private var futex: UnsafePointer<UInt32> { unsafe UnsafePointer(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self)) }
+    private var futex: UnsafePointer<UInt32> {
+        unsafe UnsafePointer(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self))
+    }
 
     /// Wakes whoever sleeps; call it after the store that they wait for.
     func wake() {
