@@ -95,6 +95,8 @@ struct PartitionFiles {
     }
 
     /// Makes an empty file; one that exists already is an error, as is no permission, each with its errno.
+    ///
+    /// Unsafe is only the call of open(2) with a path: Foundation would hide the errno that people need to see.
     static func createExclusively(path: String) throws(StoreError) {
         let file = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
         guard file >= 0 else {
