@@ -233,6 +233,42 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
         }
     }
 
+    @Test func `a consumer that gets no entry is woken to let go of the ring`() throws {
+        let limit: Int64 = 10_000_000_000
+        let ring = try makeBuffer(32_768, .blocking)
+        let index = IndexBuffer(name: "worker", capacity: 64, policy: .blocking)
+        let late = Late()
+        let ready = DispatchSemaphore(value: 0)
+        let consumer = TestThread {
+            guard let hold = try? RingHold(ring) else { return }
+            var entries = IndexBufferReader(index)
+            ready.signal()
+            while !entries.isAtEnd {
+                let through = hold.classifiedThrough
+                if entries.takeNext() == nil {
+                    hold.release(through: through.position, ordinal: through.ordinal)
+                    late.time(limit) { entries.wait(nanoseconds: limit) }
+                }
+            }
+        }
+        ready.wait()
+        let writer = TestThread {
+            var producer = ring.makeProducer()
+            var entries = IndexBufferProducer(index)
+            for ordinal in 0..<UInt64(10_000) {
+                while !producer.append(ordinal: ordinal, length: 300) {
+                    let batch = producer.publish()
+                    ring.storeClassifiedThrough(batch.end, ordinal: batch.endOrdinal)
+                    entries.wakeConsumer()
+                    producer.waitForRoom()
+                }
+            }
+            entries.close()
+        }
+        #expect(writer.join() && consumer.join())
+        #expect(late.count == 0)
+    }
+
     @Test func `sleeping ends by itself when nothing comes`() throws {
         let ring = try makeBuffer(32_768, .blocking)
         var producer = ring.makeProducer()

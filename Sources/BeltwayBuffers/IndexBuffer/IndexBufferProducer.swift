@@ -57,6 +57,13 @@ public struct IndexBufferProducer: ~Copyable, @unchecked Sendable {
         buffer.publication.wake()
     }
 
+    /// Ends the consumer's sleep although there may be nothing for it.
+    ///
+    /// A consumer that gets no entry sleeps, and holds the ring where it fell asleep. In blocking mode call this after
+    /// ``DataBuffer/storeClassifiedThrough(_:ordinal:)``, say once per quarter of the ring: it then looks again and lets
+    /// go. Otherwise the producer stands still until the consumer's time-out.
+    public func wakeConsumer() { buffer.publication.wake() }
+
     /// Sleeps until the consumer lets go of something, at most ten milliseconds; publish before.
     public mutating func waitForRoom() {
         let (buffer, tail) = (buffer, tail)

@@ -26,7 +26,7 @@ public struct RingHold: ~Copyable, @unchecked Sendable {
         return (Position(through.position), through.ordinal)
     }
 
-    /// Lets go of everything before the given place; a place that goes back is a programmer error.
+    /// Lets go of everything before the given place; what was let go before stays so.
     public func release(through position: Position, ordinal: UInt64) {
         guard let slot else { return }
         buffer.coordination.release(slot, position: position.bytes, ordinal: ordinal)

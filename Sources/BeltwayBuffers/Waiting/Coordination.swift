@@ -66,9 +66,16 @@ internal import Synchronization
 
     /// Stores how far a reader no longer needs the ring, and wakes the producer if it waits for room.
     ///
+    /// Never takes back what was let go: a consumer may have used an entry before the classifier says that it is
+    /// through with the batch.
+    ///
     /// Releasing: the reader's loads from the ring come before the store, so the producer, which acquires it in
     /// ``oldestRelease(_:_:)``, does not overwrite bytes that are still being read.
     func release(_ slot: Int, position: UInt64, ordinal: UInt64) {
+        let (position, ordinal) = unsafe (
+            max(position, word(slot * Self.slotLength).pointee.load(ordering: .relaxed)),
+            max(ordinal, word(slot * Self.slotLength + 8).pointee.load(ordering: .relaxed))
+        )
         unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .releasing)
         unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .releasing)
         room.wake()
