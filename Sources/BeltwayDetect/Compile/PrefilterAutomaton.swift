@@ -74,14 +74,11 @@
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe table.withUnsafeBufferPointer { table in
                 unsafe classOf.withUnsafeBufferPointer { classOf in
-                    unsafe filter.grams.withUnsafeBufferPointer { grams in
-                        unsafe filter.pairs.withUnsafeBufferPointer { pairs in
-                            guard let text = bytes.baseAddress, let table = table.baseAddress,
-                                let classOf = classOf.baseAddress, let grams = grams.baseAddress,
-                                let pairs = pairs.baseAddress
-                            else { return }
-                            unsafe scan(text, bytes.count, table, classOf, grams, pairs, &scratch)
-                        }
+                    unsafe filter.withTables { grams, seconds, pairs in
+                        guard let text = bytes.baseAddress, let table = table.baseAddress,
+                            let classOf = classOf.baseAddress
+                        else { return }
+                        unsafe scan(text, bytes.count, table, classOf, grams, seconds, pairs, &scratch)
                     }
                 }
             }
@@ -94,6 +91,7 @@
         _ table: UnsafePointer<UInt32>,
         _ classOf: UnsafePointer<UInt8>,
         _ grams: UnsafePointer<UInt32>,
+        _ seconds: UnsafePointer<UInt32>,
         _ pairs: UnsafePointer<UInt32>,
         _ scratch: inout PrefilterScratch
     ) {
@@ -107,6 +105,11 @@
             candidates |= unsafe Self.look(word &>> 8, grams, pairs) &<< 1
             candidates |= unsafe Self.look(word &>> 16, grams, pairs) &<< 2
             candidates |= unsafe Self.look(word &>> 24, grams, pairs) &<< 3
+            while candidates != 0 {
+                let place = word &>> UInt64(8 &* candidates.trailingZeroBitCount)
+                if unsafe Self.confirm(place, seconds, pairs) { break }
+                candidates &= candidates &- 1
+            }
             if candidates == 0 {
                 place &+= 4
                 continue
@@ -151,9 +154,41 @@
         return unsafe ((grams[Int(hash &>> 5)] &>> hash) | (pairs[Int(pair &>> 5)] &>> pair)) & 1
     }
 
+    /// Whether what the first look found stands up to a second one.
+    @inline(__always)
+    private static func confirm(
+        _ word: UInt64,
+        _ seconds: UnsafePointer<UInt32>,
+        _ pairs: UnsafePointer<UInt32>
+    ) -> Bool {
+        let folded = UInt32(truncatingIfNeeded: word) | GramFilter.fold
+        let hash = (folded &* GramFilter.secondMultiplier) &>> 16
+        let pair = UInt32(truncatingIfNeeded: word) & 0xffff
+        return unsafe ((seconds[Int(hash &>> 5)] &>> hash) | (pairs[Int(pair &>> 5)] &>> pair)) & 1 != 0
+    }
+
     private func report(_ list: Int, into scratch: inout PrefilterScratch) {
         for index in (list + 1)...(list + Int(outputs[list])) {
             scratch.add(Int(outputs[index]))
+        }
+    }
+}
+
+extension GramFilter {
+    /// The addresses of the tables, which are never empty: 2^18, 2^16 and 2^16 bits.
+    @inline(__always)
+    fileprivate func withTables(
+        _ body: (UnsafePointer<UInt32>, UnsafePointer<UInt32>, UnsafePointer<UInt32>) -> Void
+    ) {
+        unsafe grams.withUnsafeBufferPointer { grams in
+            unsafe seconds.withUnsafeBufferPointer { seconds in
+                unsafe pairs.withUnsafeBufferPointer { pairs in
+                    guard let grams = grams.baseAddress, let seconds = seconds.baseAddress,
+                        let pairs = pairs.baseAddress
+                    else { return }
+                    unsafe body(grams, seconds, pairs)
+                }
+            }
         }
     }
 }
