@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CLinux
-import Glibc
 
 /// Why a capture file could not be read, or not be read on.
 ///
@@ -84,11 +82,6 @@ public enum CaptureFileEnd: Equatable, Sendable {
     ///
     /// Everything before `recordAt` was delivered.
     case cut(recordAt: UInt64, endsAt: UInt64)
-}
-
-/// What the system calls an error number.
-func systemMessage(_ code: Int32) -> String {
-    unsafe String(cString: strerror(code))
 }
 
 private func hex(_ value: UInt32) -> String {

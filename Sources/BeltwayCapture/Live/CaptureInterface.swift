@@ -34,9 +34,10 @@ public struct CaptureInterface: Equatable, Sendable {
         defer { close(descriptor) }
         // A longer name would be cut and might then fit another interface.
         let isPossible = !name.isEmpty && name.utf8.count < Int(IFNAMSIZ)
-        index = isPossible ? unsafe beltway_interface_index(descriptor, name) : -1
+        let numbers = isPossible ? interfaceNumbers(of: name, through: descriptor) : (-ENODEV, -ENODEV)
+        index = numbers.0
         guard index > 0 else { throw .unknownInterface(name, known: CaptureInterface.names) }
-        let type = unsafe beltway_interface_type(descriptor, name)
+        let type = numbers.1
         guard type >= 0 else { throw .system(call: "SIOCGIFHWADDR", interface: name, errno: -type) }
         isLoopback = type == ARPHRD_LOOPBACK
         (linkType, isCooked) = CaptureInterface.linkType(hardware: type)
@@ -44,15 +45,7 @@ public struct CaptureInterface: Equatable, Sendable {
 
     /// Names of all interfaces that there are now.
     public static var names: [String] {
-        guard let list = unsafe if_nameindex() else { return [] }
-        defer { unsafe if_freenameindex(list) }
-        var names: [String] = []
-        var entry = unsafe list
-        while let name = unsafe entry.pointee.if_name {
-            names.append(unsafe String(cString: name))
-            unsafe entry += 1
-        }
-        return names
+        interfaceNames()
     }
 
     /// What a hardware type's packets begin with; what has no simple form is captured cooked.

@@ -52,12 +52,3 @@ public enum LiveCaptureEnd: Equatable, Sendable {
     /// The system refused to go on.
     case failed(LiveCaptureError)
 }
-
-/// The path of the program that runs, for a command that is told to a person.
-func runningProgram() -> String {
-    let capacity = 4096
-    var path = [CChar](repeating: 0, count: capacity)
-    let length = unsafe readlink("/proc/self/exe", &path, capacity - 1)
-    guard length > 0 else { return CommandLine.arguments.first ?? "beltway" }
-    return String(decoding: path[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}

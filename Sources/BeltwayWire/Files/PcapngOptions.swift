@@ -46,10 +46,14 @@ public struct PcapngOptions: ~Escapable {
         return Option(code: code, offset: value, length: length)
     }
 
+    /// The longest text that is kept, in bytes: thousands of interfaces must not fill the memory with their names.
+    public static var maximumTextLength: Int { 256 }
+
     /// The value of an option as text: UTF-8, repaired where it is none, up to the first zero byte.
     public func text(_ option: Option) -> String {
         var characters: [UInt8] = []
-        for position in option.offset..<(option.offset &+ option.length) {
+        let length = min(option.length, PcapngOptions.maximumTextLength)
+        for position in option.offset..<(option.offset &+ length) {
             let byte = bytes.byte(at: position)
             if byte == 0 { break }
             characters.append(byte)

@@ -207,6 +207,26 @@ struct KeepLongPackets: PacketFilter {
         #expect(finished.isFinished)
     }
 
+    @Test func `stops while a pipe is silent`() throws {
+        var ends: [Int32] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let stop = StopFlag()
+        let asker = Thread {
+            usleep(150_000)
+            stop.request()
+        }
+        asker.start()
+        let (reports, stage) = produce(
+            ["/proc/self/fd/\(ends[0])"],
+            filter: AcceptEverything(),
+            stop: stop
+        )
+        close(ends[0])
+        close(ends[1])
+        #expect(reports.map(\.ending) == [.stopped])
+        #expect(stage.idleCalls > 0)
+    }
+
     @Test func `shows what a pipe has delivered before it waits for more`() throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)

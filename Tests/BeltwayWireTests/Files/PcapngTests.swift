@@ -72,6 +72,13 @@ import Testing
         #expect(interface.name == nil)
     }
 
+    @Test func `keeps at most 256 bytes of its name`() throws {
+        var builder = PcapngBuilder()
+        builder.interface(name: String(repeating: "x", count: 60_000))
+        let interface = try PcapngInterface(builder.bytes.span.bytes, .little)
+        #expect(interface.name == String(repeating: "x", count: 256))
+    }
+
     @Test func `with an option that runs past its end is refused`() {
         var builder = PcapngBuilder()
         builder.add(type: 1) {
