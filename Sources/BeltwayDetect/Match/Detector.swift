@@ -46,8 +46,10 @@ public struct Detector: ~Copyable {
     var prefilter: PrefilterScratch
     let expressions: ExpressionScratch
     var matches: [UInt32] = []
-    /// Payload bytes and steps that the rule being verified may still look at.
+    /// Payload bytes that the rule being verified may still look at.
     var budget = 0
+    /// The same for all rules of the packet together: a packet made to hit many rules stays bounded too.
+    private var packetBudget = 0
 
     /// Makes a detector, with all the memory that it will use on packets that match nothing.
     public init(_ ruleSet: RuleSet) {
@@ -80,6 +82,7 @@ public struct Detector: ~Copyable {
         let end = min(start &+ Int(headers.capturedPayloadLength), packet.byteCount)
         let payload = packet.extracting(start..<end)
         let rules = ruleSet
+        packetBudget = (8 << 20) &+ 64 &* payload.byteCount
         if payload.byteCount > 0 {
             rules.automaton.scan(payload, into: &prefilter)
             counters.prefilterHits &+= UInt64(prefilter.count)
@@ -103,11 +106,12 @@ public struct Detector: ~Copyable {
         let gate = rules.gates[Int(rule)]
         guard facts.pass(gate, rules) else { return }
         counters.verifications &+= 1
-        budget = 65_536 &+ 16 &* payload.byteCount
+        let allowance = min(65_536 &+ 16 &* payload.byteCount, packetBudget)
+        budget = allowance
         let first = Int(gate.firstStep)
-        guard verify(payload, from: first, to: first &+ Int(gate.stepCount), last: 0, rules) == .match else {
-            return
-        }
+        let verdict = verify(payload, from: first, to: first &+ Int(gate.stepCount), last: 0, rules)
+        packetBudget = max(0, packetBudget &- (allowance &- budget))
+        guard verdict == .match else { return }
         matches.append(rule)
     }
 
