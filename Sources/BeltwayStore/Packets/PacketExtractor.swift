@@ -35,8 +35,8 @@ public struct PacketExtractor {
             guard linkTypes.count > 1 else { return nil }
             let numbers = linkTypes.map { String($0.rawValue) }.joined(separator: ", ")
             return """
-                the packets have several link types (\(numbers)): Wireshark and tshark read such a file, tcpdump \
-                and everything else on libpcap refuse it
+                the packets have several link types (\(numbers)): Wireshark and tshark read such a file, \
+                tcpdump and everything else on libpcap refuse it
                 """
         }
     }
@@ -153,23 +153,14 @@ public struct PacketExtractor {
         _ predicate: inout Predicate,
         _ outcome: inout Outcome
     ) -> Bool {
-        // What lies on disk is the rule: searched without a dynamic call per packet.
-        if let ring = source as? SegmentedRing { return search(ring, &predicate, &outcome) }
-        return search(source, &predicate, &outcome)
-    }
-
-    private func search<Source: PacketSource, Predicate: PacketPredicate>(
-        _ source: Source,
-        _ predicate: inout Predicate,
-        _ outcome: inout Outcome
-    ) -> Bool {
-        while source.advance() {
-            outcome.examined += 1
-            let packet = source.current
-            guard packet.time >= since, packet.time < until else { continue }
-            let linkType = source.linkType
-            if source.withPacket({ predicate.matches($0, packet, linkType: linkType) }) { return true }
+        var examined: UInt64 = 0
+        let (since, until) = (since, until)
+        let isFound = source.advance { bytes, packet, linkType in
+            examined += 1
+            guard packet.time >= since, packet.time < until else { return false }
+            return predicate.matches(bytes, packet, linkType: linkType)
         }
-        return false
+        outcome.examined += examined
+        return isFound
     }
 }

@@ -38,14 +38,17 @@ public struct StoredPacket: Equatable, Sendable, BitwiseCopyable {
 /// Packets in the order in which one ring had them, from wherever they lie: segments on disk, or the ring
 /// itself.
 ///
-/// Begin with ``advance()``; what the other members give is about the packet that it moved to.
+/// Begin with ``advance(to:)``; what the other members give is about the packet that it moved to.
 public protocol PacketSource: AnyObject {
     /// The ring's name.
     var name: String { get }
     /// Interfaces known so far; it only grows.
     var interfaces: [StoredInterface] { get }
-    /// Moves to the next packet; false after the last.
-    func advance() -> Bool
+    /// Moves to the next packet that is wanted; false after the last packet.
+    ///
+    /// - Parameter isWanted: Asked about every packet on the way, in order, once each.
+    /// - Returns: Whether there is one.
+    func advance(to isWanted: (RawSpan, StoredPacket, LinkType) -> Bool) -> Bool
     /// What is known of the packet.
     var current: StoredPacket { get }
     /// Link type of the packet.

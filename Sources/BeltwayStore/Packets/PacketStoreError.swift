@@ -37,13 +37,4 @@ public enum PacketStoreError: Error, Equatable, Sendable, CustomStringConvertibl
             return "\(path): \(why) at byte \(offset)"
         }
     }
-
-    /// Whether room that is made later cures it: the disk, the user's share of it, or the quota is full.
-    var isFull: Bool {
-        switch self {
-        case .noRoom: true
-        case .system(_, _, let number): number == ENOSPC || number == EDQUOT || number == EFBIG
-        case .damaged: false
-        }
-    }
 }

@@ -61,7 +61,7 @@ public struct SegmentCatalog: Sendable {
     ///
     /// - Throws: ``PacketStoreError`` if the file cannot be read or is no segment.
     public static func interfaces(of segment: StoredSegment) throws(PacketStoreError) -> [StoredInterface] {
-        try SegmentReader(path: segment.path).interfaces
+        try SegmentReader.open(segment.path).interfaces
     }
 
     private static func describe(_ path: String, _ name: SegmentName) -> StoredSegment {

@@ -8,13 +8,16 @@ import BeltwayWire
 //   end         of the file between two blocks, or else `damage`
 
 /// Walks one segment's packets.
-final class SegmentReader {
+struct SegmentReader: ~Copyable {
     let path: String
     /// Interfaces of the head.
     private(set) var interfaces: [StoredInterface] = []
     /// Why reading ended early, if it did.
     private(set) var damage: PacketStoreError?
     private(set) var current = StoredPacket(time: .zero, interface: 0, originalLength: 0, flags: 0)
+    /// Link type of the current packet.
+    private(set) var linkType = LinkType.ethernet
+    private var linkTypes: [LinkType] = []
     private var capturedLength = 0
     private var window: FileWindow
     /// Bytes of the current block, skipped when the reader moves on.
@@ -24,9 +27,18 @@ final class SegmentReader {
     /// Opens a segment and reads its section header.
     ///
     /// - Throws: `system` if it cannot be read, `damaged` if it is no segment.
-    init(path: String) throws(PacketStoreError) {
+    static func open(_ path: String) throws(PacketStoreError) -> SegmentReader {
+        var reader = SegmentReader(path, try FileWindow(opening: path))
+        try reader.readHead()
+        return reader
+    }
+
+    private init(_ path: String, _ window: consuming FileWindow) {
         self.path = path
-        window = try FileWindow(opening: path)
+        self.window = window
+    }
+
+    private mutating func readHead() throws(PacketStoreError) {
         guard try window.fill(28) >= 28 else {
             throw .damaged(path: path, offset: 0, why: "shorter than the header of a packet segment")
         }
@@ -56,7 +68,7 @@ final class SegmentReader {
     }
 
     /// Moves to the next packet; false at the end, or where the file stops making sense.
-    func advance() -> Bool {
+    mutating func advance() -> Bool {
         guard !isAtEnd else { return false }
         do throws(PacketStoreError) {
             if try step() { return true }
@@ -72,7 +84,7 @@ final class SegmentReader {
     /// Bytes of the file that were walked so far.
     var offset: UInt64 { window.offset }
 
-    private func step() throws(PacketStoreError) -> Bool {
+    private mutating func step() throws(PacketStoreError) -> Bool {
         while true {
             window.skip(blockLength)
             blockLength = 0
@@ -94,7 +106,7 @@ final class SegmentReader {
         }
     }
 
-    private func readPacket(_ length: Int) throws(PacketStoreError) {
+    private mutating func readPacket(_ length: Int) throws(PacketStoreError) {
         guard length <= FileWindow.capacity else {
             throw damaged("packet block of impossible length \(length)")
         }
@@ -108,6 +120,7 @@ final class SegmentReader {
         guard packet.interface < UInt32(interfaces.count) else {
             throw damaged("packet of interface \(packet.interface), which the segment does not have")
         }
+        linkType = linkTypes[Int(packet.interface)]
         capturedLength = Int(packet.capturedLength)
         current = StoredPacket(
             time: Timestamp(nanoseconds: packet.time),
@@ -118,7 +131,7 @@ final class SegmentReader {
         blockLength = length
     }
 
-    private func readOther(_ type: PcapngBlockType, _ length: Int) throws(PacketStoreError) {
+    private mutating func readOther(_ type: PcapngBlockType, _ length: Int) throws(PacketStoreError) {
         switch type {
         case .section:
             throw damaged("a second section")
@@ -128,6 +141,7 @@ final class SegmentReader {
                 interface.resolution == .nanoseconds, interfaces.count < 4096
             else { throw damaged("interface description that is not of a packet segment") }
             interfaces.append(StoredInterface(name: interface.name ?? "", linkType: interface.linkType))
+            linkTypes.append(interface.linkType)
             window.skip(length)
         default:
             // The second length is read where it lies; what is between may be as long as a chunk.
@@ -145,9 +159,6 @@ final class SegmentReader {
     func withPacket<Result>(_ body: (RawSpan) -> Result) -> Result {
         window.withBytes(capturedLength, at: blockLength == 0 ? 0 : RecordLayout.headerLength, body)
     }
-
-    /// Link type of the current packet.
-    var linkType: LinkType { interfaces[current.interface].linkType }
 
     private func damaged(_ why: String) -> PacketStoreError {
         .damaged(path: path, offset: window.offset, why: why)

@@ -12,6 +12,10 @@ public final class SegmentedRing: PacketSource {
     public private(set) var interfaces: [StoredInterface] = []
     /// What could not be read so far.
     public private(set) var problems: [PacketStoreError] = []
+    /// What is known of the packet.
+    public private(set) var current = StoredPacket(time: .zero, interface: 0, originalLength: 0, flags: 0)
+    /// Link type of the packet.
+    public private(set) var linkType = LinkType.ethernet
     /// Segments not yet begun, the next one last.
     private var waiting: [StoredSegment]
     private var reader: SegmentReader?
@@ -34,23 +38,40 @@ public final class SegmentedRing: PacketSource {
         waiting.removeAll { !$0.mayOverlap(since: since, until: until) }
     }
 
-    /// Moves to the next packet; false after the last.
-    public func advance() -> Bool {
+    /// Moves to the next packet that is wanted; false after the last packet.
+    public func advance(to isWanted: (RawSpan, StoredPacket, LinkType) -> Bool) -> Bool {
         while true {
-            if let reader {
-                if reader.advance() { return true }
-                if let damage = reader.damage { problems.append(damage) }
-                self.reader = nil
+            // Taken out of the object for the walk, which so costs no access check per packet.
+            if var walker = reader.take() {
+                while walker.advance() {
+                    var packet = walker.current
+                    packet.interface = number(ofSegment: packet.interface, walker.interfaces)
+                    let linkType = walker.linkType
+                    if walker.withPacket({ isWanted($0, packet, linkType) }) {
+                        current = packet
+                        self.linkType = linkType
+                        reader = consume walker
+                        return true
+                    }
+                }
+                if let damage = walker.damage { problems.append(damage) }
             }
             guard let segment = waiting.popLast() else { return false }
             do throws(PacketStoreError) {
-                let next = try SegmentReader(path: segment.path)
-                numbers = next.interfaces.map(number(of:))
-                reader = next
+                reader = try SegmentReader.open(segment.path)
+                numbers = []
             } catch {
                 problems.append(error)
             }
         }
+    }
+
+    /// Index in `interfaces` of one of the segment's; new ones are added as they come.
+    @inline(__always)
+    private func number(ofSegment index: Int, _ known: @autoclosure () -> [StoredInterface]) -> Int {
+        if index < numbers.count { return numbers[index] }
+        numbers = known().map(number(of:))
+        return numbers[index]
     }
 
     private func number(of interface: StoredInterface) -> Int {
@@ -59,24 +80,11 @@ public final class SegmentedRing: PacketSource {
         return interfaces.count - 1
     }
 
-    /// What is known of the packet.
-    public var current: StoredPacket {
-        guard let reader else { return StoredPacket(time: .zero, interface: 0, originalLength: 0, flags: 0) }
-        var packet = reader.current
-        // A segment may describe an interface between its packets.
-        while packet.interface >= numbers.count {
-            numbers.append(number(of: reader.interfaces[numbers.count]))
-        }
-        packet.interface = numbers[packet.interface]
-        return packet
-    }
-
-    /// Link type of the packet.
-    public var linkType: LinkType { reader?.linkType ?? .ethernet }
-
     /// Hands out the packet's captured bytes, in place.
     public func withPacket<Result>(_ body: (RawSpan) -> Result) -> Result {
-        guard let reader else { return body(RawSpan()) }
-        return reader.withPacket(body)
+        switch reader {
+        case .some(let walker): walker.withPacket(body)
+        case .none: body(RawSpan())
+        }
     }
 }

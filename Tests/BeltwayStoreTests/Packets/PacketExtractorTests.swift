@@ -128,7 +128,7 @@ private func record(
         #expect(outcome.bytes == UInt64(expected.reduce(0) { $0 + $1.packet.bytes.count }))
         #expect(outcome.problems == [])
         try expectOutput(expected)
-        let reader = try SegmentReader(path: output)
+        var reader = try SegmentReader.open(output)
         var interfaces: [String] = []
         while reader.advance() { interfaces.append(reader.interfaces[reader.current.interface].name) }
         #expect(interfaces == expected.map { "eth\($0.interface)" })
@@ -289,7 +289,8 @@ private func record(
         let files = segmentFiles(folder)
         try #require(files.count >= 3)
         #expect(truncate(files[1], 20_001) == 0)
-        let (lost, first) = (try SegmentReader(path: files[1]), try packets(of: files[0]).count)
+        var lost = try SegmentReader.open(files[1])
+        let first = try packets(of: files[0]).count
         var kept = 0
         while lost.advance() { kept += 1 }
         let third = try packets(of: files[2])[0].time

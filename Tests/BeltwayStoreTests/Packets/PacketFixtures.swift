@@ -75,7 +75,7 @@ struct TestRing: ~Copyable {
 
 /// What a segment or capture file holds, read by the walker under test.
 func packets(of path: String) throws -> [SamplePacket] {
-    let reader = try SegmentReader(path: path)
+    var reader = try SegmentReader.open(path)
     var found: [SamplePacket] = []
     while reader.advance() {
         found.append(
