@@ -2,7 +2,8 @@
 
 /// Why a capture file could not be read, or not be read on.
 ///
-/// Everything before `offset` has been delivered. Offsets are in bytes from the start of the capture, of the uncompressed one where it is compressed.
+/// Everything before `offset` has been delivered. Offsets are in bytes from the start of the capture, of the
+/// uncompressed one where it is compressed.
 public enum CaptureFileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file cannot be opened.
     case cannotOpen(errno: Int32)

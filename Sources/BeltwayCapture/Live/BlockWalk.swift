@@ -30,6 +30,8 @@ struct WalkContext {
     var isCooked: Bool
     /// On loopback each packet comes twice; the copy that leaves is passed over, as libpcap does.
     var skipsOutgoing: Bool
+    /// Whether the kernel has judged packets without a VLAN tag, so that only the others are filtered here.
+    var filtersTaggedOnly: Bool
     /// The interface's number in the buffer.
     var interface: UInt16
 }
@@ -67,7 +69,8 @@ func walk<Filter: PacketFilter>(
         }
         if context.skipsOutgoing, packet.flags.contains(.outbound) { continue }
         let bytes = block.bytes(packet)
-        if filters, !filter.accepts(bytes, originalLength: packet.originalLength, linkType: context.linkType)
+        if filters, packet.isTagged || !context.filtersTaggedOnly,
+            !filter.accepts(bytes, originalLength: packet.originalLength, linkType: context.linkType)
         {
             counts.filtered &+= 1
             continue

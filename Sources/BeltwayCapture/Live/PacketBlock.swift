@@ -56,6 +56,8 @@ import Synchronization
         var originalLength: UInt32
         var time: Timestamp
         var flags: RecordFlags
+        /// Whether a VLAN tag was put back.
+        var isTagged: Bool
         /// Where the next packet's header is.
         var next: Int
     }
@@ -94,7 +96,8 @@ import Synchronization
             original = original &+ 16
             tagAt = 14
         }
-        if status & UInt32(TP_STATUS_VLAN_VALID) != 0, captured >= tagAt {
+        let isTagged = status & UInt32(TP_STATUS_VLAN_VALID) != 0 && captured >= tagAt
+        if isTagged {
             let hasProtocol = status & UInt32(TP_STATUS_VLAN_TPID_VALID) != 0
             let protocolID = unsafe hasProtocol ? header.pointee.hv1.tp_vlan_tpid : 0x8100
             let control = unsafe UInt16(truncatingIfNeeded: header.pointee.hv1.tp_vlan_tci)
@@ -112,6 +115,7 @@ import Synchronization
             originalLength: original,
             time: Timestamp(nanoseconds: seconds &* 1_000_000_000 &+ nanoseconds),
             flags: flags,
+            isTagged: isTagged,
             next: next == 0 ? 0 : offset &+ next
         )
     }

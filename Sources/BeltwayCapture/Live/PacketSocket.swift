@@ -46,9 +46,9 @@ import Synchronization
         guard options.queues >= 1, options.queues <= 256 else {
             throw .invalidOption("\(options.queues) queues; expected 1 to 256")
         }
-        guard options.filter.count <= Int(BPF_MAXINSNS) else {
+        guard options.filter.count + 3 <= Int(BPF_MAXINSNS) else {
             throw .invalidOption(
-                "a filter of \(options.filter.count) instructions; the kernel runs at most 4096"
+                "a filter of \(options.filter.count) instructions; the kernel runs at most 4093 and ours"
             )
         }
         var sockets: [PacketSocket] = []
@@ -160,13 +160,24 @@ extension PacketSocket {
                 throw LiveCaptureError("SO_DETACH_FILTER", interface.name, errno)
             }
         } else {
-            try PacketSocket.attach(options.filter, descriptor, interface)
+            let prefix = options.letsTaggedPass ? PacketSocket.acceptTagged : []
+            try PacketSocket.attach(prefix + options.filter, descriptor, interface)
         }
     }
 
     /// Lets nothing in any more; what has come is still there.
     func refuseEverything() {
         try? PacketSocket.attach([PacketSocket.declineEverything], descriptor, interface)
+    }
+
+    /// Keeps a packet whose VLAN tag the kernel holds apart, and leaves the others to what follows.
+    fileprivate static var acceptTagged: [KernelInstruction] {
+        [
+            // BPF_LD | BPF_B | BPF_ABS at SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT
+            KernelInstruction(code: 0x30, operand: 0xffff_f000 + 48),
+            KernelInstruction(code: 0x15, jumpTrue: 1, jumpFalse: 0, operand: 0),
+            KernelInstruction(code: 0x06, operand: 262_144),
+        ]
     }
 
     /// BPF_RET | BPF_K with 0: keep no byte.

@@ -57,6 +57,7 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
             linkType: buffer.linkType,
             isCooked: socket.interface.isCooked,
             skipsOutgoing: socket.interface.isLoopback,
+            filtersTaggedOnly: socket.options.letsTaggedPass && !socket.options.filter.isEmpty,
             interface: number
         )
         self.producer = producer

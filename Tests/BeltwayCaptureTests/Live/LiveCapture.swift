@@ -43,6 +43,14 @@ struct LiveStage: BatchStage {
     mutating func finish() { isFinished = true }
 }
 
+/// Keeps everything, or only what has one VLAN tag.
+struct TagFilter: PacketFilter {
+    var tag: UInt8?
+    func accepts(_ packet: RawSpan, originalLength: UInt32, linkType: LinkType) -> Bool {
+        tag == nil || packet.bigEndian16(at: 12) == 0x8100 && packet.byte(at: 15) == tag
+    }
+}
+
 /// What one queue's producer brought.
 struct LiveResult {
     var end: LiveCaptureEnd
@@ -56,6 +64,7 @@ final class LiveCapture: @unchecked Sendable {
     let stop = StopFlag()
     let counters: [CaptureCounters]
     private let delay: UInt32
+    private let tag: UInt8?
     private let group = DispatchGroup()
     private let lock = NSLock()
     private var results: [Int: LiveResult] = [:]
@@ -66,8 +75,10 @@ final class LiveCapture: @unchecked Sendable {
         interface: String,
         _ options: PacketSocketOptions = PacketSocketOptions(),
         ringBytes: Int = 16 << 20,
-        delay: UInt32 = 0
+        delay: UInt32 = 0,
+        tag: UInt8? = nil
     ) throws {
+        self.tag = tag
         self.delay = delay
         var options = options
         options.ringBytes = ringBytes
@@ -97,7 +108,7 @@ final class LiveCapture: @unchecked Sendable {
             var producer = try PacketSocketProducer(
                 socket: socket,
                 buffer: buffer,
-                filter: AcceptEverything(),
+                filter: TagFilter(tag: tag),
                 stage: LiveStage(delay: delay),
                 counters: counters[index],
                 stop: stop,

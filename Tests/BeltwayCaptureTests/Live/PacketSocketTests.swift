@@ -122,6 +122,29 @@ struct `A packet socket` {
         #expect(result.counts.filtered == 0)
     }
 
+    @Test func `leaves packets with a VLAN tag to the filter that sees the tag`() throws {
+        let (namespace, sender) = try pair()
+        var options = PacketSocketOptions()
+        // Untagged ARP only.
+        options.filter = [
+            KernelInstruction(code: 0x28, operand: 12),
+            KernelInstruction(code: 0x15, jumpTrue: 0, jumpFalse: 1, operand: 0x0806),
+            KernelInstruction(code: 0x06, operand: 262_144), KernelInstruction(code: 0x06, operand: 0),
+        ]
+        options.letsTaggedPass = true
+        let capture = try LiveCapture(namespace, interface: "capture0", options, tag: 7)
+        let ip = { (packet: PacketBuilder) in packet.ipv4(from: "10.0.0.1", to: "10.0.0.2").udp().bytes }
+        let arp = PacketBuilder().ethernet().arp(from: "10.0.0.1", to: "10.0.0.2").bytes
+        let tagged = ip(PacketBuilder().ethernet().vlan(7))
+        for frame in [ip(PacketBuilder().ethernet()), ip(PacketBuilder().ethernet().vlan(8)), tagged, arp] {
+            sender.send(frame)
+        }
+        capture.waitFor(2)
+        let result = capture.finish()[0]
+        #expect(result.stage.packets.map(\.bytes) == [tagged, arp])
+        #expect(result.counts.filtered == 1)
+    }
+
     @Test func `goes on when its interface has been down`() throws {
         let (namespace, sender) = try pair()
         let capture = try LiveCapture(namespace, interface: "capture0")
