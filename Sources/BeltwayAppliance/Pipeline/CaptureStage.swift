@@ -49,8 +49,10 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
         let hasWorker = workers.count > 0
         let workerLanes = lanes.count - (hasTracer ? 1 : 0)
         statistics?.select(linkType)
+        // One variable for all packets, decoded in place: returning it costs a copy per packet.
+        var headers = PacketHeaders()
         memory.forEachPacket(in: batch) { descriptor, ordinal, packet in
-            let headers = PacketDecoder.decode(packet, linkType: linkType)
+            PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
             if hasWorker {
                 workers[0].consume(

@@ -62,7 +62,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
         var record = RecordHead()
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
             record = RecordHead(bytes)
-            headers = PacketDecoder.decode(record.packet(in: bytes), linkType: linkType)
+            PacketDecoder.decode(record.packet(in: bytes), linkType: linkType, into: &headers)
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         let flow = tracker.track(

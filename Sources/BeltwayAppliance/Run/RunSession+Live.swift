@@ -12,59 +12,92 @@ internal import Foundation
 extension RunSession {
     /// Opens the interfaces and starts every thread.
     func startLive() throws(ApplianceError) {
-        var sources: [(socket: PacketSocket, ring: DataBuffer)] = []
+        var sources: [(source: LiveSource, ring: DataBuffer)] = []
         for name in configuration.interfaces {
-            for socket in try openSockets(name) {
-                let ring = try openRing("\(name).\(socket.queue)", socket.interface.linkType)
-                sources.append((socket, ring))
+            for source in try openSources(name) {
+                sources.append((source, try openRing(source.ringName, source.linkType)))
             }
         }
+        plan.producers = sources.map(\.ring.name)
         try startStatistics(sources.map(\.ring))
         let lanes = makeLanes(producers: sources.count)
-        for worker in 0..<plan.workers {
-            var inputs = OwnedArray<WorkerLane>(capacity: sources.count)
-            for producer in sources.indices {
-                let lane = lanes[producer][worker]
-                do { try lane.holds.add(sources[producer].ring) } catch { throw .failure("\(error)") }
-                inputs.append(WorkerLane(lane.index, holds: lane.holds, isLive: true))
-            }
-            startWorker(worker, lanes: inputs, isLive: true)
+        for producer in sources.indices {
+            for lane in lanes[producer] { try hold(sources[producer].ring, for: lane.holds) }
         }
-        if plan.hasTracer {
-            var inputs = OwnedArray<WorkerLane>(capacity: sources.count)
-            for producer in sources.indices {
-                let lane = lanes[producer][plan.workers]
-                do { try lane.holds.add(sources[producer].ring) } catch { throw .failure("\(error)") }
-                inputs.append(WorkerLane(lane.index, holds: lane.holds, isLive: true))
-            }
-            try startTracer(lanes: inputs, isLive: true)
-        }
-        for (producer, source) in sources.enumerated() {
-            try startCapturing(source.socket, source.ring, lanes[producer], number: producer)
+        for worker in 0..<plan.workers { startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true) }
+        if plan.hasTracer { try startTracer(lanes: inputs(of: plan.workers, lanes), isLive: true) }
+        for (number, entry) in sources.enumerated() {
+            try startCapturing(entry.source, entry.ring, lanes[number], number: number)
         }
         console.note("capturing on \(configuration.interfaces.joined(separator: ", ")); Ctrl-C ends it")
     }
 
-    private func openSockets(_ name: String) throws(ApplianceError) -> [PacketSocket] {
+    private func hold(_ ring: DataBuffer, for lane: LaneHolds) throws(ApplianceError) {
+        do { try lane.add(ring) } catch { throw .failure("ring \(ring.name): \(error)") }
+    }
+
+    /// One consumer's end of every producer's index buffer for it.
+    private func inputs(
+        of consumer: Int, _ lanes: [[(index: IndexBuffer, holds: LaneHolds)]]
+    ) -> OwnedArray<WorkerLane> {
+        var inputs = OwnedArray<WorkerLane>(capacity: lanes.count)
+        for producer in lanes {
+            inputs.append(WorkerLane(producer[consumer].index, holds: producer[consumer].holds, isLive: true))
+        }
+        return inputs
+    }
+
+    private func openSources(_ name: String) throws(ApplianceError) -> [LiveSource] {
+        if configuration.usesLibpcap { return [try openThroughLibpcap(name)] }
+        let interface: CaptureInterface
+        do { interface = try CaptureInterface(named: name) } catch { throw .failure("\(error)") }
+        var options = socketOptions
+        options.filter = try kernelFilter(for: interface)
+        let failure: LiveCaptureError
         do {
-            let interface = try CaptureInterface(named: name)
-            var options = PacketSocketOptions()
-            options.queues = configuration.queueCount
-            options.isPromiscuous = configuration.promiscuous
-            if let expression = configuration.filter, !interface.isCooked {
-                // The kernel of a cooked socket shows a filter no link header: there, it runs in our thread instead.
-                options.filter = try Filter(expression: expression, linkType: interface.linkType).instructions.map {
-                    KernelInstruction(code: $0.code, jumpTrue: $0.jt, jumpFalse: $0.jf, operand: $0.k)
-                }
+            return try PacketSocket.open(interface, options).map { LiveSource(socket: $0) }
+        } catch {
+            failure = error
+        }
+        guard case .noPacketSockets = failure else { throw .failure("\(failure)") }
+        console.note("no packet sockets here; capturing on \(name) through libpcap")
+        return [try openThroughLibpcap(name)]
+    }
+
+    private func kernelFilter(for interface: CaptureInterface) throws(ApplianceError) -> [KernelInstruction] {
+        guard let expression = configuration.filter, Self.runsInKernel(expression, interface) else { return [] }
+        do {
+            return try Filter(expression: expression, linkType: interface.linkType).instructions.map {
+                KernelInstruction(code: $0.code, jumpTrue: $0.jt, jumpFalse: $0.jf, operand: $0.k)
             }
-            return try PacketSocket.open(interface, options)
-        } catch let error as LiveCaptureError {
-            throw .failure("\(error)")
-        } catch let error as FilterError {
+        } catch {
             throw .usage("\(error)")
+        }
+    }
+
+    private var socketOptions: PacketSocketOptions {
+        var options = PacketSocketOptions()
+        options.queues = configuration.queueCount
+        options.isPromiscuous = configuration.promiscuous
+        return options
+    }
+
+    private func openThroughLibpcap(_ name: String) throws(ApplianceError) -> LiveSource {
+        if configuration.queueCount > 1 { throw .usage("libpcap captures by one queue; leave --queues out") }
+        let options = socketOptions
+        do {
+            return LiveSource(handle: try LibpcapHandle(name, options), options: options)
         } catch {
             throw .failure("\(error)")
         }
+    }
+
+    /// The kernel shows a filter no link header on a cooked socket and never the outer VLAN tag: expressions that look
+    /// at either run in the capture thread instead.
+    static func runsInKernel(_ expression: String, _ interface: CaptureInterface) -> Bool {
+        let words = expression.lowercased().split { !$0.isLetter }
+        return !interface.isCooked && !words.contains("vlan") && !words.contains("mpls") && !words.contains("pppoes")
+            && !words.contains("link") && !expression.contains("ether[")
     }
 
     private func openRing(_ name: String, _ linkType: LinkType) throws(ApplianceError) -> DataBuffer {
@@ -107,20 +140,18 @@ extension RunSession {
     }
 
     private func startCapturing(
-        _ socket: PacketSocket, _ ring: DataBuffer, _ lanes: [(index: IndexBuffer, holds: LaneHolds)], number: Int
+        _ source: LiveSource, _ ring: DataBuffer, _ lanes: [(index: IndexBuffer, holds: LaneHolds)], number: Int
     ) throws(ApplianceError) {
         var producers = OwnedArray<IndexBufferProducer>(capacity: lanes.count)
         for lane in lanes { producers.append(IndexBufferProducer(lane.index)) }
         let stage = CaptureStage<FactProducer>(
             classifier: makeClassifier(), workers: OwnedArray(capacity: 0), workerProgress: nil, statistics: nil,
             lanes: producers, hasTracer: plan.hasTracer)
-        let filter = socket.interface.isCooked ? configuration.filter : nil
-        let parcel: Parcel<PacketSocketProducer<CaptureStage<FactProducer>, CaptureFilter>>
+        let run: @Sendable () -> LiveCaptureEnd
         do {
-            parcel = Parcel(
-                try PacketSocketProducer(
-                    socket: socket, buffer: ring, filter: CaptureFilter(filter), stage: stage, counters: counters,
-                    stop: stop, padsToPages: plan.hasLogger))
+            run = try source.prepare(
+                ring: ring, stage: stage, filter: configuration.filter, counters: counters, stop: stop,
+                padsToPages: plan.hasLogger)
         } catch {
             throw .failure("ring \(ring.name): \(error)")
         }
@@ -128,8 +159,7 @@ extension RunSession {
         let processor = configuration.pinned.count > number ? configuration.pinned[number] : nil
         producerThreads.append(
             DataPlaneThread(name: ring.name, processor: processor) {
-                var producer = parcel.open()
-                switch producer.run() {
+                switch run() {
                 case .stopped: break
                 case .interfaceVanished(let name):
                     console.note("interface \(name) is gone; capture on it ends")

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayCapture
+internal import BeltwayFlow
+internal import BeltwayWire
+
+/// One queue of an interface, opened by whatever means this machine has.
+struct LiveSource {
+    private enum Means {
+        case socket(PacketSocket)
+        case libpcap(Parcel<LibpcapHandle>, PacketSocketOptions)
+    }
+
+    private let means: Means
+    /// `eth0.0`: interface, queue.
+    let ringName: String
+    /// Of every packet.
+    let linkType: LinkType
+
+    /// A queue of a packet socket's fan-out group.
+    init(socket: PacketSocket) {
+        ringName = "\(socket.interface.name).\(socket.queue)"
+        linkType = socket.interface.linkType
+        means = .socket(socket)
+    }
+
+    /// An interface through libpcap: one queue.
+    init(handle: consuming LibpcapHandle, options: PacketSocketOptions) {
+        ringName = "\(handle.interface).0"
+        linkType = handle.linkType
+        means = .libpcap(Parcel(handle), options)
+    }
+
+    /// Makes the producer and returns what its thread does.
+    ///
+    /// - Parameters:
+    ///   - ring: Where the packets go.
+    ///   - stage: What follows in the producer's thread.
+    ///   - filter: BPF expression; run in the thread where the kernel does not run it.
+    ///   - counters: Where to count.
+    ///   - stop: Ends the capture.
+    ///   - padsToPages: Whether a packet logger wants whole pages once a second.
+    /// - Returns: Captures until it is stopped, and says why it ended.
+    func prepare(
+        ring: DataBuffer, stage: consuming CaptureStage<FactProducer>, filter: String?, counters: CaptureCounters,
+        stop: StopFlag, padsToPages: Bool
+    ) throws(BufferError) -> @Sendable () -> LiveCaptureEnd {
+        switch means {
+        case .socket(let socket):
+            let runsHere = filter.map { !RunSession.runsInKernel($0, socket.interface) } ?? false
+            let parcel = Parcel(
+                try PacketSocketProducer(
+                    socket: socket, buffer: ring, filter: CaptureFilter(runsHere ? filter : nil), stage: stage,
+                    counters: counters, stop: stop, padsToPages: padsToPages))
+            return {
+                var producer = parcel.open()
+                return producer.run()
+            }
+        case .libpcap(let handle, let options):
+            let parcel = Parcel(
+                try LibpcapProducer(
+                    handle: handle.open(), options: options, buffer: ring, filter: CaptureFilter(filter), stage: stage,
+                    counters: counters, stop: stop, padsToPages: padsToPages))
+            return {
+                var producer = parcel.open()
+                return producer.run()
+            }
+        }
+    }
+}
