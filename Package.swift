@@ -42,6 +42,7 @@ let package = Package(
     targets: [
         // 0  C
         .target(name: "CLinux"),
+        .target(name: "CRingPeer"),  // the ring's loop in C, for beltway-bench to compare with
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -70,7 +71,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "beltway-bench",
-            dependencies: ["BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", arguments],
+            dependencies: ["BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments],
             swiftSettings: settings),
 
         // Tests

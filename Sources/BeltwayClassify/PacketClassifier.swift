@@ -87,6 +87,7 @@ public import BeltwayWire
         let vlans = FlowHash.vlanIDs(headers) & vlanMask
         let hashes = self.hashes(headers, vlans: vlans)
         var shareHash = hashes.share
+        var flowHash = hashes.flow
         if !layers.isDisjoint(with: [.icmp, .icmpv6]), !headers.isFragment {
             // The message's bytes, not its headers: who passes on their address has them copied for every
             // packet.
@@ -94,12 +95,16 @@ public import BeltwayWire
             let end = Int(headers.payloadOffset) &+ Int(headers.capturedPayloadLength)
             if end <= packet.byteCount, start < end {
                 let message = packet.extracting(start..<end)
-                shareHash =
-                    embeddedShareHash(message, isVersion6: layers.contains(.icmpv6), vlans) ?? shareHash
+                if let embedded = embeddedShareHash(message, isVersion6: layers.contains(.icmpv6), vlans) {
+                    // Messages about different pairs go to different workers, so they are different flows: the
+                    // tracker takes this hash into an error message's key (FlowKey).
+                    shareHash = embedded
+                    flowHash ^= embedded
+                }
             }
         }
         return Verdict(
-            flowHash: hashes.flow,
+            flowHash: flowHash,
             worker: worker(ofHash: shareHash),
             classification: kind(of: headers)
         )

@@ -7,7 +7,7 @@ internal import Foundation
     static let configuration = CommandConfiguration(
         commandName: "beltway-bench",
         abstract: "Measures Beltway against its peers, in one run, in turn.",
-        subcommands: [RunCommand.self])
+        subcommands: [RunCommand.self, RingCommand.self])
 }
 
 struct RunCommand: ParsableCommand {
@@ -47,8 +47,10 @@ struct RunCommand: ParsableCommand {
         let results = benchmark.run(contestants) { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let size = try count(program, folder)
         let report = RunReport(
-            capture: capture, packets: size.packets, bytes: size.bytes, results: results, missing: missing,
-            rounds: rounds, command: CommandLine.arguments.joined(separator: " "))
+            capture: capture, packets: size.packets, bytes: size.bytes, results: results,
+            rings: try [16 << 20, 64 << 20].map { capacity in
+                try RingBenchmark.measure(576, batch: 32, capacity: capacity, pairs: 7, laps: 4)
+            }, missing: missing, rounds: rounds, command: CommandLine.arguments.joined(separator: " "))
         print(report.text)
         if let json { try report.json.write(to: URL(fileURLWithPath: json)) }
     }
@@ -73,5 +75,25 @@ struct RunCommand: ParsableCommand {
         }
         let summary = try JSONDecoder().decode(Summary.self, from: output)
         return (summary.packets, summary.bytes)
+    }
+}
+
+struct RingCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ring", abstract: "The ring alone: what one packet costs its producer, against the same loop in C.")
+
+    @Option(help: "Pairs of runs per configuration.")
+    var pairs = 7
+
+    func run() throws {
+        guard (1...1000).contains(pairs) else { throw ValidationError("--pairs takes 1 to 1000, not \(pairs)") }
+        print("machine  \(Machine.description)")
+        print(pad("ring", 10) + pad("packet", 9) + pad("batch", 8) + pad("ns", 9) + pad("ns in C", 10) + "ratio")
+        for result in try RingBenchmark.run(pairs: pairs) {
+            print(
+                pad("\(result.ringCapacity >> 20) MiB", 10) + pad("\(result.packetLength)", 9)
+                    + pad("\(result.batch)", 8) + pad(fixed(result.nanoseconds, 1), 9)
+                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2))
+        }
     }
 }

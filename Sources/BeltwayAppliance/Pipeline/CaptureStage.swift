@@ -73,6 +73,7 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
         for lane in 0..<lanes.count { lanes[lane].publish() }
         // After the tails of all index buffers: a consumer whose buffer is empty may let go up to here.
         buffer.storeClassifiedThrough(batch.end, ordinal: batch.endOrdinal)
+        wakeIdleConsumers(batch, memory)
         workerProgress?.store(
             read: packets, lost: 0, payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0)
         statistics?.showProgress()
@@ -85,6 +86,14 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
         for lane in 0..<lanes.count { lanes[lane].close() }
         statistics?.finish()
         if workers.count > 0 { workers[0].finish(at: finalClock(of: rings)) }
+    }
+
+    /// A consumer that got nothing sleeps and holds the ring where it fell asleep: it is woken each quarter of the ring,
+    /// so that it lets go before the producer has to wait for it.
+    private func wakeIdleConsumers(_ batch: PublishedBatch, _ memory: RingMemory) {
+        let quarter = UInt64(memory.geometry.capacity / 4)
+        guard batch.start.bytes / quarter != batch.end.bytes / quarter else { return }
+        for lane in 0..<lanes.count { lanes[lane].wakeConsumer() }
     }
 
     @inline(__always)

@@ -6,7 +6,8 @@ public import BeltwayWire
 ///     a, b         the two addresses, (a, portA) <= (b, portB)
 ///     portA, portB TCP, UDP, SCTP: ports; ICMP: see `pseudoPorts`; else 0
 ///     vlan         outer and inner identifier if VLANs separate flows, else 0
-///     tunnelID     VNI, GRE key or TEID, with `tunnelKind` and `tunnelDepth`: reserved, 0 until tunnels are decoded
+///     tunnelID     VNI, GRE key or TEID, with `tunnelKind` and `tunnelDepth`: reserved, 0 until tunnels are decoded;
+///                  of ICMP error messages the hash of the pair they speak of, with `tunnelKind` 255
 ///
 /// 48 bytes without holes, so that equality may compare words.
 ///
@@ -109,5 +110,26 @@ public import BeltwayWire
     @inlinable
     var tunnelWord: UInt64 {
         UInt64(vlanInner) | UInt64(tunnelDepth) << 16 | UInt64(tunnelKind) << 24 | UInt64(tunnelID) << 32
+    }
+}
+
+extension FlowKey {
+    /// Whether this is the key of ICMP or ICMPv6 error messages, which speak of somebody else's flow.
+    @inlinable @inline(__always) var isOfErrorMessage: Bool {
+        // Error messages go one way: their (type, code) stands in the two ports, the type first on the sender's side.
+        switch transportProtocol {
+        case 1: ICMP.isError(type: UInt8(truncatingIfNeeded: portA)) || ICMP.isError(type: UInt8(truncatingIfNeeded: portB))
+        case 58:
+            ICMPv6.isError(type: UInt8(truncatingIfNeeded: portA))
+                || ICMPv6.isError(type: UInt8(truncatingIfNeeded: portB))
+        default: false
+        }
+    }
+
+    /// Keeps messages about different address pairs apart, as their workers are: one router complains of many flows,
+    /// and a record must not depend on how many workers share them.
+    @inlinable @inline(__always) mutating func distinguish(byEmbeddedPair hash: UInt32) {
+        tunnelKind = 0xff
+        tunnelID = hash
     }
 }

@@ -71,7 +71,8 @@ public import BeltwayWire
             return nil
         }
         var forward = true
-        let key = FlowKey(headers, vlansSeparateFlows: configuration.vlansSeparateFlows, forward: &forward)
+        var key = FlowKey(headers, vlansSeparateFlows: configuration.vlansSeparateFlows, forward: &forward)
+        if key.isOfErrorMessage { key.distinguish(byEmbeddedPair: hash) }
         let mixed = table.mixedHash(key, hash)
         let now = max(time, clock)
         var slot = table.find(key, hash: mixed)

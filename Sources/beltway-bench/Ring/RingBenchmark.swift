@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Built when the package has the C loop to compare with.
-#if canImport(CRingPeer)
-import BeltwayBuffers
-import BeltwayWire
-import CRingPeer
-import Glibc
+internal import BeltwayBuffers
+internal import BeltwayWire
+internal import CRingPeer
+internal import Glibc
 
 /// The ring alone: what one packet costs its producer, against the same loop in C.
 ///
@@ -176,4 +174,3 @@ struct RingBenchmark {
         return Double(now.tv_sec) * 1e9 + Double(now.tv_nsec)
     }
 }
-#endif

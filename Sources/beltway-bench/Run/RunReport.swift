@@ -7,6 +7,8 @@ struct RunReport {
     var packets: UInt64
     var bytes: UInt64
     var results: [ContestResult]
+    /// The ring alone, at 16 and 64 MiB.
+    var rings: [RingBenchmark.Result]
     var missing: [String]
     var rounds: Int
     var command: String
@@ -31,6 +33,13 @@ struct RunReport {
             ("+ every packet stored, us/packet more", difference("beltway flows + packets", "beltway flows"), 0.15),
             ("+ rules, us/packet more", difference("beltway flows + rules", "beltway flows"), 2.0),
         ]
+            + rings.flatMap { ring in
+                let name = "ring of \(ring.ringCapacity >> 20) MiB, 576 B, batch 32"
+                return [
+                    ("\(name), ns", Optional(ring.nanoseconds), ring.ringCapacity <= 16 << 20 ? 22 : 60),
+                    ("  against the same loop in C", Optional(ring.ratio), 1.1),
+                ]
+            }
     }
 
     /// The table for people.
