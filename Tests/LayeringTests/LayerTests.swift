@@ -9,7 +9,7 @@ import Testing
 /// table closes that gap.
 private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
     // 0  C
-    "CLinux": ([], []), "CPcap": ([], []), "CPCRE2": ([], []), "CZlib": ([], []),
+    "CLinux": ([], []), "CPcap": ([], []), "CPCRE2": ([], []), "CZlib": ([], []), "CRingPeer": ([], []),
     // 1  formats
     "BeltwayWire": ([], []),
     // 2  transport
@@ -36,7 +36,7 @@ private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
         [
             "BeltwayAppliance", "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect",
             "BeltwayTrace",
-            "BeltwayStore", "BeltwayBuffers", "BeltwayWire", "CLinux",
+            "BeltwayStore", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer",
         ], ["ArgumentParser"]
     ),
 ]

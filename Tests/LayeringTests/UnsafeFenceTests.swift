@@ -23,14 +23,13 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Waiting/WakeUp.swift": "memory: futex words",
     // Capture
     "BeltwayCapture/Files/ByteSource.swift": "call: read(2) into memory that the caller lends",
-    "BeltwayCapture/Files/CaptureFileError.swift": "call: strerror",
     "BeltwayCapture/Files/Inflater.swift": "memory: owns a z_stream and its input",
     "BeltwayCapture/Files/ReadWindow.swift": "memory: owns the buffer that a file is read through",
-    "BeltwayCapture/Live/CaptureInterface.swift": "call: ioctl with a request of its own",
-    "BeltwayCapture/Live/LiveCaptureError.swift": "call: strerror",
+    "BeltwayCapture/Live/LibpcapHandle.swift":
+        "memory: owns a handle of libpcap and lends its packets as spans",
     "BeltwayCapture/Live/PacketBlock.swift": "memory: walks a block that the kernel has handed over",
     "BeltwayCapture/Live/PacketSocket.swift": "memory: owns the kernel's packet ring",
-    "BeltwayCapture/Live/PacketSocketProducer.swift": "memory: lends packets in a block as spans",
+    "BeltwayCapture/SystemLookups.swift": "call: names and numbers asked of the system",
     // Classify
     "BeltwayClassify/Filter.swift": "memory: owns a compiled BPF program",
     // Flow
@@ -43,21 +42,26 @@ private let fence: [String: String] = [
     // Trace
     "BeltwayTrace/Text/TextBuffer.swift": "memory: owns the block that text is written into",
     // Store
-    "BeltwayStore/Flows/PartitionFiles.swift": "call: access(2) on a path",
+    "BeltwayStore/Flows/PartitionFiles.swift": "call: open(2) of a path",
     "BeltwayStore/Flows/RowStatement.swift": "memory: binds and reads rows of SQLite without boxing",
+    "BeltwayStore/Packets/CaptureFileWriter.swift":
+        "memory: owns the buffer that a capture file is written from",
     "BeltwayStore/Packets/FileSystem.swift": "call: system calls on paths",
     "BeltwayStore/Packets/FileWindow.swift": "memory: owns the window that a file is read through",
     "BeltwayStore/Packets/SegmentFile.swift": "call: pwrite(2) of pages that the ring lends",
     // Appliance
-    "BeltwayAppliance/Configuration/DataDirectory.swift": "call: open and lock files by path",
+    "BeltwayAppliance/Configuration/DataDirectory.swift": "call: link and lock files by path",
     "BeltwayAppliance/Configuration/SystemText.swift": "call: strerror",
     "BeltwayAppliance/EVE/EVEFile.swift": "call: write(2) of a span",
     "BeltwayAppliance/EVE/EVEFile+Opening.swift": "call: open, rename, pread by path",
     "BeltwayAppliance/EVE/EVEFileError.swift": "call: strerror",
     "BeltwayAppliance/Pipeline/OwnedArray.swift": "memory: owns values that cannot be copied",
-    "BeltwayAppliance/Query/RowPrinter.swift": "call: fwrite of an array",
-    "BeltwayAppliance/Run/Console.swift": "call: fputs to the terminal",
+    "BeltwayAppliance/Query/RowPrinter.swift": "call: write(2) of an array",
+    "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/ResourceUse.swift": "call: getrusage into a variable",
+    // Benchmarks
+    "beltway-bench/Ring/RingBenchmark.swift": "call: the loop in C that the ring is compared with",
+    "beltway-bench/Run/MeasuredProcess.swift": "call: posix_spawn and wait4",
 ]
 
 @Suite struct `The unsafe fence` {
