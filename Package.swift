@@ -78,6 +78,10 @@ let package = Package(
         .target(
             name: "BeltwayTestSupport", dependencies: ["BeltwayWire", "BeltwayBuffers", "CLinux"],
             path: "Tests/BeltwayTestSupport", swiftSettings: testSettings),
+        // Walks captures under AddressSanitizer (deployments/test); built without the sanitizer too, so that it stays whole.
+        .executableTarget(
+            name: "beltway-asan", dependencies: ["BeltwayCapture", "BeltwayWire"], path: "Tests/beltway-asan",
+            swiftSettings: testSettings),
         tests("LayeringTests", []),
         tests("BeltwayWireTests", ["BeltwayWire"]),
         tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire"]),
