@@ -29,7 +29,7 @@ public final class CaptureCounters: Sendable {
     /// Makes counters at zero.
     public init() {}
 
-    /// What was counted so far; each number is right, all of them together may be of two neighbouring batches.
+    /// What was counted so far; all numbers together may be of two neighbouring batches.
     public var counts: CaptureCounts {
         var counts = CaptureCounts()
         counts.received = received.load(ordering: .relaxed)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the system says when it is asked by name or number. One of the files that say `unsafe`.
 //
-// Every interface here is safe because only values go in and out: C strings are copied before the call returns, and
-// lists that the system allocates are freed by the function that asked for them.
+// Every interface here is safe because only values go in and out: C strings are copied before the call
+// returns, and lists that the system allocates are freed by the function that asked for them.
 import CLinux
 import Glibc
 

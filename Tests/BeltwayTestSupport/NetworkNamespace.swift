@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network of one's own for live tests: a namespace without a name, so that nothing is left behind even if the test
-// dies, and a pair of interfaces in it, `capture0` and `sender0`, without IPv6 so that nothing else is sent.
+// A network of one's own for live tests: a namespace without a name, so that nothing is left behind even if
+// the test dies, and a pair of interfaces in it, `capture0` and `sender0`, without IPv6 so that nothing else
+// is sent.
 import CLinux
 import Foundation
 

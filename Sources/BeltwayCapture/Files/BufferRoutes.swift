@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which data buffer, and which of its interfaces, the packets of a file's interface go to.
 //
-// One buffer holds one link type and 64 interfaces, so a file may need several behind the same producer thread:
-// `file.0` for the first link type, `file.0-113` for a second one, `file.0-113.2` when 64 interfaces are not enough.
-// Buffers are opened when their first packet comes: an interface without packets needs none.
+// One buffer holds one link type and 64 interfaces, so a file may need several behind the same producer
+// thread: `file.0` for the first link type, `file.0-113` for a second one, `file.0-113.2` when 64 interfaces
+// are not enough. Buffers are opened when their first packet comes: an interface without packets needs none.
 import BeltwayBuffers
 import BeltwayWire
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a capture file's bytes come from: a descriptor, plain or through zlib. One of the files that say `unsafe`.
+// Where a capture file's bytes come from: a descriptor, plain or through zlib. One of the files that say
+// `unsafe`.
 //
-// The interface is safe because bytes leave only into memory that the caller lends for one call, never more of them
-// than it has room for, and because the descriptor is closed once, by the one owner. Plain read(2) and no mapping:
-// a file that is cut while it is read then ends early, where a mapping would kill the process by SIGBUS.
+// The interface is safe because bytes leave only into memory that the caller lends for one call, never more
+// of them than it has room for, and because the descriptor is closed once, by the one owner. Plain read(2)
+// and no mapping: a file that is cut while it is read then ends early, where a mapping would kill the process
+// by SIGBUS.
 import CLinux
 import CZlib
 import Glibc

@@ -21,8 +21,9 @@ extension CaptureFileReader {
             default: throw .unknownFormat(firstBytes: window.bytes.bigEndian32(at: 0))
             }
         }
-        // A record may be longer than the stated snap length (tshark accepts it too) up to what libpcap accepts; beyond
-        // that only a snap length that announces it is believed, and it up to the largest pcapng block.
+        // A record may be longer than the stated snap length (tshark accepts it too) up to what libpcap
+        // accepts; beyond that only a snap length that announces it is believed, and it up to the largest
+        // pcapng block.
         let announced = min(header.snapLength, UInt32(PcapngBlockHeader.maximumBlockLength))
         let limit = max(UInt32(CaptureFileReader.maximumPacketLength), announced)
         interfaces = [PcapngInterface(linkType: header.linkType, snapLength: header.snapLength)]

@@ -35,7 +35,7 @@ extension CaptureFileReader {
         }
     }
 
-    /// Reads the header of the block at the window's start, and checks its second length if the window holds it.
+    /// Reads the header of the block at the window's start, and checks its second length if it is there.
     @inline(__always)
     private func blockHeader(_ order: ByteOrder) throws(CaptureFileError) -> PcapngBlockHeader {
         let header: PcapngBlockHeader
@@ -135,7 +135,9 @@ extension CaptureFileReader {
 }
 
 extension RecordFlags {
-    /// Takes from `epb_flags` what a record of ours says too: direction (bits 0 and 1) and unready checksums (bit 9).
+    /// Takes from `epb_flags` what a record of ours says too.
+    ///
+    /// That is the direction (bits 0 and 1) and whether checksums are not yet computed (bit 9).
     init(enhancedPacketFlags flags: UInt32) {
         self = []
         switch flags & 3 {

@@ -3,10 +3,11 @@
 //
 //    descriptor --read(2), zlib--> window (one buffer) --step()--> one packet, in place
 //
-// Invariant 1. `packetBytes` are the bytes of the record that the last step() returned, until the next step().
+// Invariant 1. `packetBytes` are the bytes of the record that the last step() returned, until the next
+// step().
 // Invariant 2. `offset` is where the window's first byte lies in the (uncompressed) capture.
-// Memory: the window, 256 KiB, growing only for one larger record or block (at most 16 MiB), and the interfaces of
-// one section (at most 65,536).
+// Memory: the window, 256 KiB, growing only for one larger record or block (at most 16 MiB), and the
+// interfaces of one section (at most 65,536).
 public import BeltwayBuffers
 public import BeltwayWire
 
@@ -18,7 +19,7 @@ public import BeltwayWire
     public var originalLength: UInt32
     /// Index into ``CaptureFileReader/interfaces``.
     public var interface: UInt32
-    /// Direction and checksum state, and whether the record was longer than ``CaptureFileReader/maximumPacketLength``.
+    /// Direction, checksum state, and `truncated` if it exceeded ``CaptureFileReader/maximumPacketLength``.
     public var flags: RecordFlags
 }
 
@@ -103,7 +104,8 @@ public struct CaptureFileReader: ~Copyable {
     /// Takes the next packet from what is already read.
     ///
     /// - Returns: A packet, that more must be read, or the end.
-    /// - Throws: ``CaptureFileError`` if the file makes no sense from here on; there is nothing more to get from it.
+    /// - Throws: ``CaptureFileError`` if the file makes no sense from here on; there is nothing more to get
+    ///   from it.
     @inline(__always)
     public mutating func step() throws(CaptureFileError) -> Step {
         if used > 0 {
@@ -121,7 +123,8 @@ public struct CaptureFileReader: ~Copyable {
     /// Reads more, once, after ``Step/needsBytes``.
     ///
     /// - Parameter milliseconds: How long to wait for a pipe's writer; a file is never waited for.
-    /// - Returns: False if nothing came in that time. The end of the input counts as something: the next step tells.
+    /// - Returns: False if nothing came in that time. The end of the input counts as something: the next step
+    ///   tells.
     /// - Throws: ``CaptureFileError`` if the system refuses, or compressed data are damaged.
     public mutating func refill(waitingAtMost milliseconds: Int32 = -1) throws(CaptureFileError) -> Bool {
         guard !inputEnded else { return true }

@@ -3,8 +3,8 @@
 //
 //    files --CaptureFileReader--> one packet in place --filter--> append (the one copy) --256--> publish, stage
 //
-// Invariant: packets reach the stage in the order of the files, whatever buffer they are in: a batch is published
-// and processed before a packet goes to another buffer.
+// Invariant: packets reach the stage in the order of the files, whatever buffer they are in: a batch is
+// published and processed before a packet goes to another buffer.
 // Budget: read, parse and append within 0.20 us per packet of 640 bytes, the kernel's part included.
 public import BeltwayBuffers
 public import BeltwayWire

@@ -16,15 +16,15 @@ enum BatchOutcome: Equatable {
     case end(CaptureFileReport.Ending)
 }
 
-/// Records of a batch, at most: few enough for a reader's latency, many enough to forget the cost of publishing.
+/// Records of a batch, at most: few for a reader's latency, many for the cost of publishing.
 private let batchRecords = 256
 /// Bytes of a batch, at most.
 private let batchBytes = 256 << 10
 
-/// Appends packets of one section to one buffer until the batch is full or something else has to be done first.
+/// Appends packets of one section to one buffer until the batch is full or something else is due.
 ///
-/// `pending` is a packet that the last step returned and nobody has taken, `slot` says which buffer the producer
-/// writes, and `latest` is the latest time so far.
+/// `pending` is a packet that the last step returned and nobody has taken, `slot` says which buffer the
+/// producer writes, and `latest` is the latest time so far.
 func fillBatch<Filter: PacketFilter>(
     _ pending: FilePacket?,
     from reader: inout CaptureFileReader,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // gzip (RFC 1952) through zlib, as a stream. One of the files that say `unsafe`.
 //
-// The interface is safe because the z_stream and the input buffer live and die with this object, zlib gets exactly
-// the room that the caller lends for the one call, and its pointers into that room are cleared before returning.
+// The interface is safe because the z_stream and the input buffer live and die with this object, zlib gets
+// exactly the room that the caller lends for the one call, and its pointers into that room are cleared before
+// returning.
 import CZlib
 
 /// Inflates a stream of gzip members, one after the other.
@@ -69,7 +70,8 @@ import CZlib
         while !ended {
             guard hasInput else { return .needsInput }
             if betweenMembers {
-                // Padding of zeros is common (tapes, blocks); anything else than a member ends the file, as in gzip(1).
+                // Padding of zeros is common (tapes, blocks); anything else than a member ends the file, as
+                // in gzip(1).
                 let byte = unsafe stream.pointee.next_in.pointee
                 if byte == 0 {
                     unsafe stream.pointee.next_in += 1

@@ -6,8 +6,8 @@
 //       used up       read, not yet used   room
 //
 // Invariant: 0 <= start <= end <= capacity, and [start, end) holds bytes of the file in order.
-// The interface is safe because spans are cut from [start, end) with their range checked, and depend on the window:
-// none can outlive a refill, which moves the bytes.
+// The interface is safe because spans are cut from [start, end) with their range checked, and depend on the
+// window: none can outlive a refill, which moves the bytes.
 
 /// A sliding window over a stream of bytes.
 @safe struct ReadWindow: ~Copyable {

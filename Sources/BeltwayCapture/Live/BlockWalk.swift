@@ -7,8 +7,8 @@ import BeltwayWire
 enum WalkOutcome {
     /// A batch is full.
     case full
-    /// Readers still need the room that this packet would take. It must be handed in again as it is: tag and cooked
-    /// header are already put back in its block, and would be put back twice.
+    /// Readers still need the room that this packet would take. It must be handed in again as it is: tag and
+    /// cooked header are already put back in its block, and would be put back twice.
     case noRoom(PacketBlock.Packet)
     /// The block is done.
     case done
@@ -41,7 +41,8 @@ private let batchBytes = 256 << 10
 
 /// Appends the packets of a block until a batch is full or the block is done.
 ///
-/// Budget: 11 ns of a 64-byte frame, 143 of a 1,514-byte one (BASELINES: TPACKET_V3 with a copy into an own ring).
+/// Budget: 11 ns of a 64-byte frame, 143 of a 1,514-byte one (BASELINES: TPACKET_V3 with a copy into an own
+/// ring).
 ///
 /// `place` says where to go on and is moved along; `latest` is the latest time so far.
 func walk<Filter: PacketFilter>(

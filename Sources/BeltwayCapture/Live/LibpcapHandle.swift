@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A live capture through libpcap. One of the files that say `unsafe`.
 //
-// The interface is safe because the handle is closed once, with this object, and the bytes that libpcap lends until
-// its next call are a span that depends on this object, which the next call changes.
+// The interface is safe because the handle is closed once, with this object, and the bytes that libpcap lends
+// until its next call are a span that depends on this object, which the next call changes.
 public import BeltwayWire
 import CLinux
 import CPcap

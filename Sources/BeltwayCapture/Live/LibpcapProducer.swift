@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What libpcap captures into a data buffer, one thread: the portable way, several times dearer than packet sockets.
+// What libpcap captures into a data buffer, one thread: the portable way, several times dearer than packet
+// sockets.
 public import BeltwayBuffers
 import BeltwayWire
 import Glibc
@@ -30,7 +31,7 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
     ///   - stage: What follows in this thread.
     ///   - counters: Where to count.
     ///   - stop: Ends the capture.
-    ///   - padsToPages: Whether to pad to a page once a second, so that a packet logger can write a quiet line.
+    ///   - padsToPages: Whether to pad to a page once a second, for a packet logger on a quiet line.
     /// - Throws: ``BufferError`` if the buffer has no room for the interface's name.
     public init(
         handle: consuming LibpcapHandle,
@@ -56,7 +57,7 @@ public struct LibpcapProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilte
         nextChores = currentTime().advanced(byNanoseconds: 1_000_000_000)
     }
 
-    /// Captures until it is asked to stop or the interface is gone, then closes the buffer and finishes the stage.
+    /// Captures until it is asked to stop or the interface is gone, then closes buffer and stage.
     ///
     /// - Returns: Why it ended.
     public mutating func run() -> LiveCaptureEnd {

@@ -8,13 +8,14 @@
 //
 // and one packet, offsets from its header; the headroom is ours to write to:
 //
-//    0      4     8      12       16      20       24    26    32    36       48            68        mac / net
-//   +------+-----+------+--------+-------+--------+-----+-----+-----+--------+-------------+----------+---------
-//   | next | sec | nsec | caplen | len   | status | mac | net | tci | tpid   | sockaddr_ll | headroom | packet
-//   +------+-----+------+--------+-------+--------+-----+-----+-----+--------+-------------+----------+---------
+//    0      4     8      12       16    20       24    26    32    36     48            68         mac / net
+//   +------+-----+------+--------+-----+--------+-----+-----+-----+------+-------------+----------+--------
+//   | next | sec | nsec | caplen | len | status | mac | net | tci | tpid | sockaddr_ll | headroom | packet
+//   +------+-----+------+--------+-----+--------+-----+-----+-----+------+-------------+----------+--------
 //
-// The interface is safe because the offsets that a packet names are checked against the block's length before any
-// byte behind them is touched, and the status word (acquired) says that the kernel has left the block to us.
+// The interface is safe because the offsets that a packet names are checked against the block's length before
+// any byte behind them is touched, and the status word (acquired) says that the kernel has left the block to
+// us.
 import BeltwayBuffers
 import BeltwayWire
 import CLinux
@@ -138,7 +139,7 @@ import Synchronization
     /// A cooked header and a tag, at most, are written before the packet.
     static let writtenBefore = 20
 
-    /// Linux cooked capture, version 1 (LINKTYPE_LINUX_SLL): type, hardware, address length, address, protocol.
+    /// Linux cooked capture, version 1: type, hardware type, address length, address, protocol.
     private func writeCookedHeader(before start: Int, of offset: Int) {
         let address = unsafe base + offset + 48
         let header = unsafe base + start - 16

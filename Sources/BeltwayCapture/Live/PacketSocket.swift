@@ -7,9 +7,9 @@
 //   | ours         | ours, next   | the kernel's |          who owns a block says its status word
 //   +--------------+--------------+--------------+-----
 //
-// The interface is safe because blocks are lent only while their status word says that they are ours, every offset
-// that the kernel wrote is checked against the block before it is followed, and the mapping and the descriptor go
-// away with this object, which its blocks' users hold.
+// The interface is safe because blocks are lent only while their status word says that they are ours, every
+// offset that the kernel wrote is checked against the block before it is followed, and the mapping and the
+// descriptor go away with this object, which its blocks' users hold.
 import CLinux
 import Glibc
 import Synchronization
@@ -32,7 +32,8 @@ import Synchronization
 
     /// Opens the queues of an interface; nothing is lost or seen twice while they come up.
     ///
-    /// Every socket first declines all packets, so that none arrives unfiltered or before the group is complete.
+    /// Every socket first declines all packets, so that none arrives unfiltered or before the group is
+    /// complete.
     ///
     /// - Parameters:
     ///   - interface: What to capture.
@@ -132,8 +133,8 @@ import Synchronization
 
     /// Joins the group that shares the interface, or founds it.
     ///
-    /// By the flow's symmetric hash, and never DEFRAG: the kernel would hand over reassembled datagrams in place of
-    /// the fragments that were on the wire.
+    /// By the flow's symmetric hash, and never DEFRAG: the kernel would hand over reassembled datagrams in
+    /// place of the fragments that were on the wire.
     private func joinGroup(_ group: Int32?) throws(LiveCaptureError) -> Int32 {
         let unique: Int32 = 0x2000  // PACKET_FANOUT_FLAG_UNIQUEID
         let mode = PACKET_FANOUT_HASH | (group == nil ? unique : 0)
@@ -205,7 +206,7 @@ extension PacketSocket {
         if result != 0 { throw LiveCaptureError("SO_ATTACH_FILTER", interface.name, errno) }
     }
 
-    /// Packets since the last call: those that came (dropped ones included) and those dropped for want of a block.
+    /// Packets since the last call: those that came, and those among them that were dropped.
     func statistics() -> (received: UInt64, dropped: UInt64) {
         var numbers = tpacket_stats_v3()
         var length = socklen_t(MemoryLayout<tpacket_stats_v3>.size)

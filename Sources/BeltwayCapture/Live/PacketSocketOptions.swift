@@ -32,13 +32,13 @@ public struct PacketSocketOptions: Equatable, Sendable {
     public var isPromiscuous = true
     /// A program that the kernel runs on each packet; empty keeps all.
     ///
-    /// The kernel runs it on the packet without its outer VLAN tag (see ``letsTaggedPass``), and on cooked interfaces
-    /// without a link header: there, leave it empty and give the producer a ``PacketFilter``.
+    /// The kernel runs it on the packet without its outer VLAN tag (see ``letsTaggedPass``), and on cooked
+    /// interfaces without a link header: there, leave it empty and give the producer a ``PacketFilter``.
     public var filter: [KernelInstruction] = []
-    /// Whether `filter` is asked about untagged packets only, and the producer's ``PacketFilter`` about the others.
+    /// Whether `filter` judges untagged packets only, and the producer's ``PacketFilter`` the others.
     ///
-    /// Give both the same expression: then a packet with a VLAN tag is judged with its tag, as it is in a file, and the
-    /// kernel still declines what is not wanted of the rest.
+    /// Give both the same expression: then a packet with a VLAN tag is judged with its tag, as it is in a
+    /// file, and the kernel still declines what is not wanted of the rest.
     public var letsTaggedPass = false
 
     /// Makes the default options.

@@ -4,14 +4,14 @@
 //    kernel block --walk--> packet in place --filter--> append (the one copy) --256--> publish, stage
 //         ^------------------- given back once all its packets are copied -------'
 //
-// Invariant: a block goes back to the kernel only when all its packets are in the ring, so what the kernel refuses
-// meanwhile is counted by it as dropped, and nothing else is lost here.
+// Invariant: a block goes back to the kernel only when all its packets are in the ring, so what the kernel
+// refuses meanwhile is counted by it as dropped, and nothing else is lost here.
 public import BeltwayBuffers
 import BeltwayWire
 import CLinux
 import Glibc
 
-/// Captures one queue of an interface into a data buffer and runs a stage on each batch, in the calling thread.
+/// Captures one queue of an interface into a data buffer and runs a stage on each batch, in its thread.
 public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>: ~Copyable {
     /// The stage, which has seen every batch when ``run()`` returns.
     public var stage: Stage
@@ -39,7 +39,7 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
     ///   - stage: What follows in this thread.
     ///   - counters: Where to count.
     ///   - stop: Ends the capture.
-    ///   - padsToPages: Whether to pad to a page once a second, so that a packet logger can write a quiet line.
+    ///   - padsToPages: Whether to pad to a page once a second, for a packet logger on a quiet line.
     /// - Throws: ``BufferError`` if the buffer has no room for the interface's name.
     public init(
         socket: PacketSocket,
@@ -70,9 +70,10 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
         nextChores = currentTime().advanced(byNanoseconds: choresEvery)
     }
 
-    /// Captures until it is asked to stop or the interface is gone, then closes the buffer and finishes the stage.
+    /// Captures until it is asked to stop or the interface is gone, then closes buffer and stage.
     ///
-    /// An interface that goes down is waited for. On a stop, what the kernel has taken by then is still delivered.
+    /// An interface that goes down is waited for. On a stop, what the kernel has taken by then is still
+    /// delivered.
     ///
     /// - Returns: Why it ended.
     public mutating func run() -> LiveCaptureEnd {
@@ -142,8 +143,8 @@ public struct PacketSocketProducer<Stage: BatchStage & ~Copyable, Filter: Packet
         stage.process(producer.publish(), of: producer.buffer)
     }
 
-    /// Nothing was ready at `before`: a packet that comes later was received at most two block time-outs earlier,
-    /// since the kernel's timer closes a block on the second of its ticks that finds it open.
+    /// Nothing was ready at `before`: a packet that comes later was received at most two block time-outs
+    /// earlier, since the kernel's timer closes a block on the second of its ticks that finds it open.
     private mutating func wait(since before: Timestamp) -> LiveCaptureEnd? {
         let timeout = UInt64(socket.options.blockTimeout) &* 2_000_000
         let through = before.earlier(byNanoseconds: timeout &+ slack)

@@ -26,7 +26,8 @@
     public let order: ByteOrder
     /// Nanoseconds in a unit of a record's fraction: 1 or 1,000.
     public let nanosecondsPerUnit: UInt32
-    /// Bytes of a record's header: 16, or 24 in the modified form (magic 0xa1b2cd34: interface, protocol, type follow).
+    /// Bytes of a record's header: 16, or 24 in the modified form (magic 0xa1b2cd34: interface, protocol,
+    /// type follow).
     public let recordHeaderLength: Int
     /// Which length comes first in a record.
     public let lengthOrder: LengthOrder
@@ -38,7 +39,8 @@
     /// Reads the header of a file.
     ///
     /// - Parameter bytes: At least ``length`` bytes.
-    /// - Throws: `truncated`, or `invalid` with the magic, the version (major in the upper half) or the link type.
+    /// - Throws: `truncated`, or `invalid` with the magic, the version (major in the upper half) or the link
+    ///   type.
     public init(_ bytes: RawSpan) throws(WireError) {
         guard bytes.byteCount >= PcapFileHeader.length else {
             throw .truncated(need: PcapFileHeader.length, have: bytes.byteCount)

@@ -46,7 +46,8 @@ public struct PcapngOptions: ~Escapable {
         return Option(code: code, offset: value, length: length)
     }
 
-    /// The longest text that is kept, in bytes: thousands of interfaces must not fill the memory with their names.
+    /// The longest text that is kept, in bytes: thousands of interfaces must not fill the memory with their
+    /// names.
     public static var maximumTextLength: Int { 256 }
 
     /// The value of an option as text: UTF-8, repaired where it is none, up to the first zero byte.

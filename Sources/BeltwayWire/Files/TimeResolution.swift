@@ -2,8 +2,8 @@
 
 /// What one unit of a pcapng interface's clock is, and when that clock began (if_tsresol, if_tsoffset).
 ///
-/// Conversion to nanoseconds is exact, rounded down where the clock is finer than a nanosecond, and saturates: below
-/// at 1970, above at the last time that ``Timestamp`` holds.
+/// Conversion to nanoseconds is exact, rounded down where the clock is finer than a nanosecond, and
+/// saturates: below at 1970, above at the last time that ``Timestamp`` holds.
 @frozen public struct TimeResolution: Equatable, Sendable, BitwiseCopyable {
     @usableFromInline enum Scale: Equatable, Sendable, BitwiseCopyable {
         /// Nanoseconds in a unit.
