@@ -305,6 +305,24 @@ private func record(
         try expectOutput(Array(sent.prefix(first + kept)) + rest)
     }
 
+    @Test func `finds what is whole in a segment that is still being written`() throws {
+        let sent = traffic()
+        var ring = try TestRing("eth0.0", interfaces: ["eth0", "eth1"])
+        var logger = PacketLogger(
+            reader: try RegionReader(ring.buffer),
+            budget: StorageBudget(folder: folder)
+        )
+        for one in sent[..<500] { ring.append(one.packet, interface: one.interface) }
+        ring.flush()
+        logger.drain()
+        let segments = try SegmentCatalog(folder: folder).rings.flatMap(\.segments)
+        #expect(segments.map { $0.isFinished } == [false])
+        let outcome = try extract([flow(3, sent)])
+        #expect(outcome.problems == [])
+        try expectOutput(sent[..<500].filter { $0.flow == 3 })
+        logger.close()
+    }
+
     @Test func `answers with nothing where nothing is stored`() throws {
         #expect(try extract([]).packets == 0)
         #expect(try SegmentCatalog(folder: folder).rings.isEmpty)

@@ -117,6 +117,31 @@ import Testing
         #expect(current.interface == 1)
     }
 
+    @Test func `leaves no file for statistics without packets`() throws {
+        let place = try TemporaryDirectory()
+        var ring = try TestRing()
+        let budget = StorageBudget(folder: place.path + "/packets")
+        var logger = PacketLogger(reader: try RegionReader(ring.buffer), budget: budget)
+        ring.producer.setStatistics(received: 5, dropped: 5, interface: 0, time: Sample.noon)
+        ring.flush()
+        ring.producer.close()
+        logger.close()
+        #expect(segmentFiles(place.path) == [])
+    }
+
+    @Test func `writes by way of the page cache where a file refuses direct writes`() throws {
+        let place = try TemporaryDirectory()
+        var file = try SegmentFile(creating: place.path + "/a.pcapng")
+        // Neither the length nor the address suits a direct write: the system answers EINVAL.
+        let content = (0..<1001).map { UInt8(truncatingIfNeeded: $0) }
+        try file.write(content.span.bytes.extracting(1..<1001))
+        file.keep(1000)
+        try file.giveName()
+        try file.finish(at: 1000)
+        let stored = try Data(contentsOf: URL(fileURLWithPath: place.path + "/a.pcapng"))
+        #expect([UInt8](stored) == Array(content[1...]))
+    }
+
     @Test func `names its segments so that they sort, and goes on counting after a restart`() throws {
         let place = try TemporaryDirectory()
         for run in 0..<2 {
