@@ -12,8 +12,26 @@ internal import BeltwayWire
 // index buffer, it reads memory that the producer may overwrite (live): headers are decoded to a value, re-checked,
 // and only then applied; alerts are staged and recorded only if the record is still whole when matching has ended.
 
+/// What an index buffer feeds in a thread of its own: a worker, or the tracer.
+protocol EntryConsumer: ~Copyable {
+    /// Packets whose headers were used but whose payload was passed over.
+    var payloadSkipped: UInt64 { get }
+    /// Takes a packet by its entry, in memory that may be overwritten meanwhile.
+    ///
+    /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
+    mutating func consume(
+        _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
+    ) -> Bool
+    /// Everything that was there has been taken.
+    mutating func batchEnded()
+    /// No packet earlier than `time` will come.
+    mutating func idle(through time: Timestamp)
+    /// Everything has ended; `clock` is the greatest time of the capture.
+    mutating func finish(at clock: Timestamp)
+}
+
 /// The flow tracker and the detector of one share of the flows.
-struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
+struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     var tracker: FlowTracker
     var detector: Detector?
     var facts: Sink
@@ -50,9 +68,6 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Takes a packet by its entry, in memory that may be overwritten meanwhile.
-    ///
-    /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
     @inline(__always)
     mutating func consume(
         _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
@@ -88,7 +103,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
         return true
     }
 
-    /// No packet earlier than `time` will come: ends what has been silent for too long.
+    mutating func batchEnded() {}
+
+    /// Ends what has been silent for too long.
     mutating func idle(through time: Timestamp) { tracker.expire(through: time, facts: &facts) }
 
     /// Ends every flow.
@@ -130,7 +147,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable {
 }
 
 /// The fixed part of a record, read where the record lies (RecordLayout).
-private struct RecordHead {
+struct RecordHead {
     var time = Timestamp.zero
     var originalLength: UInt32 = 0
     var capturedLength = 0

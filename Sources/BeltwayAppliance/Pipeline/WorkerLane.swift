@@ -79,8 +79,8 @@ struct WorkerLane: ~Copyable {
     ///   - bound: Stops before a packet later than this; for merging lanes by time.
     ///   - worker: Gets the packets.
     /// - Returns: Entries taken.
-    mutating func drain<Sink: FactSink & ~Copyable>(
-        limit: Int, bound: Timestamp = .distantFuture, into worker: inout Worker<Sink>
+    mutating func drain<Consumer: EntryConsumer & ~Copyable>(
+        limit: Int, bound: Timestamp = .distantFuture, into worker: inout Consumer
     ) -> Int {
         if rings.count != holds.count { adoptRings() }
         for index in rings.indices { rings[index].complete = rings[index].hold.ring.classifiedThrough }

@@ -7,8 +7,8 @@ internal import BeltwayWire
 ///
 /// One lane (a capture file, one queue) is taken as it comes. Several lanes (queues of live capture) are merged by
 /// time, with a bounded wait for a lane that is silent: what it may still bring is told by `timeThrough`.
-struct WorkerThread<Sink: FactSink & ~Copyable>: ~Copyable {
-    var worker: Worker<Sink>
+struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
+    var worker: Consumer
     var lanes: OwnedArray<WorkerLane>
     let progress: ConsumerCounters
     let isLive: Bool
@@ -22,12 +22,14 @@ struct WorkerThread<Sink: FactSink & ~Copyable>: ~Copyable {
     mutating func run() {
         while !isAtEnd {
             let taken = lanes.count == 1 ? lanes[0].drain(limit: Self.batch, into: &worker) : drainMerged()
+            worker.batchEnded()
             showProgress()
             if taken == 0 { sleep() }
         }
         var clock = Timestamp.zero
         for index in 0..<lanes.count { clock = max(clock, lanes[index].clock) }
         worker.finish(at: clock)
+        worker.batchEnded()
         showProgress()
     }
 

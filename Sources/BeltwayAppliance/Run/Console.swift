@@ -21,6 +21,12 @@ final class Console: Sendable {
         write(text + "\n", to: 1)
     }
 
+    /// Prints lines that are there as bytes on standard output.
+    func print(_ lines: Span<UInt8>) {
+        clearBar()
+        unsafe lines.withUnsafeBytes { unsafe Self.write($0, to: 1) }
+    }
+
     /// Draws the bar: how much is read, how fast, how long it will take; only on a terminal.
     func progress(done: UInt64, of total: UInt64, packets: UInt64, seconds: Double) {
         guard isTerminal, seconds > 0 else { return }
@@ -53,17 +59,20 @@ final class Console: Sendable {
     }
 
     private func write(_ text: String, to descriptor: Int32) {
-        // Safe: the buffer is ours for the call. Who reads may be gone: then there is nobody left to tell.
         var text = text
-        text.withUTF8 { bytes in
-            guard let start = bytes.baseAddress else { return }
-            var done = 0
-            while done < bytes.count {
-                let written = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
-                if written < 0 && errno == EINTR { continue }
-                if written <= 0 { return }
-                done += written
-            }
+        text.withUTF8 { bytes in unsafe Self.write(UnsafeRawBufferPointer(bytes), to: descriptor) }
+    }
+
+    /// Writes everything. Safe: the buffer is borrowed for the call. Who reads may be gone: then there is nobody left to
+    /// tell.
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+        guard let start = bytes.baseAddress else { return }
+        var done = 0
+        while done < bytes.count {
+            let written = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
+            if written < 0 && errno == EINTR { continue }
+            if written <= 0 { return }
+            done += written
         }
     }
 }

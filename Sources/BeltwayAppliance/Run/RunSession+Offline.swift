@@ -89,12 +89,18 @@ extension RunSession {
 
     /// A worker that owns one of `share` shares of the flows.
     func makeWorker(_ number: Int, share: Int) -> Worker<FactProducer> {
+        let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
+        let tracker = FlowTracker(flowConfiguration(share: share))
+        return Worker(tracker: tracker, detector: ruleSet.map { Detector($0) }, facts: facts)
+    }
+
+    /// Configuration of one of `share` flow tables: the capacity is that of all together.
+    func flowConfiguration(share: Int) -> FlowConfiguration {
         var flow = configuration.flow
         flow.vlansSeparateFlows = configuration.vlansSeparateFlows
         if let flowSalt { flow.salt = flowSalt }
         flow.capacity = max(1024, flow.capacity / share)
-        let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
-        return Worker(tracker: FlowTracker(flow), detector: ruleSet.map { Detector($0) }, facts: facts)
+        return flow
     }
 
     func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) {
