@@ -36,7 +36,7 @@ struct LiveSource {
     /// - Parameters:
     ///   - ring: Where the packets go.
     ///   - stage: What follows in the producer's thread.
-    ///   - filter: BPF expression; run in the thread where the kernel does not run it.
+    ///   - filter: BPF expression; asked where the kernel has not decided.
     ///   - counters: Where to count.
     ///   - stop: Ends the capture.
     ///   - padsToPages: Whether a packet logger wants whole pages once a second.
@@ -47,10 +47,9 @@ struct LiveSource {
     ) throws(BufferError) -> @Sendable () -> LiveCaptureEnd {
         switch means {
         case .socket(let socket):
-            let runsHere = filter.map { !RunSession.runsInKernel($0, socket.interface) } ?? false
             let parcel = Parcel(
                 try PacketSocketProducer(
-                    socket: socket, buffer: ring, filter: CaptureFilter(runsHere ? filter : nil), stage: stage,
+                    socket: socket, buffer: ring, filter: CaptureFilter(filter), stage: stage,
                     counters: counters, stop: stop, padsToPages: padsToPages))
             return {
                 var producer = parcel.open()

@@ -53,6 +53,7 @@ extension RunSession {
         do { interface = try CaptureInterface(named: name) } catch { throw .failure("\(error)") }
         var options = socketOptions
         options.filter = try kernelFilter(for: interface)
+        options.letsTaggedPass = true
         let failure: LiveCaptureError
         do {
             return try PacketSocket.open(interface, options).map { LiveSource(socket: $0) }
@@ -64,8 +65,10 @@ extension RunSession {
         return [try openThroughLibpcap(name)]
     }
 
+    /// The kernel runs the filter, except on tagged packets, which it shows without their outer tag: these come to the
+    /// producer's own filter. On a cooked socket it would see no link header: there, the producer filters alone.
     private func kernelFilter(for interface: CaptureInterface) throws(ApplianceError) -> [KernelInstruction] {
-        guard let expression = configuration.filter, Self.runsInKernel(expression, interface) else { return [] }
+        guard let expression = configuration.filter, !interface.isCooked else { return [] }
         do {
             return try Filter(expression: expression, linkType: interface.linkType).instructions.map {
                 KernelInstruction(code: $0.code, jumpTrue: $0.jt, jumpFalse: $0.jf, operand: $0.k)
@@ -90,14 +93,6 @@ extension RunSession {
         } catch {
             throw .failure("\(error)")
         }
-    }
-
-    /// The kernel shows a filter no link header on a cooked socket and never the outer VLAN tag: expressions that look
-    /// at either run in the capture thread instead.
-    static func runsInKernel(_ expression: String, _ interface: CaptureInterface) -> Bool {
-        let words = expression.lowercased().split { !$0.isLetter }
-        return !interface.isCooked && !words.contains("vlan") && !words.contains("mpls") && !words.contains("pppoes")
-            && !words.contains("link") && !expression.contains("ether[")
     }
 
     private func openRing(_ name: String, _ linkType: LinkType) throws(ApplianceError) -> DataBuffer {
