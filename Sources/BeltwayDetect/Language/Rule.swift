@@ -75,8 +75,10 @@ struct ProtocolMask: OptionSet, Hashable, Sendable, BitwiseCopyable {
     static let withPorts: ProtocolMask = [.tcp, .udp, .sctp]
 
     /// The mask of a rule's protocol word, or nil if packets alone cannot tell it.
+    ///
+    /// Upper and lower case are the same, as for Suricata.
     init?(_ word: String) {
-        switch word {
+        switch word.lowercased() {
         case "ip", "ip-pkt": self = .anyIP
         case "ip4", "ipv4": self = [Self.transports, .v4]
         case "ip6", "ipv6": self = [Self.transports, .v6]
