@@ -5,6 +5,8 @@ internal import Foundation
 /// The command line (DESIGN.md, 6). Exit status: 0 all went well, 1 it failed, 2 it was asked for wrongly.
 @main struct Program {
     static func main() {
+        // A reader that goes away is an error of a write, never a death: `beltway query ... | head -1`.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Beltway.parseAsRoot()
             try command.run()

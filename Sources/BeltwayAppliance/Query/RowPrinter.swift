@@ -12,6 +12,9 @@ struct RowPrinter: ~Copyable {
     private var text = TextBuffer(capacity: 1 << 16)
     private var events = EVEWriter(capacity: 1 << 16)
     private var wroteHead = false
+    /// Rows of a table that wait for their columns' widths, which are those of the widest cell of a batch.
+    private var rows: [[String]] = []
+    private var widths: [Int] = []
     private var isReaderGone = false
 
     init(_ format: QueryRequest.Format, _ subject: QueryExpression.Subject) {
@@ -39,20 +42,18 @@ struct RowPrinter: ~Copyable {
                 String(record.bytesToResponder), String(record.bytesToOriginator), record.alerted ? "true" : "false",
             ].joined(separator: ","))
         case .table:
-            writeHead(
-                columns([
-                    ("START", 26), ("DURATION", 10), ("PROTO", 9), ("ORIGINATOR", 25), ("RESPONDER", 25), ("STATE", 11),
-                    ("PACKETS", 9), ("BYTES", 11), ("FLOW_ID", 0),
-                ]))
-            line(
-                columns([
-                    (time(record.start), 26), (decimal(seconds(record)) + " s", 10),
-                    (protocolName(record.transportProtocol), 9),
-                    (endpoint(record.originator, record.originatorPort, record), 25),
-                    (endpoint(record.responder, record.responderPort, record), 25), ("\(record.state)", 11),
-                    (String(record.packetsToResponder &+ record.packetsToOriginator), 9),
-                    (String(record.bytesToResponder &+ record.bytesToOriginator), 11), (String(record.flowID), 0),
-                ]))
+            if rows.isEmpty && !wroteHead {
+                rows.append([
+                    "START (UTC)", "SECONDS", "PROTO", "ORIGINATOR", "RESPONDER", "STATE", "PACKETS", "BYTES", "FLOW_ID",
+                ])
+            }
+            rows.append([
+                shortTime(record.start), decimal(seconds(record)), protocolName(record.transportProtocol),
+                endpoint(record.originator, record.originatorPort, record),
+                endpoint(record.responder, record.responderPort, record), "\(record.state)",
+                String(record.packetsToResponder &+ record.packetsToOriginator),
+                String(record.bytesToResponder &+ record.bytesToOriginator), String(record.flowID),
+            ])
         }
     }
 
@@ -71,19 +72,16 @@ struct RowPrinter: ~Copyable {
                 String(row.signature.severity), csv(row.signature.category), csv(row.signature.message),
             ].joined(separator: ","))
         case .table:
-            writeHead(
-                columns([
-                    ("TIME", 26), ("SEV", 4), ("SID", 9), ("PROTO", 9), ("SOURCE", 25), ("DESTINATION", 25),
-                    ("FLOW_ID", 17), ("SIGNATURE", 0),
-                ]))
-            line(
-                columns([
-                    (time(alert.time), 26), (String(row.signature.severity), 4), (String(row.signature.id), 9),
-                    (protocolName(alert.transportProtocol), 9),
-                    ("\(bracketed(alert.source, alert.ipVersion)):\(alert.sourcePort)", 25),
-                    ("\(bracketed(alert.destination, alert.ipVersion)):\(alert.destinationPort)", 25),
-                    (String(alert.flowID), 17), (row.signature.message, 0),
-                ]))
+            if rows.isEmpty && !wroteHead {
+                rows.append(["TIME (UTC)", "SEVERITY", "SID", "PROTO", "SOURCE", "DESTINATION", "FLOW_ID", "SIGNATURE"])
+            }
+            rows.append([
+                shortTime(alert.time), String(row.signature.severity), String(row.signature.id),
+                protocolName(alert.transportProtocol),
+                "\(bracketed(alert.source, alert.ipVersion)):\(alert.sourcePort)",
+                "\(bracketed(alert.destination, alert.ipVersion)):\(alert.destinationPort)", String(alert.flowID),
+                row.signature.message,
+            ])
         }
     }
 
@@ -91,6 +89,7 @@ struct RowPrinter: ~Copyable {
     ///
     /// - Returns: False when nobody reads any more: the query may stop.
     mutating func flush() -> Bool {
+        writeRows()
         if !isReaderGone { isReaderGone = !(Self.write(text.bytes) && Self.write(events.lines.bytes)) }
         text.removeAll()
         events.lines.removeAll()
@@ -118,15 +117,20 @@ struct RowPrinter: ~Copyable {
         text.append(0x0a)
     }
 
-    private func columns(_ cells: [(text: String, width: Int)]) -> String {
-        var result = ""
-        for cell in cells {
-            result += cell.text
-            if cell.width > 0 {
-                result += String(repeating: " ", count: max(1, cell.width - cell.text.count + 1))
-            }
+    private mutating func writeRows() {
+        guard let columns = rows.first?.count else { return }
+        wroteHead = true
+        if widths.isEmpty { widths = Array(repeating: 0, count: columns) }
+        for row in rows {
+            for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.utf8.count) }
         }
-        return result
+        for row in rows {
+            let cells = row.dropLast().enumerated().map { column, cell in
+                cell + String(repeating: " ", count: widths[column] - cell.utf8.count + 2)
+            }
+            line(cells.joined() + (row.last ?? ""))
+        }
+        rows.removeAll(keepingCapacity: true)
     }
 
     private func csv(_ value: String) -> String {
@@ -143,6 +147,10 @@ struct RowPrinter: ~Copyable {
     }
 
     private func time(_ time: Timestamp) -> String { rendered { $0.append(time) } }
+    /// `2026-01-05 10:00:12.663734`: for a table, in which all times are UTC.
+    private func shortTime(_ time: Timestamp) -> String {
+        String(self.time(time).prefix { $0 != "+" }).replacing("T", with: " ")
+    }
     private func address(_ address: IPAddress, _ version: UInt8) -> String {
         rendered { $0.append(address, version: version) }
     }

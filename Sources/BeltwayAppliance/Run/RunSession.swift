@@ -265,13 +265,17 @@ public final class RunSession {
     private func suggestNext() {
         guard let data else { return }
         let option = configuration.data == nil ? "" : " --data \(data.path)"
-        console.print(
-            """
-
-            Try next:
-              beltway query\(option) --limit 10 flows
-              beltway query\(option) --format json alerts
-              beltway extract\(option) -w out.pcapng 'port == 443'
-            """)
+        let folder = FileManager.default.currentDirectoryPath + "/"
+        var program = CommandLine.arguments.first ?? "beltway"
+        if program.hasPrefix(folder) { program = String(program.dropFirst(folder.count)) }
+        var commands: [String] = []
+        if configuration.storesFlows {
+            commands.append("\(program) query\(option) --limit 10 flows")
+            commands.append("\(program) query\(option) alerts")
+        }
+        if configuration.storesPackets { commands.append("\(program) extract\(option) -w out.pcapng 'port == 443'") }
+        if !configuration.storesFlows, configuration.writesEvents { commands.append("tail -n 3 \(data.path)/eve.json") }
+        guard !commands.isEmpty else { return }
+        console.print("\nTry next:\n" + commands.map { "  " + $0 }.joined(separator: "\n"))
     }
 }
