@@ -19,8 +19,11 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
-        name: name, dependencies: ["BeltwayTestSupport"] + dependencies, path: "Tests/\(name)",
-        swiftSettings: testSettings)
+        name: name,
+        dependencies: ["BeltwayTestSupport"] + dependencies,
+        path: "Tests/\(name)",
+        swiftSettings: testSettings
+    )
 }
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -55,33 +58,49 @@ let package = Package(
         library("BeltwayClassify", ["BeltwayBuffers", "BeltwayWire", "CPcap"]),
         // 4  consumers
         library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
-        library("BeltwayDetect", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]),
+        library(
+            "BeltwayDetect",
+            ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]
+        ),
         library("BeltwayTrace", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
         library("BeltwayStore", ["BeltwayFlow", "BeltwayBuffers", "BeltwayWire", "CLinux", grdb]),
         // 5  whole
         library(
             "BeltwayAppliance",
             [
-                "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace", "BeltwayStore",
+                "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace",
+                "BeltwayStore",
                 "BeltwayBuffers", "BeltwayWire", "CLinux", yams,
-            ]),
+            ]
+        ),
         // 6  programs
         .executableTarget(
-            name: "beltway", dependencies: ["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers", arguments],
-            swiftSettings: settings),
+            name: "beltway",
+            dependencies: ["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers", arguments],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "beltway-bench",
-            dependencies: ["BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments],
-            swiftSettings: settings),
+            dependencies: [
+                "BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments,
+            ],
+            swiftSettings: settings
+        ),
 
         // Tests
         .target(
-            name: "BeltwayTestSupport", dependencies: ["BeltwayWire", "BeltwayBuffers", "CLinux"],
-            path: "Tests/BeltwayTestSupport", swiftSettings: testSettings),
+            name: "BeltwayTestSupport",
+            dependencies: ["BeltwayWire", "BeltwayBuffers", "CLinux"],
+            path: "Tests/BeltwayTestSupport",
+            swiftSettings: testSettings
+        ),
         // Walks captures under AddressSanitizer (deployments/test); built without the sanitizer too, so that it stays whole.
         .executableTarget(
-            name: "beltway-asan", dependencies: ["BeltwayCapture", "BeltwayWire"], path: "Tests/beltway-asan",
-            swiftSettings: testSettings),
+            name: "beltway-asan",
+            dependencies: ["BeltwayCapture", "BeltwayWire"],
+            path: "Tests/beltway-asan",
+            swiftSettings: testSettings
+        ),
         tests("LayeringTests", []),
         tests("BeltwayWireTests", ["BeltwayWire"]),
         tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire"]),
@@ -90,7 +109,8 @@ let package = Package(
         tests("BeltwayFlowTests", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
         tests(
             "BeltwayDetectTests",
-            ["BeltwayDetect", "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+            ["BeltwayDetect", "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]
+        ),
         tests("BeltwayTraceTests", ["BeltwayTrace", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire"]),
         tests("BeltwayStoreTests", ["BeltwayStore", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire", grdb]),
         tests("BeltwayApplianceTests", ["BeltwayAppliance", "BeltwayStore", "BeltwayFlow", "BeltwayWire"]),

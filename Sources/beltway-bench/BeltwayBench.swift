@@ -7,12 +7,15 @@ internal import Foundation
     static let configuration = CommandConfiguration(
         commandName: "beltway-bench",
         abstract: "Measures Beltway against its peers, in one run, in turn.",
-        subcommands: [RunCommand.self, RingCommand.self])
+        subcommands: [RunCommand.self, RingCommand.self]
+    )
 }
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "A capture file through Beltway, nfpcapd, softflowd and tcpdump.")
+        commandName: "run",
+        abstract: "A capture file through Beltway, nfpcapd, softflowd and tcpdump."
+    )
 
     @Option(help: "Capture file; large ones give steadier figures.")
     var capture: String
@@ -31,26 +34,42 @@ struct RunCommand: ParsableCommand {
         guard FileManager.default.isReadableFile(atPath: capture) else {
             throw ValidationError("cannot read the capture \(capture)")
         }
-        guard (1...100).contains(rounds) else { throw ValidationError("--rounds takes 1 to 100, not \(rounds)") }
-        let beside = Bundle.main.executableURL?.deletingLastPathComponent().appendingPathComponent("beltway").path
+        guard (1...100).contains(rounds) else {
+            throw ValidationError("--rounds takes 1 to 100, not \(rounds)")
+        }
+        let beside = Bundle.main.executableURL?.deletingLastPathComponent().appendingPathComponent("beltway")
+            .path
         guard let program = beltway ?? beside, FileManager.default.isExecutableFile(atPath: program) else {
             throw ValidationError("no beltway beside this program; name it with --beltway")
         }
-        let folder = scratch ?? NSTemporaryDirectory() + "beltway-bench-\(ProcessInfo.processInfo.processIdentifier)"
+        let folder =
+            scratch ?? NSTemporaryDirectory() + "beltway-bench-\(ProcessInfo.processInfo.processIdentifier)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { if scratch == nil { try? FileManager.default.removeItem(atPath: folder) } }
         try Data().write(to: URL(fileURLWithPath: folder + "/none.rules"))
 
         let benchmark = RunBenchmark(
-            capture: capture, beltway: program, rules: rules, rounds: rounds, scratch: folder)
+            capture: capture,
+            beltway: program,
+            rules: rules,
+            rounds: rounds,
+            scratch: folder
+        )
         let (contestants, missing) = benchmark.contestants()
         let results = benchmark.run(contestants) { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let size = try count(program, folder)
         let report = RunReport(
-            capture: capture, packets: size.packets, bytes: size.bytes, results: results,
+            capture: capture,
+            packets: size.packets,
+            bytes: size.bytes,
+            results: results,
             rings: try [16 << 20, 64 << 20].map { capacity in
                 try RingBenchmark.measure(576, batch: 32, capacity: capacity, pairs: 7, laps: 4)
-            }, missing: missing, rounds: rounds, command: CommandLine.arguments.joined(separator: " "))
+            },
+            missing: missing,
+            rounds: rounds,
+            command: CommandLine.arguments.joined(separator: " ")
+        )
         print(report.text)
         if let json { try report.json.write(to: URL(fileURLWithPath: json)) }
     }
@@ -80,20 +99,27 @@ struct RunCommand: ParsableCommand {
 
 struct RingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ring", abstract: "The ring alone: what one packet costs its producer, against the same loop in C.")
+        commandName: "ring",
+        abstract: "The ring alone: what one packet costs its producer, against the same loop in C."
+    )
 
     @Option(help: "Pairs of runs per configuration.")
     var pairs = 7
 
     func run() throws {
-        guard (1...1000).contains(pairs) else { throw ValidationError("--pairs takes 1 to 1000, not \(pairs)") }
+        guard (1...1000).contains(pairs) else {
+            throw ValidationError("--pairs takes 1 to 1000, not \(pairs)")
+        }
         print("machine  \(Machine.description)")
-        print(pad("ring", 10) + pad("packet", 9) + pad("batch", 8) + pad("ns", 9) + pad("ns in C", 10) + "ratio")
+        print(
+            pad("ring", 10) + pad("packet", 9) + pad("batch", 8) + pad("ns", 9) + pad("ns in C", 10) + "ratio"
+        )
         for result in try RingBenchmark.run(pairs: pairs) {
             print(
                 pad("\(result.ringCapacity >> 20) MiB", 10) + pad("\(result.packetLength)", 9)
                     + pad("\(result.batch)", 8) + pad(fixed(result.nanoseconds, 1), 9)
-                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2))
+                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2)
+            )
         }
     }
 }

@@ -2,7 +2,9 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// The command line (DESIGN.md, 6). Exit status: 0 all went well, 1 it failed, 2 it was asked for wrongly.
+/// The command line.
+///
+/// Exit status: 0 all went well, 1 it failed, 2 it was asked for wrongly.
 @main struct Program {
     static func main() {
         // A reader that goes away is an error of a write, never a death: `beltway query ... | head -1`.
@@ -19,7 +21,9 @@ internal import Foundation
                 Foundation.exit(0)
             }
             // One line: what was expected and what was found; the usage is a word away.
-            let message = Beltway.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+            let message = Beltway.message(for: error).split(whereSeparator: \.isNewline).joined(
+                separator: " "
+            )
             complain(message)
             Foundation.exit(code == .validationFailure ? 2 : 1)
         }
@@ -41,5 +45,6 @@ struct Beltway: ParsableCommand {
             beltway query flows 'port == 443'    ask the flow store
             """,
         version: "beltway 0.1.0",
-        subcommands: [Run.self, Query.self, Extract.self, Rules.self] + unbuiltCommands)
+        subcommands: [Run.self, Query.self, Extract.self, Rules.self] + unbuiltCommands
+    )
 }

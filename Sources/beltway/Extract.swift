@@ -8,7 +8,8 @@ struct Extract: ParsableCommand {
         discussion: """
             EXPRESSION is one of the query language on flows:   flow_id == 17   ip == 10.0.0.1 and port == 443
             or a BPF expression that each packet is tried on:    tcp port 443 and host 10.0.0.1
-            """)
+            """
+    )
 
     @Option(help: "Data directory.")
     var data: String?

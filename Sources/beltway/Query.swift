@@ -8,7 +8,8 @@ struct Query: ParsableCommand {
         discussion: """
             EXPRESSION selects by fields and operators:  ip == 10.0.0.0/8 and port in (80, 443) and bytes > 1M
             Times are RFC 3339 or relative: --since 15m --until "2h ago"
-            """)
+            """
+    )
 
     @Option(help: "Data directory.")
     var data: String?

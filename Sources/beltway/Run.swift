@@ -4,13 +4,17 @@ internal import BeltwayAppliance
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Capture, analyse and store, until the files end or somebody stops it.")
+        abstract: "Capture, analyse and store, until the files end or somebody stops it."
+    )
 
     @Option(name: .customShort("c"), help: "Configuration file (YAML); options given here win.")
     var config: String?
     @Option(name: .customShort("i"), help: "Interface to capture from; may be repeated.")
     var interfaces: [String] = []
-    @Option(name: .customShort("r"), help: "Capture file to read (pcap, pcapng, gzip of either; - is standard input); may be repeated.")
+    @Option(
+        name: .customShort("r"),
+        help: "Capture file to read (pcap, pcapng, gzip of either; - is standard input); may be repeated."
+    )
     var captures: [String] = []
     @Option(help: "Rule file or folder; may be repeated. Default: the rules installed beside the program.")
     var rules: [String] = []
@@ -77,11 +81,15 @@ struct Run: ParsableCommand {
             }
         }
         if let ring {
-            guard let size = ByteSize(ring) else { throw .usage("--ring takes a size such as 64MiB, not `\(ring)`") }
+            guard let size = ByteSize(ring) else {
+                throw .usage("--ring takes a size such as 64MiB, not `\(ring)`")
+            }
             result.ring = size.bytes
         }
         if let workers {
-            guard let number = Int(workers) else { throw .usage("--workers takes a number, not `\(workers)`") }
+            guard let number = Int(workers) else {
+                throw .usage("--workers takes a number, not `\(workers)`")
+            }
             result.workers = number
         }
         if let api, api != "off" {

@@ -27,7 +27,8 @@ import Foundation
         }
         print(
             "\(totals.files) files: \(totals.whole) whole, \(totals.cut) cut, \(totals.refused) refused; "
-                + "\(totals.packets) packets decoded")
+                + "\(totals.packets) packets decoded"
+        )
     }
 
     /// Files below a path, in order of name.
@@ -69,7 +70,8 @@ import Foundation
         if !headers.layers.isDisjoint(with: [.icmp, .icmpv6]), end > Int(headers.transportOffset) {
             _ = PacketDecoder.decodeEmbedded(
                 in: packet.extracting(Int(headers.transportOffset)..<end),
-                isVersion6: headers.layers.contains(.icmpv6))
+                isVersion6: headers.layers.contains(.icmpv6)
+            )
         }
     }
 }

@@ -38,7 +38,9 @@ public struct ConfigurationFile {
     }
 
     private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(
+            separator: " "
+        )
     }
 
     private typealias Setter = (inout ConfigurationFile, Node) throws(ApplianceError) -> Void
@@ -48,7 +50,9 @@ public struct ConfigurationFile {
     }
 
     private mutating func apply(
-        _ node: Node, _ setters: [String: Setter], in section: String
+        _ node: Node,
+        _ setters: [String: Setter],
+        in section: String
     ) throws(ApplianceError) {
         guard let mapping = node.mapping else {
             throw .usage("\(place(node)): expected `key: value` pairs in \(section)")
@@ -87,7 +91,8 @@ public struct ConfigurationFile {
             "vlans-separate-flows": { (f, n) throws(ApplianceError) in
                 f.configuration.vlansSeparateFlows = try f.flag(n)
             },
-            "store-packets": { (f, n) throws(ApplianceError) in f.configuration.storesPackets = try f.flag(n) },
+            "store-packets": { (f, n) throws(ApplianceError) in f.configuration.storesPackets = try f.flag(n)
+            },
             "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
             "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
@@ -95,7 +100,9 @@ public struct ConfigurationFile {
             "flow": { (f, n) throws(ApplianceError) in try f.apply(n, f.flowKeys, in: "`flow`") },
             "variables": { (f, n) throws(ApplianceError) in try f.variables(n) },
             "pin": { (f, n) throws(ApplianceError) in
-                f.configuration.pinned = try f.items(n).map { (item) throws(ApplianceError) in try f.number(item, 0...1023) }
+                f.configuration.pinned = try f.items(n).map { (item) throws(ApplianceError) in
+                    try f.number(item, 0...1023)
+                }
             },
             "promiscuous": { (f, n) throws(ApplianceError) in f.configuration.promiscuous = try f.flag(n) },
             "capture-by": { (f, n) throws(ApplianceError) in
@@ -118,8 +125,12 @@ public struct ConfigurationFile {
                 f.configuration.flow.capacity = try f.number(n, 1024...(1 << 30))
             },
             "midstream": { (f, n) throws(ApplianceError) in f.configuration.flow.midstream = try f.flag(n) },
-            "tcp": { (f, n) throws(ApplianceError) in f.configuration.flow.tcp = try f.timeouts(n, f.configuration.flow.tcp) },
-            "udp": { (f, n) throws(ApplianceError) in f.configuration.flow.udp = try f.timeouts(n, f.configuration.flow.udp) },
+            "tcp": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.tcp = try f.timeouts(n, f.configuration.flow.tcp)
+            },
+            "udp": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.udp = try f.timeouts(n, f.configuration.flow.udp)
+            },
             "icmp": { (f, n) throws(ApplianceError) in
                 f.configuration.flow.icmp = try f.timeouts(n, f.configuration.flow.icmp)
             },
@@ -133,9 +144,12 @@ public struct ConfigurationFile {
 
     /// `tcp: {new: 60, established: 600, closed: 60}`: seconds of silence after which a flow is over.
     private func timeouts(
-        _ node: Node, _ defaults: FlowConfiguration.Timeouts
+        _ node: Node,
+        _ defaults: FlowConfiguration.Timeouts
     ) throws(ApplianceError) -> FlowConfiguration.Timeouts {
-        guard let mapping = node.mapping else { throw .usage("\(place(node)): expected `new`, `established`, `closed`") }
+        guard let mapping = node.mapping else {
+            throw .usage("\(place(node)): expected `new`, `established`, `closed`")
+        }
         var result = defaults
         for (key, value) in mapping {
             let seconds = UInt32(try number(value, 1...604_800))
@@ -163,7 +177,9 @@ public struct ConfigurationFile {
     }
 
     private func word(_ node: Node) throws(ApplianceError) -> String {
-        guard let text = node.scalar?.string, !text.isEmpty else { throw .usage("\(place(node)): expected a text") }
+        guard let text = node.scalar?.string, !text.isEmpty else {
+            throw .usage("\(place(node)): expected a text")
+        }
         return text
     }
 
@@ -171,14 +187,17 @@ public struct ConfigurationFile {
         guard let value = node.int, range.contains(value) else {
             throw .usage(
                 "\(place(node)): expected a number from \(range.lowerBound) to \(range.upperBound), "
-                    + "found `\(node.string ?? "a list or mapping")`")
+                    + "found `\(node.string ?? "a list or mapping")`"
+            )
         }
         return value
     }
 
     private func size(_ node: Node) throws(ApplianceError) -> Int {
         guard let size = ByteSize(node.scalar?.string ?? "") else {
-            throw .usage("\(place(node)): expected a size such as 64MiB, found `\(node.string ?? "a list or mapping")`")
+            throw .usage(
+                "\(place(node)): expected a size such as 64MiB, found `\(node.string ?? "a list or mapping")`"
+            )
         }
         return size.bytes
     }
@@ -201,13 +220,17 @@ public struct ConfigurationFile {
     private func api(_ node: Node) throws(ApplianceError) {
         let value = node.scalar?.string ?? ""
         // YAML 1.1 reads a bare `off` as the boolean false; its text is what counts.
-        guard value == "off" else { throw .usage("\(place(node)): the API is not built into this version; use `off`") }
+        guard value == "off" else {
+            throw .usage("\(place(node)): the API is not built into this version; use `off`")
+        }
     }
 
     private mutating func variables(_ node: Node) throws(ApplianceError) {
         guard let mapping = node.mapping else { throw .usage("\(place(node)): expected `NAME: value` pairs") }
         for (key, value) in mapping {
-            guard let name = key.string else { throw .usage("\(place(key)): a variable's name must be a word") }
+            guard let name = key.string else {
+                throw .usage("\(place(key)): a variable's name must be a word")
+            }
             configuration.variables[name.hasPrefix("$") ? String(name.dropFirst()) : name] = try word(value)
         }
     }

@@ -21,7 +21,8 @@ public final class DataDirectory: Sendable {
         if let named { return try DataDirectory(named, "--data") }
         let system = "/var/lib/beltway"
         var isDirectory: ObjCBool = false
-        if unsafe FileManager.default.fileExists(atPath: system, isDirectory: &isDirectory), isDirectory.boolValue,
+        if unsafe FileManager.default.fileExists(atPath: system, isDirectory: &isDirectory),
+            isDirectory.boolValue,
             FileManager.default.isWritableFile(atPath: system)
         {
             return try DataDirectory(system, "it exists and is writable")
@@ -61,7 +62,8 @@ public final class DataDirectory: Sendable {
         }
         throw .failure(
             "no data directory: neither ./beltway-data/latest nor /var/lib/beltway holds one; run `beltway run -r FILE` "
-                + "first, or name it with --data")
+                + "first, or name it with --data"
+        )
     }
 
     private init(_ path: String, _ reason: String) throws(ApplianceError) {
@@ -89,7 +91,9 @@ public final class DataDirectory: Sendable {
     var flowSalt: FlowIDSalt {
         let file = path + "/run/flow-salt"
         if let stored = FileManager.default.contents(atPath: file), stored.count == 16 {
-            let words = [stored.prefix(8), stored.suffix(8)].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
+            let words = [stored.prefix(8), stored.suffix(8)].map {
+                $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            }
             return FlowIDSalt(low: words[0], high: words[1])
         }
         let salt = FlowIDSalt(low: .random(in: 0 ... .max), high: .random(in: 0 ... .max))
@@ -97,7 +101,10 @@ public final class DataDirectory: Sendable {
             (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
         }
         _ = FileManager.default.createFile(
-            atPath: file, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+            atPath: file,
+            contents: Data(bytes),
+            attributes: [.posixPermissions: 0o600]
+        )
         return salt
     }
 

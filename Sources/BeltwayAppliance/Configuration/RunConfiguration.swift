@@ -74,22 +74,28 @@ public struct RunConfiguration: Sendable {
     public func validate() throws(ApplianceError) {
         if interfaces.isEmpty && captures.isEmpty {
             throw .usage(
-                "nothing to capture: name a capture file (beltway run -r FILE) or an interface (beltway run -i IFACE)")
+                "nothing to capture: name a capture file (beltway run -r FILE) or an interface (beltway run -i IFACE)"
+            )
         }
         if !interfaces.isEmpty && !captures.isEmpty {
             throw .usage("-i and -r exclude each other: one run either captures live or reads files")
         }
         if captures.count(where: { $0 == "-" }) > 1 { throw .usage("standard input (-r -) can be read once") }
         if Set(interfaces).count != interfaces.count { throw .usage("an interface is named twice") }
-        if let workers, !(1...64).contains(workers) { throw .usage("--workers takes 1 to 64, not \(workers)") }
-        if let queues, !(1...64).contains(queues) { throw .usage("--queues takes 1 to 64 or auto, not \(queues)") }
+        if let workers, !(1...64).contains(workers) {
+            throw .usage("--workers takes 1 to 64, not \(workers)")
+        }
+        if let queues, !(1...64).contains(queues) {
+            throw .usage("--queues takes 1 to 64 or auto, not \(queues)")
+        }
         if isOffline && queueCount > 1 && queues != nil { throw .usage("--queues is for live capture (-i)") }
         let ring = ringCapacity
         if ring < 8 << 20 || ring > 1 << 36 || ring & (ring - 1) != 0 {
             var next = 8 << 20
             while next < ring && next < 1 << 36 { next *= 2 }
             throw .usage(
-                "ring size \(ring) is not a power of two from 8 MiB to 64 GiB; the next one is \(ByteSize(bytes: next))")
+                "ring size \(ring) is not a power of two from 8 MiB to 64 GiB; the next one is \(ByteSize(bytes: next))"
+            )
         }
     }
 }
@@ -101,6 +107,7 @@ public enum ApplianceError: Error, CustomStringConvertible, Sendable {
     /// It could not be done: exit status 1.
     case failure(String)
 
+    /// The one line.
     public var description: String {
         switch self {
         case .usage(let text), .failure(let text): text

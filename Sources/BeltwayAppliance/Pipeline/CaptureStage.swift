@@ -27,8 +27,11 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
     private var packets: UInt64 = 0
 
     init(
-        classifier: PacketClassifier, workers: consuming OwnedArray<Worker<Sink>>, workerProgress: ConsumerCounters?,
-        statistics: consuming StatisticsStage?, lanes: consuming OwnedArray<IndexBufferProducer>,
+        classifier: PacketClassifier,
+        workers: consuming OwnedArray<Worker<Sink>>,
+        workerProgress: ConsumerCounters?,
+        statistics: consuming StatisticsStage?,
+        lanes: consuming OwnedArray<IndexBufferProducer>,
         hasTracer: Bool
     ) {
         self.classifier = classifier
@@ -56,14 +59,25 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
             let verdict = classifier.classify(headers, packet: packet)
             if hasWorker {
                 workers[0].consume(
-                    headers, hash: verdict.flowHash, descriptor, ordinal: ordinal, buffer: number, memory: memory,
-                    packet: packet)
+                    headers,
+                    hash: verdict.flowHash,
+                    descriptor,
+                    ordinal: ordinal,
+                    buffer: number,
+                    memory: memory,
+                    packet: packet
+                )
             }
             if workerLanes > 0 || hasTracer {
                 let entry = IndexEntry(
-                    position: descriptor.position, flowHash: verdict.flowHash,
-                    ordinal: UInt32(truncatingIfNeeded: ordinal), length: descriptor.recordLength, buffer: number,
-                    interface: descriptor.interface, classification: verdict.classification)
+                    position: descriptor.position,
+                    flowHash: verdict.flowHash,
+                    ordinal: UInt32(truncatingIfNeeded: ordinal),
+                    length: descriptor.recordLength,
+                    buffer: number,
+                    interface: descriptor.interface,
+                    classification: verdict.classification
+                )
                 if workerLanes > 0 { push(entry, to: Int(verdict.worker)) }
                 if hasTracer, verdict.classification != .other { push(entry, to: lanes.count - 1) }
             }
@@ -75,7 +89,10 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
         buffer.storeClassifiedThrough(batch.end, ordinal: batch.endOrdinal)
         wakeIdleConsumers(batch, memory)
         workerProgress?.store(
-            read: packets, lost: 0, payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0)
+            read: packets,
+            lost: 0,
+            payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0
+        )
         statistics?.showProgress()
     }
 

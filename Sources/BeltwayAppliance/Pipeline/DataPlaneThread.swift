@@ -3,7 +3,9 @@ internal import CLinux
 internal import Foundation
 internal import Synchronization
 
-/// A thread of the data plane: named, pinned if asked for, joined at the end. It never awaits.
+/// A thread of the data plane: named, pinned if asked for, joined at the end.
+///
+/// It never awaits.
 final class DataPlaneThread: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let ended = Flag()

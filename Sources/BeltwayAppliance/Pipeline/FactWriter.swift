@@ -97,8 +97,12 @@ struct FactOutput: ~Copyable {
     private var alerts: UInt64 = 0
 
     init(
-        store: FlowStore?, file: consuming EVEFile?, rings: RingTable, signatures: [SignatureInfo],
-        outbox: EventOutbox, progress: WriterProgress
+        store: FlowStore?,
+        file: consuming EVEFile?,
+        rings: RingTable,
+        signatures: [SignatureInfo],
+        outbox: EventOutbox,
+        progress: WriterProgress
     ) {
         self.store = store
         writesEvents = file != nil
@@ -161,7 +165,9 @@ struct FactOutput: ~Copyable {
                 store?.setInterface(buffer: ring.number, interface: UInt16(number), name: name)
             }
         }
-        guard Int(buffer) < names.count, Int(interface) < names[Int(buffer)].count else { return JSONText("") }
+        guard Int(buffer) < names.count, Int(interface) < names[Int(buffer)].count else {
+            return JSONText("")
+        }
         return names[Int(buffer)][Int(interface)]
     }
 

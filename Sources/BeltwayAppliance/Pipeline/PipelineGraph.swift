@@ -38,7 +38,9 @@ public struct PipelinePlan: Equatable, Sendable {
         producers =
             isOffline
             ? ["file.0"]
-            : configuration.interfaces.flatMap { name in (0..<configuration.queueCount).map { "\(name).\($0)" } }
+            : configuration.interfaces.flatMap { name in
+                (0..<configuration.queueCount).map { "\(name).\($0)" }
+            }
         workers = configuration.workerCount
         workerIsCalled = isOffline && workers == 1
         statisticsAreCalled = isOffline
@@ -66,6 +68,7 @@ public struct PipelineGraph: Equatable, Sendable {
         /// On disk.
         case disk
 
+        /// The space as `--explain` prints it.
         public var description: String {
             switch self {
             case .kernel: "kernel"
@@ -131,7 +134,8 @@ public struct PipelineGraph: Equatable, Sendable {
             if plan.filter != nil {
                 stages.append(Stage(name: "filter \(producer)", space: plan.isOffline ? thread : .kernel))
                 edges.append(
-                    Edge(from: "filter \(producer)", to: capture, crossing: plan.isOffline ? .called : .copy))
+                    Edge(from: "filter \(producer)", to: capture, crossing: plan.isOffline ? .called : .copy)
+                )
             }
             stages.append(Stage(name: capture, space: thread))
             stages.append(Stage(name: ring, space: .memory))
@@ -140,13 +144,19 @@ public struct PipelineGraph: Equatable, Sendable {
             edges.append(Edge(from: ring, to: classify, crossing: .inlined))
             for worker in workerNames {
                 edges.append(
-                    Edge(from: classify, to: "\(worker) flow tracker", crossing: plan.workerIsCalled ? .inlined : .indexBuffer))
+                    Edge(
+                        from: classify,
+                        to: "\(worker) flow tracker",
+                        crossing: plan.workerIsCalled ? .inlined : .indexBuffer
+                    )
+                )
             }
             if plan.hasTracer { edges.append(Edge(from: classify, to: "tracer", crossing: .indexBuffer)) }
             edges.append(
                 plan.statisticsAreCalled
                     ? Edge(from: classify, to: "statistics", crossing: .called)
-                    : Edge(from: ring, to: "statistics", crossing: .descriptors))
+                    : Edge(from: ring, to: "statistics", crossing: .descriptors)
+            )
             if plan.hasLogger {
                 stages.append(Stage(name: "logger \(producer)", space: .thread("logger \(producer)")))
                 edges.append(Edge(from: ring, to: "logger \(producer)", crossing: .chunks))
@@ -161,14 +171,18 @@ public struct PipelineGraph: Equatable, Sendable {
             edges.append(Edge(from: "\(worker) flow tracker", to: "writer", crossing: .queue))
             if plan.hasDetector {
                 stages.append(Stage(name: "\(worker) detector", space: space))
-                edges.append(Edge(from: "\(worker) flow tracker", to: "\(worker) detector", crossing: .called))
+                edges.append(
+                    Edge(from: "\(worker) flow tracker", to: "\(worker) detector", crossing: .called)
+                )
                 edges.append(Edge(from: "\(worker) detector", to: "writer", crossing: .queue))
             }
         }
         stages.append(
             Stage(
                 name: "statistics",
-                space: plan.statisticsAreCalled ? .captureThread(plan.producers[0]) : .thread("statistics")))
+                space: plan.statisticsAreCalled ? .captureThread(plan.producers[0]) : .thread("statistics")
+            )
+        )
         if plan.hasTracer { stages.append(Stage(name: "tracer", space: .thread("tracer"))) }
         stages.append(Stage(name: "writer", space: .thread("writer")))
         if plan.hasStore {
@@ -208,7 +222,9 @@ public struct PipelineGraph: Equatable, Sendable {
             lines.append("    \(quoted(stage.name)) [label=\(label(stage))];")
         }
         for edge in edges {
-            lines.append("    \(quoted(edge.from)) -> \(quoted(edge.to)) [label=\(quoted(edge.crossing.rawValue))];")
+            lines.append(
+                "    \(quoted(edge.from)) -> \(quoted(edge.to)) [label=\(quoted(edge.crossing.rawValue))];"
+            )
         }
         lines.append("}")
         return lines.joined(separator: "\n")

@@ -97,7 +97,9 @@ struct StatisticsThread: ~Copyable {
         while taken < 1024, let descriptor = readers[index].next() {
             taken += 1
             do {
-                let headers = try readers[index].packet(descriptor) { PacketDecoder.decode($0, linkType: linkType) }
+                let headers = try readers[index].packet(descriptor) {
+                    PacketDecoder.decode($0, linkType: linkType)
+                }
                 stage.account(headers, originalLength: descriptor.originalLength, time: descriptor.time)
             } catch { continue }
         }

@@ -35,7 +35,9 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
     }
 
     init(
-        flow: FlowConfiguration, expression: QueryExpression, rings: RingTable,
+        flow: FlowConfiguration,
+        expression: QueryExpression,
+        rings: RingTable,
         show: @escaping @Sendable (borrowing TextBuffer) -> Void
     ) {
         tracker = FlowTracker(flow)
@@ -49,7 +51,11 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
     var payloadSkipped: UInt64 { 0 }
 
     mutating func consume(
-        _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
+        _ entry: IndexEntry,
+        ordinal: UInt64,
+        memory: RingMemory,
+        linkType: LinkType,
+        isLive: Bool
     ) -> Bool {
         followClock(entry.position, entry.buffer, memory)
         var headers = PacketHeaders()
@@ -60,12 +66,21 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         let flow = tracker.track(
-            headers, hash: entry.flowHash, time: record.time, originalLength: record.originalLength, ordinal: ordinal,
-            buffer: entry.buffer, interface: entry.interface, facts: &ended)
+            headers,
+            hash: entry.flowHash,
+            time: record.time,
+            originalLength: record.originalLength,
+            ordinal: ordinal,
+            buffer: entry.buffer,
+            interface: entry.interface,
+            facts: &ended
+        )
         showEnded()
         guard let flow else { return true }
         verdict.isWanted = expression.matches(
-            tracker.record(slot: flow.slot), interface: name(entry.buffer, entry.interface))
+            tracker.record(slot: flow.slot),
+            interface: name(entry.buffer, entry.interface)
+        )
         tracer.packet(headers, flow: flow, originalLength: record.originalLength, time: record.time)
         return true
     }
@@ -108,7 +123,9 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
     }
 
     private mutating func name(_ buffer: UInt16, _ interface: UInt16) -> String {
-        if Int(buffer) >= names.count || Int(interface) >= names[Int(buffer)].count { names = rings.all.map(\.interfaces) }
+        if Int(buffer) >= names.count || Int(interface) >= names[Int(buffer)].count {
+            names = rings.all.map(\.interfaces)
+        }
         guard Int(buffer) < names.count, Int(interface) < names[Int(buffer)].count else { return "" }
         return names[Int(buffer)][Int(interface)]
     }

@@ -20,7 +20,11 @@ protocol EntryConsumer: ~Copyable {
     ///
     /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
     mutating func consume(
-        _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
+        _ entry: IndexEntry,
+        ordinal: UInt64,
+        memory: RingMemory,
+        linkType: LinkType,
+        isLive: Bool
     ) -> Bool
     /// Everything that was there has been taken.
     mutating func batchEnded()
@@ -52,25 +56,46 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Takes a packet in the thread of its producer.
     @inline(__always)
     mutating func consume(
-        _ headers: borrowing PacketHeaders, hash: UInt32, _ descriptor: Descriptor, ordinal: UInt64,
-        buffer: UInt16, memory: RingMemory, packet: RawSpan
+        _ headers: borrowing PacketHeaders,
+        hash: UInt32,
+        _ descriptor: Descriptor,
+        ordinal: UInt64,
+        buffer: UInt16,
+        memory: RingMemory,
+        packet: RawSpan
     ) {
         followClock(descriptor.position, buffer, memory)
         let flow = tracker.track(
-            headers, hash: hash, time: descriptor.time, originalLength: descriptor.originalLength, ordinal: ordinal,
-            buffer: buffer, interface: descriptor.interface, facts: &facts)
+            headers,
+            hash: hash,
+            time: descriptor.time,
+            originalLength: descriptor.originalLength,
+            ordinal: ordinal,
+            buffer: buffer,
+            interface: descriptor.interface,
+            facts: &facts
+        )
         guard detector != nil else { return }
         inspect(headers, packet: packet, flow: flow)
         if !staged.isEmpty {
             recordStaged(
-                headers, flow, time: descriptor.time, ordinal: ordinal, buffer: buffer,
-                interface: descriptor.interface)
+                headers,
+                flow,
+                time: descriptor.time,
+                ordinal: ordinal,
+                buffer: buffer,
+                interface: descriptor.interface
+            )
         }
     }
 
     @inline(__always)
     mutating func consume(
-        _ entry: IndexEntry, ordinal: UInt64, memory: RingMemory, linkType: LinkType, isLive: Bool
+        _ entry: IndexEntry,
+        ordinal: UInt64,
+        memory: RingMemory,
+        linkType: LinkType,
+        isLive: Bool
     ) -> Bool {
         followClock(entry.position, entry.buffer, memory)
         var headers = PacketHeaders()
@@ -81,8 +106,15 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         let flow = tracker.track(
-            headers, hash: entry.flowHash, time: record.time, originalLength: record.originalLength, ordinal: ordinal,
-            buffer: entry.buffer, interface: entry.interface, facts: &facts)
+            headers,
+            hash: entry.flowHash,
+            time: record.time,
+            originalLength: record.originalLength,
+            ordinal: ordinal,
+            buffer: entry.buffer,
+            interface: entry.interface,
+            facts: &facts
+        )
         guard detector != nil else { return true }
         if isLive, memory.headroom(of: entry.position) <= memory.geometry.capacity / 2 {
             payloadSkipped &+= 1
@@ -98,7 +130,13 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         }
         if !staged.isEmpty {
             recordStaged(
-                headers, flow, time: record.time, ordinal: ordinal, buffer: entry.buffer, interface: entry.interface)
+                headers,
+                flow,
+                time: record.time,
+                ordinal: ordinal,
+                buffer: entry.buffer,
+                interface: entry.interface
+            )
         }
         return true
     }
@@ -119,7 +157,11 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
 
     @inline(never)
     private mutating func recordStaged(
-        _ headers: borrowing PacketHeaders, _ flow: FlowView?, time: Timestamp, ordinal: UInt64, buffer: UInt16,
+        _ headers: borrowing PacketHeaders,
+        _ flow: FlowView?,
+        time: Timestamp,
+        ordinal: UInt64,
+        buffer: UInt16,
         interface: UInt16
     ) {
         if let flow { tracker.noteAlert(slot: flow.slot) }
@@ -128,8 +170,16 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             facts.record(
                 .alert(
                     AlertRecord(
-                        signature: signature, headers: headers, flow: flow, time: time, ordinal: ordinal,
-                        buffer: buffer, interface: interface)))
+                        signature: signature,
+                        headers: headers,
+                        flow: flow,
+                        time: time,
+                        ordinal: ordinal,
+                        buffer: buffer,
+                        interface: interface
+                    )
+                )
+            )
         }
         staged.removeAll(keepingCapacity: true)
     }
@@ -158,7 +208,8 @@ struct RecordHead {
     init(_ record: RawSpan) {
         guard record.byteCount >= RecordLayout.overhead else { return }
         time = Timestamp(
-            nanoseconds: UInt64(record.littleEndian32(at: 12)) << 32 | UInt64(record.littleEndian32(at: 16)))
+            nanoseconds: UInt64(record.littleEndian32(at: 12)) << 32 | UInt64(record.littleEndian32(at: 16))
+        )
         originalLength = record.littleEndian32(at: 24)
         // Never trusted beyond the entry's own length.
         capturedLength = min(Int(record.littleEndian32(at: 20)), record.byteCount - RecordLayout.overhead)

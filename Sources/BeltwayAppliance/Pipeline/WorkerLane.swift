@@ -68,7 +68,9 @@ struct WorkerLane: ~Copyable {
             bytes.byteCount < 8
                 ? .zero
                 : Timestamp(
-                    nanoseconds: UInt64(bytes.littleEndian32(at: 0)) << 32 | UInt64(bytes.littleEndian32(at: 4)))
+                    nanoseconds: UInt64(bytes.littleEndian32(at: 0)) << 32
+                        | UInt64(bytes.littleEndian32(at: 4))
+                )
         }
     }
 
@@ -80,7 +82,9 @@ struct WorkerLane: ~Copyable {
     ///   - worker: Gets the packets.
     /// - Returns: Entries taken.
     mutating func drain<Consumer: EntryConsumer & ~Copyable>(
-        limit: Int, bound: Timestamp = .distantFuture, into worker: inout Consumer
+        limit: Int,
+        bound: Timestamp = .distantFuture,
+        into worker: inout Consumer
     ) -> Int {
         if rings.count != holds.count { adoptRings() }
         for index in rings.indices { rings[index].complete = rings[index].hold.ring.classifiedThrough }
@@ -108,7 +112,9 @@ struct WorkerLane: ~Copyable {
             }
         }
         reader.release()
-        for ring in rings { ring.hold.ring.release(through: ring.consumed.position, ordinal: ring.consumed.ordinal) }
+        for ring in rings {
+            ring.hold.ring.release(through: ring.consumed.position, ordinal: ring.consumed.ordinal)
+        }
         return taken
     }
 
@@ -124,8 +130,14 @@ struct WorkerLane: ~Copyable {
             let buffer = hold.ring.buffer
             rings.append(
                 LaneRing(
-                    hold: hold, memory: buffer.memory, linkType: buffer.linkType, number: buffer.number,
-                    complete: (.zero, 0), consumed: (.zero, 0)))
+                    hold: hold,
+                    memory: buffer.memory,
+                    linkType: buffer.linkType,
+                    number: buffer.number,
+                    complete: (.zero, 0),
+                    consumed: (.zero, 0)
+                )
+            )
         }
     }
 

@@ -45,8 +45,10 @@ public struct ExtractRequest: Sendable {
         do {
             // Times of options are inclusive, the extractor's end is exclusive.
             let extractor = try PacketExtractor(
-                folder: directory + "/packets", since: since ?? .zero,
-                until: until.map { $0.advanced(byNanoseconds: 1) } ?? .distantFuture)
+                folder: directory + "/packets",
+                since: since ?? .zero,
+                until: until.map { $0.advanced(byNanoseconds: 1) } ?? .distantFuture
+            )
             let writer = try CaptureFileWriter(path: output)
             let outcome: PacketExtractor.Outcome
             switch selection {
@@ -55,7 +57,9 @@ public struct ExtractRequest: Sendable {
                 outcome = try extractor.extract(
                     matching: PacketTest { packet, about, linkType in
                         filter.accepts(packet, originalLength: about.originalLength, linkType: linkType)
-                    }, to: writer)
+                    },
+                    to: writer
+                )
             }
             try writer.finish()
             for problem in outcome.problems { console.note("\(problem)") }
@@ -75,7 +79,11 @@ public struct ExtractRequest: Sendable {
     /// Decides which language the expression is in: what parses as an expression on flows is one; what does not, but
     /// compiles as BPF, is BPF; of what is neither, the expression's error is told.
     private func select(
-        _ directory: String, _ since: Timestamp?, _ until: Timestamp?, _ now: Timestamp, _ console: Console
+        _ directory: String,
+        _ since: Timestamp?,
+        _ until: Timestamp?,
+        _ now: Timestamp,
+        _ console: Console
     ) throws(ApplianceError) -> Selection {
         guard expression.contains(where: { !$0.isWhitespace }) else {
             return .filter(SharedFilter(nil))
@@ -106,7 +114,8 @@ public struct ExtractRequest: Sendable {
         }
         console.note("\(records.count) flows match")
         return .flows(
-            FlowSelection(records, vlansSeparateFlows: DataDirectory.vlansSeparateFlows(in: directory)))
+            FlowSelection(records, vlansSeparateFlows: DataDirectory.vlansSeparateFlows(in: directory))
+        )
     }
 }
 

@@ -42,11 +42,15 @@ public struct QueryRequest: Sendable {
         if let limit, limit < 0 { throw .usage("--limit takes a number of rows, not \(limit)") }
         guard let subject = QueryExpression.Subject(rawValue: kind) else {
             let built = ["flows", "alerts"]
-            let later = ["http", "dns", "tls", "ssh", "smtp", "ftp", "smb", "dhcp", "ntp", "quic", "files", "anomalies"]
+            let later = [
+                "http", "dns", "tls", "ssh", "smtp", "ftp", "smb", "dhcp", "ntp", "quic", "files",
+                "anomalies",
+            ]
             throw .usage(
                 later.contains(kind)
                     ? "`query \(kind)` is not built into this version; flows and alerts are"
-                    : "nothing called `\(kind)` to query; did you mean `\(nearestWord(to: kind, among: built))`?")
+                    : "nothing called `\(kind)` to query; did you mean `\(nearestWord(to: kind, among: built))`?"
+            )
         }
         let selected: QueryExpression?
         do {
@@ -86,7 +90,8 @@ public struct QueryRequest: Sendable {
     }
 
     /// A time of an option, nil without one.
-    static func time(_ text: String?, _ option: String, _ now: Timestamp) throws(ApplianceError) -> Timestamp? {
+    static func time(_ text: String?, _ option: String, _ now: Timestamp) throws(ApplianceError) -> Timestamp?
+    {
         guard let text else { return nil }
         guard let time = TimeText.time(text, now: now) else {
             throw .usage("\(option) takes \(TimeText.expected), not `\(text)`")

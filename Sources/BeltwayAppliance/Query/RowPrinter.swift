@@ -29,22 +29,29 @@ struct RowPrinter: ~Copyable {
         case .csv:
             writeHead(
                 "start,end,flow_id,community_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,vlan,state,tcp_state,"
-                    + "reason,pkts_toserver,pkts_toclient,bytes_toserver,bytes_toclient,alerted")
-            let vlans = [record.vlan.outer, record.vlan.inner].prefix(Int(record.vlanCount)).map { String($0 & 0xfff) }
-            line([
-                time(record.start), time(record.end), String(record.flowID), record.communityID(),
-                csv(row.interface), protocolName(record.transportProtocol),
-                address(record.originator, record.ipVersion), String(record.originatorPort),
-                address(record.responder, record.ipVersion), String(record.responderPort),
-                vlans.joined(separator: " "), "\(record.state)",
-                record.transportProtocol == 6 ? "\(record.tcpState)" : "", "\(record.endReason)",
-                String(record.packetsToResponder), String(record.packetsToOriginator),
-                String(record.bytesToResponder), String(record.bytesToOriginator), record.alerted ? "true" : "false",
-            ].joined(separator: ","))
+                    + "reason,pkts_toserver,pkts_toclient,bytes_toserver,bytes_toclient,alerted"
+            )
+            let vlans = [record.vlan.outer, record.vlan.inner].prefix(Int(record.vlanCount)).map {
+                String($0 & 0xfff)
+            }
+            line(
+                [
+                    time(record.start), time(record.end), String(record.flowID), record.communityID(),
+                    csv(row.interface), protocolName(record.transportProtocol),
+                    address(record.originator, record.ipVersion), String(record.originatorPort),
+                    address(record.responder, record.ipVersion), String(record.responderPort),
+                    vlans.joined(separator: " "), "\(record.state)",
+                    record.transportProtocol == 6 ? "\(record.tcpState)" : "", "\(record.endReason)",
+                    String(record.packetsToResponder), String(record.packetsToOriginator),
+                    String(record.bytesToResponder), String(record.bytesToOriginator),
+                    record.alerted ? "true" : "false",
+                ].joined(separator: ",")
+            )
         case .table:
             if rows.isEmpty && !wroteHead {
                 rows.append([
-                    "START (UTC)", "SECONDS", "PROTO", "ORIGINATOR", "RESPONDER", "STATE", "PACKETS", "BYTES", "FLOW_ID",
+                    "START (UTC)", "SECONDS", "PROTO", "ORIGINATOR", "RESPONDER", "STATE", "PACKETS", "BYTES",
+                    "FLOW_ID",
                 ])
             }
             rows.append([
@@ -61,25 +68,37 @@ struct RowPrinter: ~Copyable {
         let alert = row.alert
         switch format {
         case .json:
-            events.append(alert: alert, signature: EVESignature(row.signature), interface: JSONText(row.interface))
+            events.append(
+                alert: alert,
+                signature: EVESignature(row.signature),
+                interface: JSONText(row.interface)
+            )
         case .csv:
-            writeHead("time,flow_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,gid,sid,rev,severity,category,signature")
-            line([
-                time(alert.time), String(alert.flowID), csv(row.interface), protocolName(alert.transportProtocol),
-                address(alert.source, alert.ipVersion), String(alert.sourcePort),
-                address(alert.destination, alert.ipVersion), String(alert.destinationPort),
-                String(row.signature.generator), String(row.signature.id), String(row.signature.revision),
-                String(row.signature.severity), csv(row.signature.category), csv(row.signature.message),
-            ].joined(separator: ","))
+            writeHead(
+                "time,flow_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,gid,sid,rev,severity,category,signature"
+            )
+            line(
+                [
+                    time(alert.time), String(alert.flowID), csv(row.interface),
+                    protocolName(alert.transportProtocol),
+                    address(alert.source, alert.ipVersion), String(alert.sourcePort),
+                    address(alert.destination, alert.ipVersion), String(alert.destinationPort),
+                    String(row.signature.generator), String(row.signature.id), String(row.signature.revision),
+                    String(row.signature.severity), csv(row.signature.category), csv(row.signature.message),
+                ].joined(separator: ",")
+            )
         case .table:
             if rows.isEmpty && !wroteHead {
-                rows.append(["TIME (UTC)", "SEVERITY", "SID", "PROTO", "SOURCE", "DESTINATION", "FLOW_ID", "SIGNATURE"])
+                rows.append([
+                    "TIME (UTC)", "SEVERITY", "SID", "PROTO", "SOURCE", "DESTINATION", "FLOW_ID", "SIGNATURE",
+                ])
             }
             rows.append([
                 shortTime(alert.time), String(row.signature.severity), String(row.signature.id),
                 protocolName(alert.transportProtocol),
                 "\(bracketed(alert.source, alert.ipVersion)):\(alert.sourcePort)",
-                "\(bracketed(alert.destination, alert.ipVersion)):\(alert.destinationPort)", String(alert.flowID),
+                "\(bracketed(alert.destination, alert.ipVersion)):\(alert.destinationPort)",
+                String(alert.flowID),
                 row.signature.message,
             ])
         }

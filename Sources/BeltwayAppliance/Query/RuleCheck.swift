@@ -14,19 +14,23 @@ public struct RuleCheck: Sendable {
     /// - Throws: ``ApplianceError`` if a path cannot be read.
     public func run() throws(ApplianceError) -> Int32 {
         for path in paths {
-            if let problem = unreadable(path) { throw .failure("cannot read the rules at \(path): \(problem)") }
+            if let problem = unreadable(path) {
+                throw .failure("cannot read the rules at \(path): \(problem)")
+            }
         }
         let report = RuleLoader.load(paths: paths)
         let console = Console()
         for problem in report.unreadable + report.refused { console.print(problem.description) }
         console.print(
             "\(report.files.count) files: \(report.loaded) rules loaded, \(report.refused.count) refused, "
-                + "\(report.disabled) disabled, \(report.duplicates) duplicates")
+                + "\(report.disabled) disabled, \(report.duplicates) duplicates"
+        )
         let statistics = report.ruleSet.statistics
         if report.loaded > 0 {
             console.print(
                 "one automaton: \(statistics.patterns) patterns, \(statistics.states) states, "
-                    + "\(humanBytes(UInt64(statistics.automatonBytes))); \(statistics.rulesWithoutPattern) rules without a pattern")
+                    + "\(humanBytes(UInt64(statistics.automatonBytes))); \(statistics.rulesWithoutPattern) rules without a pattern"
+            )
         }
         let reasons = report.keywordRefusals.merging(report.protocolRefusals) { $0 + $1 }
         if !reasons.isEmpty {

@@ -63,8 +63,9 @@ final class Console: Sendable {
         text.withUTF8 { bytes in unsafe Self.write(UnsafeRawBufferPointer(bytes), to: descriptor) }
     }
 
-    /// Writes everything. Safe: the buffer is borrowed for the call. Who reads may be gone: then there is nobody left to
-    /// tell.
+    /// Writes everything.
+    ///
+    /// Safe: the buffer is borrowed for the call. Who reads may be gone: then there is nobody left to tell.
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
         guard let start = bytes.baseAddress else { return }
         var done = 0

@@ -40,17 +40,29 @@ struct LiveSource {
     ///   - counters: Where to count.
     ///   - stop: Ends the capture.
     ///   - padsToPages: Whether a packet logger wants whole pages once a second.
+    /// - Throws: ``BufferError`` if the ring has no room for the interface's name.
     /// - Returns: Captures until it is stopped, and says why it ended.
     func prepare(
-        ring: DataBuffer, stage: consuming CaptureStage<FactProducer>, filter: String?, counters: CaptureCounters,
-        stop: StopFlag, padsToPages: Bool
+        ring: DataBuffer,
+        stage: consuming CaptureStage<FactProducer>,
+        filter: String?,
+        counters: CaptureCounters,
+        stop: StopFlag,
+        padsToPages: Bool
     ) throws(BufferError) -> @Sendable () -> LiveCaptureEnd {
         switch means {
         case .socket(let socket):
             let parcel = Parcel(
                 try PacketSocketProducer(
-                    socket: socket, buffer: ring, filter: CaptureFilter(filter), stage: stage,
-                    counters: counters, stop: stop, padsToPages: padsToPages))
+                    socket: socket,
+                    buffer: ring,
+                    filter: CaptureFilter(filter),
+                    stage: stage,
+                    counters: counters,
+                    stop: stop,
+                    padsToPages: padsToPages
+                )
+            )
             return {
                 var producer = parcel.open()
                 return producer.run()
@@ -58,8 +70,16 @@ struct LiveSource {
         case .libpcap(let handle, let options):
             let parcel = Parcel(
                 try LibpcapProducer(
-                    handle: handle.open(), options: options, buffer: ring, filter: CaptureFilter(filter), stage: stage,
-                    counters: counters, stop: stop, padsToPages: padsToPages))
+                    handle: handle.open(),
+                    options: options,
+                    buffer: ring,
+                    filter: CaptureFilter(filter),
+                    stage: stage,
+                    counters: counters,
+                    stop: stop,
+                    padsToPages: padsToPages
+                )
+            )
             return {
                 var producer = parcel.open()
                 return producer.run()

@@ -25,7 +25,10 @@ final class PacketLoggers: Sendable {
     init(data: String?, run: RunConfiguration, console: Console) {
         budget = data.map {
             StorageBudget(
-                folder: $0 + "/packets", quota: run.packetQuota.map { UInt64($0) }, floor: run.freeFloor.map { UInt64($0) })
+                folder: $0 + "/packets",
+                quota: run.packetQuota.map { UInt64($0) },
+                floor: run.freeFloor.map { UInt64($0) }
+            )
         }
         var configuration = PacketLogger.Configuration()
         if let length = run.segmentLength { configuration.segmentLength = UInt64(length) }
@@ -38,7 +41,12 @@ final class PacketLoggers: Sendable {
         guard let budget else { return }
         let counters = LoggerCounters()
         let reader = try RegionReader(ring)
-        let logger = PacketLogger(reader: reader, budget: budget, configuration: configuration, counters: counters) {
+        let logger = PacketLogger(
+            reader: reader,
+            budget: budget,
+            configuration: configuration,
+            counters: counters
+        ) {
             [weak self] report in
             switch report {
             case .paused(_, let error):
@@ -86,7 +94,9 @@ final class PacketLoggers: Sendable {
         var (read, lost): (UInt64, UInt64) = (0, 0)
         for logger in loggers {
             read += logger.packetsWritten.load(ordering: .relaxed)
-            lost += logger.packetsLost.load(ordering: .relaxed) + logger.packetsPassedOver.load(ordering: .relaxed)
+            lost +=
+                logger.packetsLost.load(ordering: .relaxed)
+                + logger.packetsPassedOver.load(ordering: .relaxed)
         }
         sum.store(read: read, lost: lost)
         return [sum]

@@ -38,7 +38,8 @@ extension RunSession {
 
     /// One consumer's end of every producer's index buffer for it.
     private func inputs(
-        of consumer: Int, _ lanes: [[(index: IndexBuffer, holds: LaneHolds)]]
+        of consumer: Int,
+        _ lanes: [[(index: IndexBuffer, holds: LaneHolds)]]
     ) -> OwnedArray<WorkerLane> {
         var inputs = OwnedArray<WorkerLane>(capacity: lanes.count)
         for producer in lanes {
@@ -65,8 +66,9 @@ extension RunSession {
         return [try openThroughLibpcap(name)]
     }
 
-    /// The kernel runs the filter, except on tagged packets, which it shows without their outer tag: these come to the
-    /// producer's own filter. On a cooked socket it would see no link header: there, the producer filters alone.
+    /// The filter as the kernel runs it.
+    ///
+    /// Not on tagged packets, which it shows without their outer tag: these come to the producer's own filter. On a cooked socket it would see no link header: there, the producer filters alone.
     private func kernelFilter(for interface: CaptureInterface) throws(ApplianceError) -> [KernelInstruction] {
         guard let expression = configuration.filter, !interface.isCooked else { return [] }
         do {
@@ -99,8 +101,13 @@ extension RunSession {
         do {
             let ring = try rings.open { (number) throws(BufferError) in
                 try DataBuffer(
-                    name: name, number: number, linkType: linkType, capacity: configuration.ringCapacity,
-                    policy: .fastReader, generation: UInt64(Date().timeIntervalSince1970 * 1e6))
+                    name: name,
+                    number: number,
+                    linkType: linkType,
+                    capacity: configuration.ringCapacity,
+                    policy: .fastReader,
+                    generation: UInt64(Date().timeIntervalSince1970 * 1e6)
+                )
             }
             try loggers.attach(to: ring)
             return ring
@@ -117,12 +124,14 @@ extension RunSession {
             do { readers.append(try DescriptorReader(ring)) } catch { throw .failure("\(error)") }
         }
         let parcel = Parcel(
-            StatisticsThread(stage: StatisticsStage(board: board, counters: counters), readers: readers))
+            StatisticsThread(stage: StatisticsStage(board: board, counters: counters), readers: readers)
+        )
         consumerThreads.append(
             DataPlaneThread(name: "statistics") {
                 var thread = parcel.open()
                 thread.run()
-            })
+            }
+        )
     }
 
     /// One index buffer per producer and consumer: the workers', then the tracer's.
@@ -135,18 +144,31 @@ extension RunSession {
     }
 
     private func startCapturing(
-        _ source: LiveSource, _ ring: DataBuffer, _ lanes: [(index: IndexBuffer, holds: LaneHolds)], number: Int
+        _ source: LiveSource,
+        _ ring: DataBuffer,
+        _ lanes: [(index: IndexBuffer, holds: LaneHolds)],
+        number: Int
     ) throws(ApplianceError) {
         var producers = OwnedArray<IndexBufferProducer>(capacity: lanes.count)
         for lane in lanes { producers.append(IndexBufferProducer(lane.index)) }
         let stage = CaptureStage<FactProducer>(
-            classifier: makeClassifier(), workers: OwnedArray(capacity: 0), workerProgress: nil, statistics: nil,
-            lanes: producers, hasTracer: plan.hasTracer)
+            classifier: makeClassifier(),
+            workers: OwnedArray(capacity: 0),
+            workerProgress: nil,
+            statistics: nil,
+            lanes: producers,
+            hasTracer: plan.hasTracer
+        )
         let run: @Sendable () -> LiveCaptureEnd
         do {
             run = try source.prepare(
-                ring: ring, stage: stage, filter: configuration.filter, counters: counters, stop: stop,
-                padsToPages: plan.hasLogger)
+                ring: ring,
+                stage: stage,
+                filter: configuration.filter,
+                counters: counters,
+                stop: stop,
+                padsToPages: plan.hasLogger
+            )
         } catch {
             throw .failure("ring \(ring.name): \(error)")
         }
@@ -163,6 +185,7 @@ extension RunSession {
                     console.note("\(error)")
                     outcome.fail()
                 }
-            })
+            }
+        )
     }
 }

@@ -42,9 +42,13 @@ extension RunSession {
         let statisticsCounters = ConsumerCounters("statistics")
         consumerCounters.append(statisticsCounters)
         let stage = CaptureStage(
-            classifier: makeClassifier(), workers: called, workerProgress: calledCounters,
-            statistics: StatisticsStage(board: board, counters: statisticsCounters), lanes: lanes,
-            hasTracer: plan.hasTracer)
+            classifier: makeClassifier(),
+            workers: called,
+            workerProgress: calledCounters,
+            statistics: StatisticsStage(board: board, counters: statisticsCounters),
+            lanes: lanes,
+            hasTracer: plan.hasTracer
+        )
         startReading(stage, holds)
     }
 
@@ -56,13 +60,21 @@ extension RunSession {
         let processor = configuration.pinned.first
         let thread = DataPlaneThread(name: "file.0", processor: processor) {
             var producer = FileProducer(
-                paths: configuration.captures, filter: CaptureFilter(configuration.filter), stage: parcel.open(),
-                counters: counters, progress: reading, stop: stop
+                paths: configuration.captures,
+                filter: CaptureFilter(configuration.filter),
+                stage: parcel.open(),
+                counters: counters,
+                progress: reading,
+                stop: stop
             ) { (name, linkType) throws(BufferError) in
                 let ring = try rings.open { (number) throws(BufferError) in
                     try DataBuffer(
-                        name: name, number: number, linkType: linkType, capacity: configuration.ringCapacity,
-                        policy: .blocking)
+                        name: name,
+                        number: number,
+                        linkType: linkType,
+                        capacity: configuration.ringCapacity,
+                        policy: .blocking
+                    )
                 }
                 for hold in holds { try hold.add(ring) }
                 try loggers.attach(to: ring)
@@ -84,7 +96,10 @@ extension RunSession {
 
     func makeClassifier() -> PacketClassifier {
         PacketClassifier(
-            share: configuration.share, vlansSeparateFlows: configuration.vlansSeparateFlows, workers: plan.workers)
+            share: configuration.share,
+            vlansSeparateFlows: configuration.vlansSeparateFlows,
+            workers: plan.workers
+        )
     }
 
     /// A worker that owns one of `share` shares of the flows.
@@ -108,14 +123,21 @@ extension RunSession {
         consumerCounters.append(progress)
         let parcel = Parcel(
             WorkerThread(
-                worker: makeWorker(number, share: plan.workers), lanes: lanes, progress: progress, isLive: isLive))
+                worker: makeWorker(number, share: plan.workers),
+                lanes: lanes,
+                progress: progress,
+                isLive: isLive
+            )
+        )
         let pinned = configuration.pinned
-        let processor = pinned.count > number + plan.producers.count ? pinned[number + plan.producers.count] : nil
+        let processor =
+            pinned.count > number + plan.producers.count ? pinned[number + plan.producers.count] : nil
         consumerThreads.append(
             DataPlaneThread(name: "worker.\(number)", processor: processor) {
                 var thread = parcel.open()
                 thread.run()
-            })
+            }
+        )
     }
 }
 

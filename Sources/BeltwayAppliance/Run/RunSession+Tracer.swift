@@ -26,7 +26,11 @@ extension RunSession {
         let progress = ConsumerCounters("tracer")
         consumerCounters.append(progress)
         let console = console
-        let consumer = TracingConsumer(flow: flowConfiguration(share: 1), expression: expression, rings: rings) {
+        let consumer = TracingConsumer(
+            flow: flowConfiguration(share: 1),
+            expression: expression,
+            rings: rings
+        ) {
             console.print($0.bytes)
         }
         let parcel = Parcel(WorkerThread(worker: consumer, lanes: lanes, progress: progress, isLive: isLive))
@@ -34,6 +38,7 @@ extension RunSession {
             DataPlaneThread(name: "tracer") {
                 var thread = parcel.open()
                 thread.run()
-            })
+            }
+        )
     }
 }

@@ -120,24 +120,32 @@ public final class RunSession {
     private func loadRules() throws(ApplianceError) {
         guard let paths = configuration.rules ?? BundledRules.path.map({ [$0] }) else { return }
         for path in paths {
-            if let problem = unreadable(path) { throw .failure("cannot read the rules at \(path): \(problem)") }
+            if let problem = unreadable(path) {
+                throw .failure("cannot read the rules at \(path): \(problem)")
+            }
         }
         let report = RuleLoader.load(paths: paths, variables: configuration.variables)
         for problem in report.unreadable { console.note(problem.description) }
         for problem in report.refused.prefix(5) { console.note(problem.description) }
         if report.refused.count > 5 {
-            console.note("\(report.refused.count - 5) more rules were refused; `beltway rules check` lists them all")
+            console.note(
+                "\(report.refused.count - 5) more rules were refused; `beltway rules check` lists them all"
+            )
         }
         rulesLoaded = report.loaded
         rulesFailed = report.refused.count
         if configuration.rules != nil || report.loaded > 0 {
-            console.note("\(report.loaded) rules loaded, \(report.refused.count) refused, \(report.disabled) disabled")
+            console.note(
+                "\(report.loaded) rules loaded, \(report.refused.count) refused, \(report.disabled) disabled"
+            )
         }
         if report.loaded > 0 { ruleSet = report.ruleSet }
     }
 
     private func openData() throws(ApplianceError) {
-        guard configuration.storesFlows || configuration.storesPackets || configuration.writesEvents else { return }
+        guard configuration.storesFlows || configuration.storesPackets || configuration.writesEvents else {
+            return
+        }
         do {
             let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
             data = directory
@@ -169,8 +177,13 @@ public final class RunSession {
             consumers.append(queue.makeConsumer())
         }
         let output = FactOutput(
-            store: store, file: file, rings: rings, signatures: ruleSet?.signatures ?? [], outbox: outbox,
-            progress: writerProgress)
+            store: store,
+            file: file,
+            rings: rings,
+            signatures: ruleSet?.signatures ?? [],
+            outbox: outbox,
+            progress: writerProgress
+        )
         let parcel = Parcel(FactWriter(queues: consumers, output: output))
         return DataPlaneThread(name: "writer") {
             var writer = parcel.open()
@@ -195,8 +208,10 @@ public final class RunSession {
                 asked = true
                 console.progress(
                     done: configuration.isOffline ? reading.bytesRead : counters.counts.bytes,
-                    of: configuration.isOffline ? reading.bytesTotal : 0, packets: counters.counts.received,
-                    seconds: seconds)
+                    of: configuration.isOffline ? reading.bytesTotal : 0,
+                    packets: counters.counts.received,
+                    seconds: seconds
+                )
             }
             if Date() >= nextStatistics.addingTimeInterval(-0.5) { board.request() }
             if Date() >= nextStatistics {
@@ -219,8 +234,12 @@ public final class RunSession {
         snapshot.progress.factsDropped = queues.reduce(0) { $0 + $1.dropped }
         snapshot.progress.consumers = allConsumers.map { counters in
             BeltwayTrace.ConsumerProgress(
-                name: counters.name, published: counters.published, read: counters.read, lost: counters.lost,
-                behindInBytes: counters.lagInBytes)
+                name: counters.name,
+                published: counters.published,
+                read: counters.read,
+                lost: counters.lost,
+                behindInBytes: counters.lagInBytes
+            )
         }
         outbox.send(snapshot)
     }
@@ -251,8 +270,12 @@ public final class RunSession {
         summary.seconds = Date().timeIntervalSince(started)
         summary.consumers = allConsumers.map {
             RunSummary.Consumer(
-                name: $0.name, published: $0.published, read: $0.read, lost: $0.lost,
-                payloadSkipped: $0.payloadSkipped)
+                name: $0.name,
+                published: $0.published,
+                read: $0.read,
+                lost: $0.lost,
+                payloadSkipped: $0.payloadSkipped
+            )
         }
         let use = ResourceUse.now
         summary.cpuSeconds = use.cpuSeconds
@@ -273,8 +296,12 @@ public final class RunSession {
             commands.append("\(program) query\(option) --limit 10 flows")
             commands.append("\(program) query\(option) alerts")
         }
-        if configuration.storesPackets { commands.append("\(program) extract\(option) -w out.pcapng 'port == 443'") }
-        if !configuration.storesFlows, configuration.writesEvents { commands.append("tail -n 3 \(data.path)/eve.json") }
+        if configuration.storesPackets {
+            commands.append("\(program) extract\(option) -w out.pcapng 'port == 443'")
+        }
+        if !configuration.storesFlows, configuration.writesEvents {
+            commands.append("tail -n 3 \(data.path)/eve.json")
+        }
         guard !commands.isEmpty else { return }
         console.print("\nTry next:\n" + commands.map { "  " + $0 }.joined(separator: "\n"))
     }

@@ -61,11 +61,13 @@ public struct RunSummary: Equatable, Sendable {
                 + "\"lost\":\(consumer.lost),\"payload_skipped\":\(consumer.payloadSkipped)}"
         }
         var fields = [
-            "\"packets\":\(packets)", "\"bytes\":\(bytes)", "\"truncated\":\(truncated)", "\"flows\":\(flows)",
+            "\"packets\":\(packets)", "\"bytes\":\(bytes)", "\"truncated\":\(truncated)",
+            "\"flows\":\(flows)",
             "\"alerts\":\(alerts)", "\"facts_dropped\":\(factsDropped)", "\"seconds\":\(decimal(seconds))",
             "\"capture\":{\"received\":\(received),\"dropped\":\(dropped),\"filtered\":\(filtered)}",
             "\"consumers\":{\(ledger.joined(separator: ","))}", "\"cpu_seconds\":\(decimal(cpuSeconds))",
-            "\"peak_rss_bytes\":\(peakRSSInBytes)", "\"stored_bytes\":\(storedBytes)", "\"rows_lost\":\(rowsLost)",
+            "\"peak_rss_bytes\":\(peakRSSInBytes)", "\"stored_bytes\":\(storedBytes)",
+            "\"rows_lost\":\(rowsLost)",
             "\"events_lost\":\(eventsLost)",
         ]
         if let data { fields.append("\"data\":\(quoted(data))") }
@@ -85,15 +87,23 @@ public struct RunSummary: Equatable, Sendable {
         rows.append(("dropped", "\(grouped(dropped)) by kernel or interface"))
         for consumer in consumers {
             var text = "\(grouped(consumer.read)) read, \(grouped(consumer.lost)) lost"
-            if consumer.payloadSkipped > 0 { text += ", \(grouped(consumer.payloadSkipped)) payloads passed over" }
+            if consumer.payloadSkipped > 0 {
+                text += ", \(grouped(consumer.payloadSkipped)) payloads passed over"
+            }
             rows.append((consumer.name, text))
         }
         if factsDropped + rowsLost + eventsLost > 0 {
             rows.append(
-                ("facts", "\(grouped(factsDropped)) dropped, \(grouped(rowsLost)) rows and \(grouped(eventsLost)) events lost"))
+                (
+                    "facts",
+                    "\(grouped(factsDropped)) dropped, \(grouped(rowsLost)) rows and \(grouped(eventsLost)) events lost"
+                )
+            )
         }
         let rate = seconds > 0 ? UInt64(Double(packets) / seconds) : 0
-        rows.append(("time", "\(decimal(seconds)) s, \(grouped(rate)) packets/s, CPU \(decimal(cpuSeconds)) s"))
+        rows.append(
+            ("time", "\(decimal(seconds)) s, \(grouped(rate)) packets/s, CPU \(decimal(cpuSeconds)) s")
+        )
         rows.append(("memory", "\(humanBytes(peakRSSInBytes)) at most"))
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
@@ -136,7 +146,8 @@ func grouped(_ value: UInt64) -> String {
 
 /// Bytes with one decimal and a decimal unit: `1.2 GB`.
 func humanBytes(_ bytes: UInt64) -> String {
-    for (unit, factor) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] where Double(bytes) >= factor {
+    for (unit, factor) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] where Double(bytes) >= factor
+    {
         let tenths = UInt64((Double(bytes) / factor * 10).rounded())
         return "\(tenths / 10).\(tenths % 10) \(unit)"
     }

@@ -118,7 +118,9 @@ extension FlowKey {
     @inlinable @inline(__always) var isOfErrorMessage: Bool {
         // Error messages go one way: their (type, code) stands in the two ports, the type first on the sender's side.
         switch transportProtocol {
-        case 1: ICMP.isError(type: UInt8(truncatingIfNeeded: portA)) || ICMP.isError(type: UInt8(truncatingIfNeeded: portB))
+        case 1:
+            ICMP.isError(type: UInt8(truncatingIfNeeded: portA))
+                || ICMP.isError(type: UInt8(truncatingIfNeeded: portB))
         case 58:
             ICMPv6.isError(type: UInt8(truncatingIfNeeded: portA))
                 || ICMPv6.isError(type: UInt8(truncatingIfNeeded: portB))

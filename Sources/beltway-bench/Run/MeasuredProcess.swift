@@ -34,14 +34,21 @@ enum MeasuredProcess {
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         for descriptor in [Int32(0), 1, 2] {
             _ = unsafe posix_spawn_file_actions_addopen(
-                &actions, descriptor, "/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
+                &actions,
+                descriptor,
+                "/dev/null",
+                descriptor == 0 ? O_RDONLY : O_WRONLY,
+                0
+            )
         }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }
         unsafe words.append(nil)
-        defer { for unsafe word in unsafe words { unsafe free(word) } }
+        defer { for unsafeword in unsafe words { unsafe free(word) } }
         var process: pid_t = 0
         let started = now()
-        guard unsafe posix_spawnp(&process, arguments[0], &actions, nil, words, environ) == 0 else { return nil }
+        guard unsafe posix_spawnp(&process, arguments[0], &actions, nil, words, environ) == 0 else {
+            return nil
+        }
         var status: Int32 = 0
         var usage = rusage()
         while true {
@@ -53,15 +60,20 @@ enum MeasuredProcess {
         }
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
         return ProcessCost(
-            user: seconds(usage.ru_utime), system: seconds(usage.ru_stime), wall: now() - started,
+            user: seconds(usage.ru_utime),
+            system: seconds(usage.ru_stime),
+            wall: now() - started,
             peakRSSInBytes: UInt64(usage.ru_maxrss) * 1024,
-            status: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f)
+            status: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        )
     }
 
     /// Whether a program is on PATH.
     static func exists(_ name: String) -> Bool {
         guard let path = unsafe getenv("PATH") else { return false }
-        return unsafe String(cString: path).split(separator: ":").contains { unsafe access("\($0)/\(name)", X_OK) == 0 }
+        return unsafe String(cString: path).split(separator: ":").contains {
+            unsafe access("\($0)/\(name)", X_OK) == 0
+        }
     }
 
     private static func now() -> Double {

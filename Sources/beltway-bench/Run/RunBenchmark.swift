@@ -20,7 +20,9 @@ struct ContestResult {
     var costs: [ProcessCost]
 
     /// CPU microseconds per packet in each round.
-    func microsecondsPerPacket(_ packets: UInt64) -> [Double] { costs.map { $0.cpu * 1e6 / Double(max(1, packets)) } }
+    func microsecondsPerPacket(_ packets: UInt64) -> [Double] {
+        costs.map { $0.cpu * 1e6 / Double(max(1, packets)) }
+    }
     var peakRSSInMegabytes: Double { Double(costs.map(\.peakRSSInBytes).max() ?? 0) / 1e6 }
 }
 
@@ -38,26 +40,41 @@ struct RunBenchmark {
         let noRules = scratch + "/none.rules"
         var all = [
             Contestant(
-                name: "beltway flows", job: "flows into SQLite and EVE",
-                command: flows + ["--no-packets", "--rules", noRules]),
+                name: "beltway flows",
+                job: "flows into SQLite and EVE",
+                command: flows + ["--no-packets", "--rules", noRules]
+            ),
             Contestant(
-                name: "beltway flows + packets", job: "the same, every packet stored",
-                command: flows + ["--rules", noRules]),
+                name: "beltway flows + packets",
+                job: "the same, every packet stored",
+                command: flows + ["--rules", noRules]
+            ),
         ]
         if !rules.isEmpty {
             all.append(
                 Contestant(
-                    name: "beltway flows + rules", job: "flows, and the rules of --rules",
-                    command: flows + ["--no-packets"] + rules.flatMap { ["--rules", $0] }))
+                    name: "beltway flows + rules",
+                    job: "flows, and the rules of --rules",
+                    command: flows + ["--no-packets"] + rules.flatMap { ["--rules", $0] }
+                )
+            )
         }
         all += [
-            Contestant(name: "nfpcapd", job: "flow files", command: ["nfpcapd", "-r", capture, "-l", "{out}"]),
             Contestant(
-                name: "softflowd", job: "NetFlow v9 to a closed port",
-                command: ["softflowd", "-d", "-r", capture, "-v", "9", "-n", "127.0.0.1:39995"]),
+                name: "nfpcapd",
+                job: "flow files",
+                command: ["nfpcapd", "-r", capture, "-l", "{out}"]
+            ),
             Contestant(
-                name: "tcpdump -w", job: "every packet to a file",
-                command: ["tcpdump", "-r", capture, "-w", "{out}/copy.pcap"]),
+                name: "softflowd",
+                job: "NetFlow v9 to a closed port",
+                command: ["softflowd", "-d", "-r", capture, "-v", "9", "-n", "127.0.0.1:39995"]
+            ),
+            Contestant(
+                name: "tcpdump -w",
+                job: "every packet to a file",
+                command: ["tcpdump", "-r", capture, "-w", "{out}/copy.pcap"]
+            ),
         ]
         let present = all.filter { $0.command[0] == beltway || MeasuredProcess.exists($0.command[0]) }
         return (present, all.filter { one in !present.contains { $0.name == one.name } }.map(\.name))

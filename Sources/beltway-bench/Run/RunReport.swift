@@ -17,7 +17,8 @@ struct RunReport {
 
     /// Median over the rounds of the difference of two contestants in the same round, in microseconds per packet.
     private func difference(_ a: String, _ b: String) -> Double? {
-        guard let a = result(a)?.microsecondsPerPacket(packets), let b = result(b)?.microsecondsPerPacket(packets),
+        guard let a = result(a)?.microsecondsPerPacket(packets),
+            let b = result(b)?.microsecondsPerPacket(packets),
             !a.isEmpty, a.count == b.count
         else { return nil }
         return median(zip(a, b).map { $0 - $1 })
@@ -26,11 +27,15 @@ struct RunReport {
     private var goals: [(text: String, measured: Double?, goal: Double)] {
         [
             (
-                "flows into SQLite + EVE, us/packet", result("beltway flows").map { median($0.microsecondsPerPacket(packets)) },
+                "flows into SQLite + EVE, us/packet",
+                result("beltway flows").map { median($0.microsecondsPerPacket(packets)) },
                 0.45
             ),
             ("  peak memory, MB", result("beltway flows").map(\.peakRSSInMegabytes), 300),
-            ("+ every packet stored, us/packet more", difference("beltway flows + packets", "beltway flows"), 0.15),
+            (
+                "+ every packet stored, us/packet more",
+                difference("beltway flows + packets", "beltway flows"), 0.15
+            ),
             ("+ rules, us/packet more", difference("beltway flows + rules", "beltway flows"), 2.0),
         ]
             + rings.flatMap { ring in
@@ -58,15 +63,20 @@ struct RunReport {
             let rate = Double(bytes) * 8 / (median(result.costs.map(\.cpu)) * 1e9)
             lines.append(
                 pad(result.contestant.name, 26)
-                    + pad("\(fixed(median(values)))     (\(fixed(values.min() ?? 0)) .. \(fixed(values.max() ?? 0)))", 30)
-                    + pad(fixed(rate, 1), 9) + fixed(result.peakRSSInMegabytes, 0))
+                    + pad(
+                        "\(fixed(median(values)))     (\(fixed(values.min() ?? 0)) .. \(fixed(values.max() ?? 0)))",
+                        30
+                    )
+                    + pad(fixed(rate, 1), 9) + fixed(result.peakRSSInMegabytes, 0)
+            )
         }
         lines.append("")
         for goal in goals {
             guard let measured = goal.measured else { continue }
             lines.append(
                 pad(goal.text, 42) + pad(fixed(measured), 10) + pad("goal \(fixed(goal.goal))", 14)
-                    + (measured <= goal.goal ? "reached" : "missed"))
+                    + (measured <= goal.goal ? "reached" : "missed")
+            )
         }
         if !missing.isEmpty { lines.append("not installed here: \(missing.joined(separator: ", "))") }
         return lines.joined(separator: "\n")
@@ -85,15 +95,20 @@ struct RunReport {
         }
         let figures: [[String: Any]] = goals.compactMap { goal in
             goal.measured.map {
-                ["figure": goal.text.trimmingCharacters(in: .whitespaces), "measured": $0, "goal": goal.goal,
-                    "holds": $0 <= goal.goal]
+                [
+                    "figure": goal.text.trimmingCharacters(in: .whitespaces), "measured": $0,
+                    "goal": goal.goal,
+                    "holds": $0 <= goal.goal,
+                ]
             }
         }
         let object: [String: Any] = [
-            "capture": capture, "packets": Int(packets), "bytes": Int(bytes), "rounds": rounds, "command": command,
+            "capture": capture, "packets": Int(packets), "bytes": Int(bytes), "rounds": rounds,
+            "command": command,
             "machine": Machine.description, "contestants": rows, "goals": figures, "missing": missing,
         ]
-        return (try? JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])) ?? Data()
+        return (try? JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys]))
+            ?? Data()
     }
 }
 
@@ -102,7 +117,9 @@ enum Machine {
     static var description: String {
         let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = info.split(separator: "\n").first { $0.hasPrefix("model name") }
-        let name = model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+        let name =
+            model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+            ?? "unknown processor"
         let kernel = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? ""
         return "\(ProcessInfo.processInfo.activeProcessorCount) x \(name), Linux "
             + kernel.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -110,7 +127,9 @@ enum Machine {
 }
 
 /// Pads to a width.
-func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
+func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(1, width - text.count))
+}
 
 /// A number with so many decimals, without locale.
 func fixed(_ value: Double, _ digits: Int = 3) -> String {
