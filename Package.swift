@@ -27,6 +27,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+/// SQLite's own header, for raw binds on the insert path.
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -63,7 +65,7 @@ let package = Package(
             ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]
         ),
         library("BeltwayTrace", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
-        library("BeltwayStore", ["BeltwayFlow", "BeltwayBuffers", "BeltwayWire", "CLinux", grdb]),
+        library("BeltwayStore", ["BeltwayFlow", "BeltwayBuffers", "BeltwayWire", "CLinux", grdb, sqlite]),
         // 5  whole
         library(
             "BeltwayAppliance",

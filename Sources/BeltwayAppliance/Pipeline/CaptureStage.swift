@@ -14,10 +14,12 @@ internal import BeltwayWire
 // Budget: 40 ns per packet without a worker (decode 15, classify 5, entry 5, statistics 15).
 
 /// The classifier of one producer thread, with whatever else the pipeline has placed there.
-struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
+///
+/// Not generic, on purpose: Capture calls it through its protocol, so only what is concrete here is specialised.
+struct CaptureStage: ~Copyable, BatchStage {
     private let classifier: PacketClassifier
     /// The worker that this thread calls directly; none or one.
-    private var workers: OwnedArray<Worker<Sink>>
+    private var workers: OwnedArray<Worker<FactProducer>>
     private let workerProgress: ConsumerCounters?
     private var statistics: StatisticsStage?
     /// Index buffers of workers in other threads, then the tracer's.
@@ -28,7 +30,7 @@ struct CaptureStage<Sink: FactSink & ~Copyable>: ~Copyable, BatchStage {
 
     init(
         classifier: PacketClassifier,
-        workers: consuming OwnedArray<Worker<Sink>>,
+        workers: consuming OwnedArray<Worker<FactProducer>>,
         workerProgress: ConsumerCounters?,
         statistics: consuming StatisticsStage?,
         lanes: consuming OwnedArray<IndexBufferProducer>,

@@ -44,7 +44,7 @@ struct LiveSource {
     /// - Returns: Captures until it is stopped, and says why it ended.
     func prepare(
         ring: DataBuffer,
-        stage: consuming CaptureStage<FactProducer>,
+        stage: consuming CaptureStage,
         filter: String?,
         counters: CaptureCounters,
         stop: StopFlag,

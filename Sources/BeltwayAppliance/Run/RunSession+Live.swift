@@ -151,7 +151,7 @@ extension RunSession {
     ) throws(ApplianceError) {
         var producers = OwnedArray<IndexBufferProducer>(capacity: lanes.count)
         for lane in lanes { producers.append(IndexBufferProducer(lane.index)) }
-        let stage = CaptureStage<FactProducer>(
+        let stage = CaptureStage(
             classifier: makeClassifier(),
             workers: OwnedArray(capacity: 0),
             workerProgress: nil,

@@ -52,35 +52,44 @@ extension RunSession {
         startReading(stage, holds)
     }
 
-    private func startReading(_ stage: consuming CaptureStage<FactProducer>, _ holds: [LaneHolds]) {
+    private func startReading(_ stage: consuming CaptureStage, _ holds: [LaneHolds]) {
         let parcel = Parcel(stage)
         let (configuration, rings, loggers) = (configuration, rings, loggers)
         let (counters, reading, stop, console) = (counters, reading, stop, console)
         let outcome = self.outcome
         let processor = configuration.pinned.first
-        let thread = DataPlaneThread(name: "file.0", processor: processor) {
+        @Sendable func openRing(_ name: String, _ linkType: LinkType) throws(BufferError) -> DataBuffer {
+            let ring = try rings.open { (number) throws(BufferError) in
+                try DataBuffer(
+                    name: name,
+                    number: number,
+                    linkType: linkType,
+                    capacity: configuration.ringCapacity,
+                    policy: .blocking
+                )
+            }
+            for hold in holds { try hold.add(ring) }
+            try loggers.attach(to: ring)
+            return ring
+        }
+        @Sendable func read(_ filter: some PacketFilter & SendableMetatype) -> [CaptureFileReport] {
             var producer = FileProducer(
                 paths: configuration.captures,
-                filter: CaptureFilter(configuration.filter),
+                filter: filter,
                 stage: parcel.open(),
                 counters: counters,
                 progress: reading,
-                stop: stop
-            ) { (name, linkType) throws(BufferError) in
-                let ring = try rings.open { (number) throws(BufferError) in
-                    try DataBuffer(
-                        name: name,
-                        number: number,
-                        linkType: linkType,
-                        capacity: configuration.ringCapacity,
-                        policy: .blocking
-                    )
-                }
-                for hold in holds { try hold.add(ring) }
-                try loggers.attach(to: ring)
-                return ring
-            }
-            for report in producer.run() {
+                stop: stop,
+                openBuffer: openRing
+            )
+            return producer.run()
+        }
+        let thread = DataPlaneThread(name: "file.0", processor: processor) {
+            // Without a filter nothing is asked per packet.
+            let reports =
+                configuration.filter == nil
+                ? read(AcceptEverything()) : read(CaptureFilter(configuration.filter))
+            for report in reports {
                 switch report.ending {
                 case .whole, .stopped: break
                 case .cut, .failed:
