@@ -43,7 +43,7 @@ enum MeasuredProcess {
         }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }
         unsafe words.append(nil)
-        defer { for unsafeword in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         var process: pid_t = 0
         let started = now()
         guard unsafe posix_spawnp(&process, arguments[0], &actions, nil, words, environ) == 0 else {
