@@ -21,6 +21,7 @@ struct CaptureStage: ~Copyable, BatchStage {
     /// The worker that this thread calls directly; none or one.
     private var workers: OwnedArray<Worker<FactProducer>>
     private let workerProgress: ConsumerCounters?
+    private let workerFlows: FlowTableCounters?
     private var statistics: StatisticsStage?
     /// Index buffers of workers in other threads, then the tracer's.
     private var lanes: OwnedArray<IndexBufferProducer>
@@ -32,6 +33,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         classifier: PacketClassifier,
         workers: consuming OwnedArray<Worker<FactProducer>>,
         workerProgress: ConsumerCounters?,
+        workerFlows: FlowTableCounters?,
         statistics: consuming StatisticsStage?,
         lanes: consuming OwnedArray<IndexBufferProducer>,
         hasTracer: Bool
@@ -39,6 +41,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.classifier = classifier
         self.workers = workers
         self.workerProgress = workerProgress
+        self.workerFlows = workerFlows
         self.statistics = statistics
         self.lanes = lanes
         self.hasTracer = hasTracer
@@ -95,6 +98,7 @@ struct CaptureStage: ~Copyable, BatchStage {
             lost: 0,
             payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0
         )
+        if hasWorker { workerFlows?.store(workers[0].flows) }
         statistics?.showProgress()
     }
 
@@ -104,7 +108,10 @@ struct CaptureStage: ~Copyable, BatchStage {
     mutating func finish() {
         for lane in 0..<lanes.count { lanes[lane].close() }
         statistics?.finish()
-        if workers.count > 0 { workers[0].finish(at: finalClock(of: rings)) }
+        if workers.count > 0 {
+            workers[0].finish(at: finalClock(of: rings))
+            workerFlows?.store(workers[0].flows)
+        }
     }
 
     /// A consumer that got nothing sleeps and holds the ring where it fell asleep: it is woken each quarter of the ring,

@@ -50,9 +50,16 @@ struct StatisticsStage: ~Copyable {
     ///
     /// - Parameters:
     ///   - lost: Packets that were overwritten before they could be counted.
-    ///   - lagInBytes: Bytes between this consumer and the rings' tails.
-    mutating func showProgress(lost: UInt64 = 0, lagInBytes: Int = 0) {
-        counters.store(read: statistics.packets, lost: lost, lagInBytes: lagInBytes)
+    ///   - lag: How far this consumer is behind; its time is worked out here.
+    ///   - through: Up to what time packets are published.
+    mutating func showProgress(
+        lost: UInt64 = 0,
+        lag: ConsumerLag = ConsumerLag(),
+        through: Timestamp = .zero
+    ) {
+        var lag = lag
+        if lag.packets > 0 { lag.nanoseconds = through.nanoseconds(since: latest) }
+        counters.store(read: statistics.packets, lost: lost, lag: lag)
         if board.takeRequest() { lay() }
     }
 
@@ -75,14 +82,17 @@ struct StatisticsThread: ~Copyable {
             var taken = 0
             var isAtEnd = true
             var lost: UInt64 = 0
-            var lag = 0
+            var lag = ConsumerLag()
+            var through = Timestamp.zero
             for index in 0..<readers.count {
                 taken += drain(index)
                 if !readers[index].isAtEnd { isAtEnd = false }
                 lost += readers[index].lost
-                lag += readers[index].lagInBytes
+                lag.bytes += readers[index].lagInBytes
+                lag.packets += readers[index].backlog
+                through = max(through, readers[index].memory.timeThrough)
             }
-            stage.showProgress(lost: lost, lagInBytes: lag)
+            stage.showProgress(lost: lost, lag: lag, through: through)
             if isAtEnd { break }
             // Nobody waits for statistics: twenty looks a second are enough, and cost nothing per packet.
             if taken == 0 { readers[0].wait(nanoseconds: 50_000_000) }

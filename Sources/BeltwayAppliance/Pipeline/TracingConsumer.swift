@@ -49,6 +49,8 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
     }
 
     var payloadSkipped: UInt64 { 0 }
+    private(set) var latest = Timestamp.zero
+    var flows: FlowStatistics { tracker.statistics }
 
     mutating func consume(
         _ entry: IndexEntry,
@@ -65,6 +67,7 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
             PacketDecoder.decode(record.packet(in: bytes), linkType: linkType, into: &headers)
         }
         if isLive, !memory.isWhole(entry.position) { return false }
+        latest = record.time
         let flow = tracker.track(
             headers,
             hash: entry.flowHash,

@@ -16,6 +16,10 @@ internal import BeltwayWire
 protocol EntryConsumer: ~Copyable {
     /// Packets whose headers were used but whose payload was passed over.
     var payloadSkipped: UInt64 { get }
+    /// Time of the last packet it took.
+    var latest: Timestamp { get }
+    /// Its flow table, for the statistics.
+    var flows: FlowStatistics { get }
     /// Takes a packet by its entry, in memory that may be overwritten meanwhile.
     ///
     /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
@@ -42,6 +46,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     private(set) var payloadSkipped: UInt64 = 0
     private(set) var alerts: UInt64 = 0
+    private(set) var latest = Timestamp.zero
+    var flows: FlowStatistics { tracker.statistics }
     private var staged: [UInt32] = []
     private var chunk: UInt64 = .max
     private var chunkBuffer: UInt16 = .max
@@ -105,6 +111,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             PacketDecoder.decode(record.packet(in: bytes), linkType: linkType, into: &headers)
         }
         if isLive, !memory.isWhole(entry.position) { return false }
+        latest = record.time
         let flow = tracker.track(
             headers,
             hash: entry.flowHash,

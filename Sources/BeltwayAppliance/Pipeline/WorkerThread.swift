@@ -11,6 +11,8 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
     var worker: Consumer
     var lanes: OwnedArray<WorkerLane>
     let progress: ConsumerCounters
+    /// Where a worker shows its flow table; nil for the tracer, whose flows are theirs.
+    let flows: FlowTableCounters?
     let isLive: Bool
 
     /// Entries that are taken between two looks at anything else.
@@ -76,12 +78,19 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
     private func showProgress() {
         var read: UInt64 = 0
         var lost: UInt64 = 0
-        var lag = 0
+        var lag = ConsumerLag()
+        var through = Timestamp.zero
         for index in 0..<lanes.count {
             read += lanes[index].reader.read
             lost += lanes[index].reader.lost
-            lag += lanes[index].lagInBytes
+            lag.bytes += lanes[index].lagInBytes
+            lag.packets += lanes[index].reader.backlog
+            through = max(through, lanes[index].timeThrough)
         }
-        progress.store(read: read, lost: lost, lagInBytes: lag, payloadSkipped: worker.payloadSkipped)
+        // Bytes beyond the last entry are other workers' packets.
+        lag = lag.packets > 0 ? lag : ConsumerLag()
+        if lag.packets > 0 { lag.nanoseconds = through.nanoseconds(since: worker.latest) }
+        progress.store(read: read, lost: lost, lag: lag, payloadSkipped: worker.payloadSkipped)
+        flows?.store(worker.flows)
     }
 }

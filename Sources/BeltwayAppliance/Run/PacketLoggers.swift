@@ -7,7 +7,7 @@ internal import Synchronization
 final class PacketLoggers: Sendable {
     private struct State {
         var threads: [DataPlaneThread] = []
-        var loggers: [LoggerCounters] = []
+        var loggers: [(ring: DataBuffer, counters: LoggerCounters)] = []
         var problems: [String] = []
     }
 
@@ -70,7 +70,7 @@ final class PacketLoggers: Sendable {
         }
         state.withLock {
             $0.threads.append(thread)
-            $0.loggers.append(counters)
+            $0.loggers.append((ring, counters))
         }
     }
 
@@ -86,20 +86,31 @@ final class PacketLoggers: Sendable {
         for thread in state.withLock({ $0.threads }) { thread.join() }
     }
 
-    /// What was written, over all rings; what was passed over for want of room counts as lost to the logger.
+    /// What was read, over all rings, whether or not it could be stored; see ``passedOver``.
     var counters: [ConsumerCounters] {
         let loggers = state.withLock { $0.loggers }
         guard budget != nil else { return [] }
         let sum = ConsumerCounters("logger")
         var (read, lost): (UInt64, UInt64) = (0, 0)
-        for logger in loggers {
-            read += logger.packetsWritten.load(ordering: .relaxed)
-            lost +=
-                logger.packetsLost.load(ordering: .relaxed)
+        var lag = ConsumerLag()
+        for (ring, logger) in loggers {
+            read +=
+                logger.packetsWritten.load(ordering: .relaxed)
                 + logger.packetsPassedOver.load(ordering: .relaxed)
+            lost += logger.packetsLost.load(ordering: .relaxed)
+            // It takes whole regions, so what is in the one being filled counts as not yet taken.
+            let published = ring.memory.tailOrdinal
+            lag.packets += published - min(published, logger.published.load(ordering: .relaxed))
         }
-        sum.store(read: read, lost: lost)
+        sum.store(read: read, lost: lost, lag: lag)
         return [sum]
+    }
+
+    /// Packets that were read and could not be stored.
+    var passedOver: UInt64 {
+        state.withLock { $0.loggers }.reduce(0) {
+            $0 + $1.counters.packetsPassedOver.load(ordering: .relaxed)
+        }
     }
 
     /// What went wrong, each thing once; it was said when it happened.
@@ -107,6 +118,6 @@ final class PacketLoggers: Sendable {
 
     /// Bytes written to segments.
     var storedBytes: UInt64 {
-        state.withLock { $0.loggers }.reduce(0) { $0 + $1.bytesWritten.load(ordering: .relaxed) }
+        state.withLock { $0.loggers }.reduce(0) { $0 + $1.counters.bytesWritten.load(ordering: .relaxed) }
     }
 }

@@ -155,6 +155,7 @@ extension RunSession {
             classifier: makeClassifier(),
             workers: OwnedArray(capacity: 0),
             workerProgress: nil,
+            workerFlows: nil,
             statistics: nil,
             lanes: producers,
             hasTracer: plan.hasTracer

@@ -45,6 +45,7 @@ extension RunSession {
             classifier: makeClassifier(),
             workers: called,
             workerProgress: calledCounters,
+            workerFlows: plan.workerIsCalled ? addFlowTable() : nil,
             statistics: StatisticsStage(board: board, counters: statisticsCounters),
             lanes: lanes,
             hasTracer: plan.hasTracer
@@ -118,6 +119,13 @@ extension RunSession {
         return Worker(tracker: tracker, detector: ruleSet.map { Detector($0) }, facts: facts)
     }
 
+    /// Counters of one more flow table, which the statistics add up.
+    func addFlowTable() -> FlowTableCounters {
+        let counters = FlowTableCounters()
+        flowTables.append(counters)
+        return counters
+    }
+
     /// Configuration of one of `share` flow tables: the capacity is that of all together.
     func flowConfiguration(share: Int) -> FlowConfiguration {
         var flow = configuration.flow
@@ -135,6 +143,7 @@ extension RunSession {
                 worker: makeWorker(number, share: plan.workers),
                 lanes: lanes,
                 progress: progress,
+                flows: addFlowTable(),
                 isLive: isLive
             )
         )

@@ -33,7 +33,9 @@ extension RunSession {
         ) {
             console.print($0.bytes)
         }
-        let parcel = Parcel(WorkerThread(worker: consumer, lanes: lanes, progress: progress, isLive: isLive))
+        let parcel = Parcel(
+            WorkerThread(worker: consumer, lanes: lanes, progress: progress, flows: nil, isLive: isLive)
+        )
         consumerThreads.append(
             DataPlaneThread(name: "tracer") {
                 var thread = parcel.open()

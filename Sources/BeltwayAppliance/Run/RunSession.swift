@@ -34,6 +34,7 @@ public final class RunSession {
     var plan: PipelinePlan
     var queues: [FactQueue] = []
     var consumerCounters: [ConsumerCounters] = []
+    var flowTables: [FlowTableCounters] = []
     var loggers: PacketLoggers
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
@@ -227,7 +228,7 @@ public final class RunSession {
         snapshot.progress.capture.received = counts.received
         snapshot.progress.capture.dropped = counts.dropped
         snapshot.progress.capture.truncated = counts.truncated
-        snapshot.progress.flows.total = writerProgress.flows.load(ordering: .relaxed)
+        for table in flowTables { table.add(to: &snapshot.progress.flows) }
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
         snapshot.progress.detection.rulesFailed = UInt64(rulesFailed)
@@ -238,7 +239,9 @@ public final class RunSession {
                 published: counters.published,
                 read: counters.read,
                 lost: counters.lost,
-                behindInBytes: counters.lagInBytes
+                behindInBytes: UInt64(counters.lag.bytes),
+                behindInPackets: counters.lag.packets,
+                behindNanoseconds: counters.lag.nanoseconds
             )
         }
         outbox.send(snapshot)
@@ -281,6 +284,8 @@ public final class RunSession {
         summary.cpuSeconds = use.cpuSeconds
         summary.peakRSSInBytes = use.peakRSSInBytes
         summary.storedBytes = loggers.storedBytes
+        summary.notStored = loggers.passedOver
+        summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.data = data?.path
         return summary
     }

@@ -46,6 +46,10 @@ public struct RunSummary: Equatable, Sendable {
     public var cpuSeconds = 0.0
     /// Greatest resident memory.
     public var peakRSSInBytes: UInt64 = 0
+    /// Flows given up because a table was full; their records were written all the same.
+    public var flowsEvicted: UInt64 = 0
+    /// Packets that the logger read and could not store, for want of room or of a disk that takes them.
+    public var notStored: UInt64 = 0
     /// Bytes of packets stored on disk.
     public var storedBytes: UInt64 = 0
     /// Where everything is.
@@ -67,6 +71,8 @@ public struct RunSummary: Equatable, Sendable {
             "\"capture\":{\"received\":\(received),\"dropped\":\(dropped),\"filtered\":\(filtered)}",
             "\"consumers\":{\(ledger.joined(separator: ","))}", "\"cpu_seconds\":\(decimal(cpuSeconds))",
             "\"peak_rss_bytes\":\(peakRSSInBytes)", "\"stored_bytes\":\(storedBytes)",
+            "\"not_stored\":\(notStored)",
+            "\"flows_evicted\":\(flowsEvicted)",
             "\"rows_lost\":\(rowsLost)",
             "\"events_lost\":\(eventsLost)",
         ]
@@ -82,6 +88,8 @@ public struct RunSummary: Equatable, Sendable {
             ("alerts", grouped(alerts)),
         ]
         if storedBytes > 0 { rows.append(("stored", humanBytes(storedBytes))) }
+        if notStored > 0 { rows.append(("not stored", "\(grouped(notStored)) packets")) }
+        if flowsEvicted > 0 { rows.append(("evicted", "\(grouped(flowsEvicted)) flows, the table was full")) }
         if truncated > 0 { rows.append(("truncated", grouped(truncated))) }
         if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
         rows.append(("dropped", "\(grouped(dropped)) by kernel or interface"))
