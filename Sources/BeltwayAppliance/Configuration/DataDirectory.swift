@@ -45,7 +45,8 @@ public final class DataDirectory: Sendable {
         return directory
     }
 
-    /// Where queries look: `--data`, else `./beltway-data/latest`, else `./beltway-data`, else `/var/lib/beltway`.
+    /// Where queries look: `--data`, else the directory of a running instance, else `./beltway-data/latest`, else
+    /// `/var/lib/beltway`.
     public static func existing(_ named: String?) throws(ApplianceError) -> String {
         if let named {
             guard FileManager.default.fileExists(atPath: named) else {
@@ -53,17 +54,24 @@ public final class DataDirectory: Sendable {
             }
             return named
         }
-        for candidate in ["beltway-data/latest", "beltway-data", "/var/lib/beltway"]
-        where FileManager.default.fileExists(atPath: candidate + "/flows")
-            || FileManager.default.fileExists(atPath: candidate + "/eve.json")
-            || FileManager.default.fileExists(atPath: candidate + "/packets")
-        {
-            return candidate
+        let used = ["beltway-data/latest", "beltway-data", "/var/lib/beltway"].filter { candidate in
+            ["flows", "eve.json", "packets"].contains {
+                FileManager.default.fileExists(atPath: "\(candidate)/\($0)")
+            }
         }
+        if let found = used.first(where: isRunning) ?? used.first { return found }
         throw .failure(
             "no data directory: neither ./beltway-data/latest nor /var/lib/beltway holds one; run `beltway run -r FILE` "
                 + "first, or name it with --data"
         )
+    }
+
+    /// Whether an instance holds the lock of a directory.
+    private static func isRunning(_ path: String) -> Bool {
+        let file = unsafe beltway_open(path + "/run/lock", O_RDONLY | O_CLOEXEC, 0)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return beltway_lock_holder(file) > 0
     }
 
     private init(_ path: String, _ reason: String) throws(ApplianceError) {
