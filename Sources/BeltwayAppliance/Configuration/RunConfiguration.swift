@@ -82,8 +82,8 @@ public struct RunConfiguration: Sendable {
         }
         if captures.count(where: { $0 == "-" }) > 1 { throw .usage("standard input (-r -) can be read once") }
         if Set(interfaces).count != interfaces.count { throw .usage("an interface is named twice") }
-        if let workers, !(1...64).contains(workers) {
-            throw .usage("--workers takes 1 to 64, not \(workers)")
+        if let workers, !(1...60).contains(workers) {
+            throw .usage("--workers takes 1 to 60, not \(workers)")
         }
         if let queues, !(1...64).contains(queues) {
             throw .usage("--queues takes 1 to 64 or auto, not \(queues)")

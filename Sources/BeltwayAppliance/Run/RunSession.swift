@@ -105,11 +105,18 @@ public final class RunSession {
 
     private func checkFilter() throws(ApplianceError) {
         guard let expression = configuration.filter else { return }
-        do {
-            _ = try Filter(expression: expression, linkType: .ethernet)
-        } catch {
-            throw .usage(error.description)
+        // Some expressions make sense for some link types only (`wlan ...`): one that compiles for any is accepted.
+        let wireless = [LinkType(rawValue: 105), LinkType(rawValue: 127)]
+        var problem: FilterError?
+        for linkType in [LinkType.ethernet, .raw, .linuxCooked, .ppp] + wireless {
+            do {
+                _ = try Filter(expression: expression, linkType: linkType)
+                return
+            } catch {
+                problem = problem ?? error
+            }
         }
+        if let problem { throw .usage(problem.description) }
     }
 
     private func checkCaptures() throws(ApplianceError) {
