@@ -41,6 +41,10 @@ extension `The corpus` {
                 for (name, consumer) in summary.consumers where consumer.lost != 0 {
                     return "\(workers) workers: \(name) lost \(consumer.lost)"
                 }
+                let shares = summary.consumers.filter { $0.key.hasPrefix("worker.") }.values.map(\.read)
+                if shares.count != Int(workers) || shares.reduce(0, +) != summary.packets {
+                    return "\(workers) workers read \(shares) of \(summary.packets) packets"
+                }
                 let facts = run.lines.sorted { $0.lexicographicallyPrecedes($1) }
                 guard let known = first else {
                     first = facts
