@@ -37,6 +37,7 @@ private struct DictionaryModel {
         }
         var flow = flows[key] ?? Flow(originator: source, start: time, last: time, seen: now)
         if flow.originator == source { flow.toResponder += 1 } else { flow.toOriginator += 1 }
+        flow.start = min(flow.start, time)
         flow.last = max(flow.last, time)
         flow.seen = max(flow.seen, now)
         flows[key] = flow

@@ -9,7 +9,7 @@ public import BeltwayWire
 public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Below 2^53; the same run to run and for any number of workers (``FlowID``).
     public var flowID: UInt64 = 0
-    /// First packet's time.
+    /// First packet's time (the least).
     public var start = Timestamp.zero
     /// Last packet's time (the greatest).
     public var end = Timestamp.zero

@@ -30,6 +30,8 @@ extension FlowEntry {
         bytesToResponder = view.bytesToResponder
         bytesToOriginator = view.bytesToOriginator
         if time > last { last = time }
+        // Packets out of order: who asks for the packets of a flow asks by its times.
+        if time < start { start = time }
         if now > seen { seen = now }
         var wanted = list
         if headers.layers.contains(.tcp) {

@@ -30,6 +30,7 @@ public import BeltwayWire
     @usableFromInline var bytesToOriginator: UInt64 = 0
     /// `seen` when the flow was last moved to the end of its list.
     @usableFromInline var queued: Timestamp = .zero
+    /// Least time of a packet.
     @usableFromInline var start: Timestamp = .zero
     @usableFromInline var flowID: UInt64 = 0
 

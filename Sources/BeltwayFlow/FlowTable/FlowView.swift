@@ -13,7 +13,7 @@ public import BeltwayWire
     public var isFirstPacket = false
     /// The flow's identifier.
     public var flowID: UInt64 = 0
-    /// The flow's first packet.
+    /// Least time of the flow's packets until now.
     public var start = Timestamp.zero
     /// Counters, this packet included.
     public var packetsToResponder: UInt64 = 0
