@@ -115,8 +115,21 @@ let package = Package(
         ),
         tests("BeltwayTraceTests", ["BeltwayTrace", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire"]),
         tests("BeltwayStoreTests", ["BeltwayStore", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire", grdb]),
-        tests("BeltwayApplianceTests", ["BeltwayAppliance", "BeltwayStore", "BeltwayFlow", "BeltwayWire"]),
-        tests("CorpusTests", []),
+        tests(
+            "BeltwayApplianceTests",
+            [
+                "BeltwayAppliance", "BeltwayDetect", "BeltwayTrace", "BeltwayStore", "BeltwayFlow",
+                "BeltwayClassify",
+                "BeltwayBuffers", "BeltwayWire",
+            ]
+        ),
+        .testTarget(
+            name: "CorpusTests",
+            dependencies: ["BeltwayTestSupport"],
+            path: "Tests/CorpusTests",
+            exclude: ["README.md"],
+            swiftSettings: testSettings
+        ),
         tests("LiveTests", []),
     ]
 )

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BeltwayWire
 import Foundation
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import BeltwayBuffers
 
 @Suite struct `Attaching to a buffer` {

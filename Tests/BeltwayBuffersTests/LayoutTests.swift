@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BeltwayWire
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import BeltwayBuffers
 
 @Suite struct `The memory that other processes see` {

@@ -18,6 +18,12 @@ extension TextBuffer {
         append(0x5d)
     }
 
+    /// An address as Suricata writes it: IPv6 with all its digits, so that exact matches on events agree.
+    @inline(__always)
+    private mutating func append(eveAddress address: IPAddress, version: UInt8) {
+        if version == 4 { append(dotted: address.v4) } else { append(wholeIPv6: address) }
+    }
+
     /// `,"src_ip":..` to `"pkt_src":..`; ports where the protocol has them, type and code where it is ICMP.
     @inline(__always)
     mutating func append(
@@ -30,18 +36,18 @@ extension TextBuffer {
     ) {
         let hasPorts = transport == 6 || transport == 17 || transport == 132
         append(",\"src_ip\":\"")
-        append(source, version: version)
+        append(eveAddress: source, version: version)
         if hasPorts {
             append("\",\"src_port\":")
             append(decimal: UInt64(sourcePort))
             append(",\"dest_ip\":\"")
-            append(destination, version: version)
+            append(eveAddress: destination, version: version)
             append("\",\"dest_port\":")
             append(decimal: UInt64(destinationPort))
             append(",\"proto\":\"")
         } else {
             append("\",\"dest_ip\":\"")
-            append(destination, version: version)
+            append(eveAddress: destination, version: version)
             append("\",\"proto\":\"")
         }
         appendName(ofProtocol: transport)

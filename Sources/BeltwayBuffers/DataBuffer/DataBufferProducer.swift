@@ -104,6 +104,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             guard reserve(length) else { return false }
         }
 
+        // Safe: the record lies inside what was reserved, in one chunk, and no reader takes it for published.
         unsafe memory.writeRecord(
             at: tail,
             packet: packet,

@@ -2,6 +2,8 @@
 internal import Synchronization
 
 /// The handle that fills an index buffer.
+///
+/// Safe: slots are reduced modulo the capacity, and the buffer that owns the memory is kept here.
 public struct IndexBufferProducer: ~Copyable, @unchecked Sendable {
     /// The buffer that this handle fills.
     public let buffer: IndexBuffer

@@ -99,21 +99,19 @@ public enum CommunityID {
                 mayswap = false
             }
         }
-        let hasPorts = [1, 6, 17, 58, 132].contains(transportProtocol)
+        let hasPorts =
+            switch transportProtocol {
+            case 1, 6, 17, 58, 132: true
+            default: false
+            }
         let isOrdered = source != destination ? source < destination : !hasPorts || ports.0 <= ports.1
         let swaps = mayswap && !isOrdered
         if swaps { ports = (ports.1, ports.0) }
 
         var hash = SHA1()
         hash.append(bigEndian: seed)
-        for address in swaps ? [destination, source] : [source, destination] {
-            if ipVersion == 4 {
-                hash.append(bigEndian: address.v4)
-            } else {
-                hash.append(bigEndian: address.high)
-                hash.append(bigEndian: address.low)
-            }
-        }
+        hash.append(swaps ? destination : source, ipVersion: ipVersion)
+        hash.append(swaps ? source : destination, ipVersion: ipVersion)
         hash.append(transportProtocol)
         hash.append(0)
         if hasPorts {
@@ -189,5 +187,17 @@ extension AlertRecord {
             ipVersion: ipVersion,
             seed: seed
         )
+    }
+}
+
+extension SHA1 {
+    /// Absorbs an address: four bytes of IPv4, sixteen of anything else.
+    fileprivate mutating func append(_ address: IPAddress, ipVersion: UInt8) {
+        if ipVersion == 4 {
+            append(bigEndian: address.v4)
+        } else {
+            append(bigEndian: address.high)
+            append(bigEndian: address.low)
+        }
     }
 }

@@ -36,34 +36,51 @@ public struct SHA1: ~Copyable {
     public consuming func finish() -> InlineArray<20, UInt8> {
         let bits = length &* 8
         append(0x80)
-        while length & 63 != 56 { append(0) }
-        append(bigEndian: bits)
+        // The block is zero beyond what was absorbed; its last two words hold the length in bits, so a block that is
+        // filled beyond them is ended first. (One that became full just now has been compressed already.)
+        if length & 63 > 56 { compress() }
+        block[14] = UInt32(truncatingIfNeeded: bits >> 32)
+        block[15] = UInt32(truncatingIfNeeded: bits)
+        compress()
         var digest = InlineArray<20, UInt8>(repeating: 0)
-        let words: InlineArray<5, UInt32> = [h.0, h.1, h.2, h.3, h.4]
-        for index in 0..<20 {
-            digest[index] = UInt8(truncatingIfNeeded: words[index >> 2] >> UInt32(24 - 8 * (index & 3)))
+        func put(_ word: UInt32, at offset: Int) {
+            digest[offset] = UInt8(truncatingIfNeeded: word >> 24)
+            digest[offset + 1] = UInt8(truncatingIfNeeded: word >> 16)
+            digest[offset + 2] = UInt8(truncatingIfNeeded: word >> 8)
+            digest[offset + 3] = UInt8(truncatingIfNeeded: word)
         }
+        put(h.0, at: 0)
+        put(h.1, at: 4)
+        put(h.2, at: 8)
+        put(h.3, at: 12)
+        put(h.4, at: 16)
         return digest
     }
 
-    /// RFC 3174, 6.2 (method 2: the schedule in sixteen words).
+    /// RFC 3174, 6.2 (method 2: the schedule in sixteen words), its four rounds of twenty steps.
     private mutating func compress() {
+        var words = block
         var (a, b, c, d, e) = h
-        for t in 0..<80 {
+        @inline(__always) func word(_ t: Int) -> UInt32 {
             if t >= 16 {
-                let mixed = block[(t + 13) & 15] ^ block[(t + 8) & 15] ^ block[(t + 2) & 15] ^ block[t & 15]
-                block[t & 15] = mixed << 1 | mixed >> 31
+                let mixed =
+                    words[(t &+ 13) & 15] ^ words[(t &+ 8) & 15] ^ words[(t &+ 2) & 15] ^ words[t & 15]
+                words[t & 15] = mixed << 1 | mixed >> 31
             }
-            let (f, k): (UInt32, UInt32) =
-                switch t {
-                case ..<20: (b & c | ~b & d, 0x5a82_7999)
-                case ..<40: (b ^ c ^ d, 0x6ed9_eba1)
-                case ..<60: (b & c | b & d | c & d, 0x8f1b_bcdc)
-                default: (b ^ c ^ d, 0xca62_c1d6)
-                }
-            let sum = (a << 5 | a >> 27) &+ f &+ e &+ block[t & 15] &+ k
-            (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, sum)
+            return words[t & 15]
         }
+        @inline(__always) func step(_ f: UInt32, _ k: UInt32, _ t: Int) {
+            let sum = (a << 5 | a >> 27) &+ f &+ e &+ word(t) &+ k
+            e = d
+            d = c
+            c = b << 30 | b >> 2
+            b = a
+            a = sum
+        }
+        for t in 0..<20 { step(b & c | ~b & d, 0x5a82_7999, t) }
+        for t in 20..<40 { step(b ^ c ^ d, 0x6ed9_eba1, t) }
+        for t in 40..<60 { step(b & c | b & d | c & d, 0x8f1b_bcdc, t) }
+        for t in 60..<80 { step(b ^ c ^ d, 0xca62_c1d6, t) }
         h = (h.0 &+ a, h.1 &+ b, h.2 &+ c, h.3 &+ d, h.4 &+ e)
         block = InlineArray<16, UInt32>(repeating: 0)
     }

@@ -60,6 +60,16 @@ extension TextBuffer {
         }
     }
 
+    /// Appends all 32 digits of an IPv6 address, as Suricata's events have them: `2001:0db8:0000:...`.
+    public mutating func append(wholeIPv6 address: IPAddress) {
+        for group in 0..<8 {
+            if group > 0 { append(0x3a) }
+            let value = TextBuffer.group(group, of: address)
+            append(hexadecimal: UInt8(truncatingIfNeeded: value >> 8))
+            append(hexadecimal: UInt8(truncatingIfNeeded: value))
+        }
+    }
+
     static func group(_ index: Int, of address: IPAddress) -> UInt64 {
         let half = index < 4 ? address.high : address.low
         return half >> UInt64(48 - (index & 3) * 16) & 0xffff

@@ -188,7 +188,9 @@ func sampleAlert() -> AlertRecord {
                 #expect(event["ip_v"] as? Int == Int(version))
                 #expect((event["proto"] as? String)?.isEmpty == false)
                 #expect((event["src_port"] != nil) == [6, 17, 132].contains(number))
-                if version == 6 { #expect(event["dest_ip"] as? String == "2001:db8::1") }
+                if version == 6 {
+                    #expect(event["dest_ip"] as? String == "2001:0db8:0000:0000:0000:0000:0000:0001")
+                }
             }
         }
     }
