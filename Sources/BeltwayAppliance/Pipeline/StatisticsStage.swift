@@ -2,6 +2,7 @@
 internal import BeltwayBuffers
 internal import BeltwayTrace
 internal import BeltwayWire
+internal import Foundation
 internal import Synchronization
 
 /// Where a snapshot of the statistics is asked for and laid down: the counting thread looks at a flag once per batch.
@@ -28,10 +29,12 @@ struct StatisticsStage: ~Copyable {
     private var statistics: Statistics
     private let board: SnapshotBoard
     private let counters: ConsumerCounters
+    private let isLive: Bool
     private var latest = Timestamp.zero
 
-    init(board: SnapshotBoard, counters: ConsumerCounters) {
+    init(board: SnapshotBoard, counters: ConsumerCounters, isLive: Bool) {
         statistics = Statistics()
+        self.isLive = isLive
         self.board = board
         self.counters = counters
     }
@@ -67,7 +70,9 @@ struct StatisticsStage: ~Copyable {
     mutating func finish() { lay() }
 
     private mutating func lay() {
-        board.lay(statistics.snapshot(at: latest, progress: PipelineProgress()))
+        // A live capture's seconds go by without packets; a file's time is that of its packets.
+        let now = isLive ? max(latest, Timestamp.now) : latest
+        board.lay(statistics.snapshot(at: now, progress: PipelineProgress()))
     }
 }
 
@@ -115,5 +120,12 @@ struct StatisticsThread: ~Copyable {
         }
         readers[index].release()
         return taken
+    }
+}
+
+extension Timestamp {
+    /// The wall clock's time; only for what is not about a packet.
+    static var now: Timestamp {
+        Timestamp(nanoseconds: UInt64(max(0, Date().timeIntervalSince1970) * 1e9))
     }
 }

@@ -124,7 +124,10 @@ extension RunSession {
             do { readers.append(try DescriptorReader(ring)) } catch { throw .failure("\(error)") }
         }
         let parcel = Parcel(
-            StatisticsThread(stage: StatisticsStage(board: board, counters: counters), readers: readers)
+            StatisticsThread(
+                stage: StatisticsStage(board: board, counters: counters, isLive: true),
+                readers: readers
+            )
         )
         consumerThreads.append(
             DataPlaneThread(name: "statistics") {

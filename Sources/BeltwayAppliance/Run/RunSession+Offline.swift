@@ -46,7 +46,7 @@ extension RunSession {
             workers: called,
             workerProgress: calledCounters,
             workerFlows: plan.workerIsCalled ? addFlowTable() : nil,
-            statistics: StatisticsStage(board: board, counters: statisticsCounters),
+            statistics: StatisticsStage(board: board, counters: statisticsCounters, isLive: false),
             lanes: lanes,
             hasTracer: plan.hasTracer
         )
