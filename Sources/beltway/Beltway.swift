@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import BeltwayAppliance
 internal import Foundation
 
 /// The command line.
@@ -9,6 +10,7 @@ internal import Foundation
     static func main() {
         // A reader that goes away is an error of a write, never a death: `beltway query ... | head -1`.
         signal(SIGPIPE, SIG_IGN)
+        refuseUnknownCommand()
         do {
             var command = try Beltway.parseAsRoot()
             try command.run()
@@ -30,6 +32,18 @@ internal import Foundation
     }
 }
 
+/// Ends the program if its first word names no command.
+func refuseUnknownCommand() {
+    var known = ["help"]
+    for command in Beltway.configuration.subcommands { known.append(command._commandName) }
+    guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), !known.contains(word)
+    else { return }
+    complain(
+        "no command is called `\(word.prefix(60))`; did you mean `\(nearestWord(to: word, among: known))`?"
+    )
+    exit(2)
+}
+
 /// Prints one line on standard error.
 func complain(_ message: String) {
     FileHandle.standardError.write(Data("beltway: \(message)\n".utf8))
@@ -40,7 +54,7 @@ struct Beltway: ParsableCommand {
         commandName: "beltway",
         abstract: "A network monitoring appliance: one capture, any number of analyzers.",
         discussion: """
-            beltway run -r capture.pcap          flows, alerts and stored packets of a capture file
+            beltway run -r capture.pcap          flows, alerts, packets of a file
             beltway run -i eth0                  the same from a live interface
             beltway query flows 'port == 443'    ask the flow store
             """,

@@ -6,18 +6,23 @@ struct Extract: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the stored packets behind an expression to a capture file.",
         discussion: """
-            EXPRESSION is one of the query language on flows:   flow_id == 17   ip == 10.0.0.1 and port == 443
-            or a BPF expression that each packet is tried on:    tcp port 443 and host 10.0.0.1
+            An expression is one of the query language on flows:
+                flow_id == 17        ip == 10.0.0.1 and port == 443
+            or a BPF expression that each packet is tried on:
+                tcp port 443 and host 10.0.0.1
             """
     )
 
-    @Option(help: "Data directory.")
+    @Option(help: ArgumentHelp("Data directory.", valueName: "folder"))
     var data: String?
-    @Option(help: "Only packets at or after this time.")
+    @Option(help: ArgumentHelp("Only packets at or after this time.", valueName: "time"))
     var since: String?
-    @Option(help: "Only packets at or before this time.")
+    @Option(help: ArgumentHelp("Only packets at or before this time.", valueName: "time"))
     var until: String?
-    @Option(name: .customShort("w"), help: "Capture file to write; - is standard output.")
+    @Option(
+        name: .customShort("w"),
+        help: ArgumentHelp("Capture file to write; - is standard output.", valueName: "file")
+    )
     var output: String
     @Argument(help: "What to take; everything without it.")
     var expression: [String] = []

@@ -6,20 +6,21 @@ struct Query: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask the flow store: flows or alerts, oldest first, the newest of them with --limit.",
         discussion: """
-            EXPRESSION selects by fields and operators:  ip == 10.0.0.0/8 and port in (80, 443) and bytes > 1M
+            An expression selects by fields and operators:
+                ip == 10.0.0.0/8 and port in (80, 443) and bytes > 1M
             Times are RFC 3339 or relative: --since 15m --until "2h ago"
             """
     )
 
-    @Option(help: "Data directory.")
+    @Option(help: ArgumentHelp("Data directory.", valueName: "folder"))
     var data: String?
-    @Option(help: "Only what was at or after this time.")
+    @Option(help: ArgumentHelp("Only what was at or after this time.", valueName: "time"))
     var since: String?
-    @Option(help: "Only what was at or before this time.")
+    @Option(help: ArgumentHelp("Only what was at or before this time.", valueName: "time"))
     var until: String?
-    @Option(help: "The newest so many.")
+    @Option(help: ArgumentHelp("The newest so many.", valueName: "number"))
     var limit: Int?
-    @Option(help: "table, json or csv.")
+    @Option(help: ArgumentHelp("table, json or csv.", valueName: "form"))
     var format: String = "table"
     @Argument(help: "flows or alerts.")
     var kind: String

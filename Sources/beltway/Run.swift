@@ -7,32 +7,56 @@ struct Run: ParsableCommand {
         abstract: "Capture, analyse and store, until the files end or somebody stops it."
     )
 
-    @Option(name: .customShort("c"), help: "Configuration file (YAML); options given here win.")
+    @Option(
+        name: .customShort("c"),
+        help: ArgumentHelp("Configuration file (YAML); options given here win.", valueName: "file")
+    )
     var config: String?
-    @Option(name: .customShort("i"), help: "Interface to capture from; may be repeated.")
+    @Option(
+        name: .customShort("i"),
+        help: ArgumentHelp("Interface to capture from; may be repeated.", valueName: "interface")
+    )
     var interfaces: [String] = []
     @Option(
         name: .customShort("r"),
-        help: "Capture file to read (pcap, pcapng, gzip of either; - is standard input); may be repeated."
+        help: ArgumentHelp(
+            "Capture file to read (pcap, pcapng, gzip of either; - is standard input); may be repeated.",
+            valueName: "capture"
+        )
     )
     var captures: [String] = []
-    @Option(help: "Rule file or folder; may be repeated. Default: the rules installed beside the program.")
+    @Option(
+        help: ArgumentHelp(
+            "Rule file or folder; may be repeated. Default: the rules installed beside the program.",
+            valueName: "path"
+        )
+    )
     var rules: [String] = []
-    @Option(help: "Data directory.")
+    @Option(help: ArgumentHelp("Data directory; what was chosen is printed.", valueName: "folder"))
     var data: String?
-    @Option(help: "BPF expression; what it rejects is not captured.")
+    @Option(help: ArgumentHelp("BPF expression; what it rejects is not captured.", valueName: "bpf"))
     var filter: String?
-    @Option(help: "Queues per interface, a number or auto.")
+    @Option(help: ArgumentHelp("Queues per interface, a number or auto. Default: 1.", valueName: "number"))
     var queues: String?
-    @Option(help: "Size of each ring, such as 64MiB; a power of two.")
+    @Option(
+        help: ArgumentHelp(
+            "Size of each ring, a power of two. Default: 64MiB, for files 16MiB.",
+            valueName: "size"
+        )
+    )
     var ring: String?
-    @Option(help: "Worker threads.")
+    @Option(help: ArgumentHelp("Worker threads. Default: processors - 1, at least 1.", valueName: "number"))
     var workers: String?
-    @Option(help: "Address of the HTTP API; only `off` in this version.")
+    @Option(help: ArgumentHelp("Address of the HTTP API; only `off` in this version.", valueName: "address"))
     var api: String?
-    @Option(help: "Form of the summary at the end: text or json.")
+    @Option(help: ArgumentHelp("Form of the summary at the end: text or json.", valueName: "form"))
     var summary: String?
-    @Option(help: "Follow the flows that this expression selects, packet by packet.")
+    @Option(
+        help: ArgumentHelp(
+            "Follow the flows that this expression selects, packet by packet.",
+            valueName: "expression"
+        )
+    )
     var trace: String?
     @Flag(help: "Print the pipeline and do not run it.")
     var explain = false
