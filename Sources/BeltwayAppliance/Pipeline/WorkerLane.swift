@@ -61,10 +61,12 @@ struct WorkerLane: ~Copyable {
     /// Greatest time of everything that came by this lane; call it when the lane has ended.
     var clock: Timestamp { finalClock(of: holds.all.map { $0.ring.buffer }) }
 
-    /// Time of the next entry's packet, nil if there is none.
+    /// Time of the next entry's packet, nil if there is none; zero if it was overwritten, so that it is taken (and
+    /// counted as lost) at once.
     mutating func nextTime() -> Timestamp? {
         guard let entry = reader.peekNext(), let ring = ring(of: entry.buffer) else { return nil }
-        return rings[ring].memory.withBytes(at: entry.position, offset: 12, length: 8) { bytes in
+        let memory = rings[ring].memory
+        let time: Timestamp = memory.withBytes(at: entry.position, offset: 12, length: 8) { bytes in
             bytes.byteCount < 8
                 ? .zero
                 : Timestamp(
@@ -72,6 +74,7 @@ struct WorkerLane: ~Copyable {
                         | UInt64(bytes.littleEndian32(at: 4))
                 )
         }
+        return isLive && !memory.isWhole(entry.position) ? .zero : time
     }
 
     /// Feeds at most `limit` entries to a worker, then lets go of what they pointed at.
