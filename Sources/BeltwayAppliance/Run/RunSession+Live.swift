@@ -183,11 +183,9 @@ extension RunSession {
                 switch run() {
                 case .stopped: break
                 case .interfaceVanished(let name):
-                    console.note("interface \(name) is gone; capture on it ends")
-                    outcome.fail()
+                    outcome.fail(saying: "interface \(name) is gone; capture on it ends", on: console)
                 case .failed(let error):
-                    console.note("\(error)")
-                    outcome.fail()
+                    outcome.fail(saying: "\(error)", on: console)
                 }
             }
         )
