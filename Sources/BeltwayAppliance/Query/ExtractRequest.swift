@@ -95,7 +95,9 @@ public struct ExtractRequest: Sendable {
             do {
                 _ = try Filter(expression: expression, linkType: .ethernet)
             } catch let filterError {
-                throw .usage("expression `\(expression)`: \(error); and as BPF: \(filterError.message)")
+                throw .usage(
+                    "expression `\(excerpt(expression))`: \(error); and as BPF: \(filterError.message)"
+                )
             }
             return .filter(SharedFilter(expression))
         }

@@ -58,12 +58,14 @@ public struct QueryRequest: Sendable {
                 expression.allSatisfy(\.isWhitespace)
                 ? nil : try QueryExpression(parsing: expression, for: subject, now: now)
         } catch {
-            throw .usage("expression `\(expression)`: \(error)")
+            throw .usage("expression `\(excerpt(expression))`: \(error)")
         }
+        // What was asked for is looked at before what there is.
+        let (since, until) = (try Self.time(since, "--since", now), try Self.time(until, "--until", now))
         let directory = try DataDirectory.existing(data)
         var query = FlowQuery(directory: directory)
-        query.since = try Self.time(since, "--since", now)
-        query.until = try Self.time(until, "--until", now)
+        query.since = since
+        query.until = until
         query.limit = limit
         let console = Console()
         var printer = RowPrinter(format, subject)

@@ -12,6 +12,12 @@ struct RowPrinter: ~Copyable {
     private var text = TextBuffer(capacity: 1 << 16)
     private var events = EVEWriter(capacity: 1 << 16)
     private var wroteHead = false
+    private static let flowHead =
+        "start,end,flow_id,community_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,vlan,state,tcp_state,"
+        + "reason,pkts_toserver,pkts_toclient,bytes_toserver,bytes_toclient,alerted"
+    private static let alertHead =
+        "time,flow_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,gid,sid,"
+        + "rev,severity,category,signature"
     /// Rows of a table that wait for their columns' widths, which are those of the widest cell of a batch.
     private var rows: [[String]] = []
     private var widths: [Int] = []
@@ -27,10 +33,7 @@ struct RowPrinter: ~Copyable {
         switch format {
         case .json: events.append(flow: record, interface: JSONText(row.interface))
         case .csv:
-            writeHead(
-                "start,end,flow_id,community_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,vlan,state,tcp_state,"
-                    + "reason,pkts_toserver,pkts_toclient,bytes_toserver,bytes_toclient,alerted"
-            )
+            writeHead(Self.flowHead)
             let vlans = [record.vlan.outer, record.vlan.inner].prefix(Int(record.vlanCount)).map {
                 String($0 & 0xfff)
             }
@@ -56,8 +59,14 @@ struct RowPrinter: ~Copyable {
             }
             rows.append([
                 shortTime(record.start), decimal(seconds(record)), protocolName(record.transportProtocol),
-                endpoint(record.originator, record.originatorPort, record),
-                endpoint(record.responder, record.responderPort, record), "\(record.state)",
+                endpoint(
+                    record.originator,
+                    record.originatorPort,
+                    record.transportProtocol,
+                    record.ipVersion
+                ),
+                endpoint(record.responder, record.responderPort, record.transportProtocol, record.ipVersion),
+                "\(record.state)",
                 String(record.packetsToResponder &+ record.packetsToOriginator),
                 String(record.bytesToResponder &+ record.bytesToOriginator), String(record.flowID),
             ])
@@ -74,9 +83,7 @@ struct RowPrinter: ~Copyable {
                 interface: JSONText(row.interface)
             )
         case .csv:
-            writeHead(
-                "time,flow_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,gid,sid,rev,severity,category,signature"
-            )
+            writeHead(Self.alertHead)
             line(
                 [
                     time(alert.time), String(alert.flowID), csv(row.interface),
@@ -96,8 +103,8 @@ struct RowPrinter: ~Copyable {
             rows.append([
                 shortTime(alert.time), String(row.signature.severity), String(row.signature.id),
                 protocolName(alert.transportProtocol),
-                "\(bracketed(alert.source, alert.ipVersion)):\(alert.sourcePort)",
-                "\(bracketed(alert.destination, alert.ipVersion)):\(alert.destinationPort)",
+                endpoint(alert.source, alert.sourcePort, alert.transportProtocol, alert.ipVersion),
+                endpoint(alert.destination, alert.destinationPort, alert.transportProtocol, alert.ipVersion),
                 String(alert.flowID),
                 row.signature.message,
             ])
@@ -117,6 +124,8 @@ struct RowPrinter: ~Copyable {
 
     mutating func finish(rows: Int) {
         if rows == 0, format == .table { line("no \(subject.rawValue)") }
+        // The head tells a program that reads it which columns there would be, rows or not.
+        if rows == 0, format == .csv { writeHead(subject == .flows ? Self.flowHead : Self.alertHead) }
         _ = flush()
     }
 
@@ -145,12 +154,16 @@ struct RowPrinter: ~Copyable {
         }
         for row in rows {
             let cells = row.dropLast().enumerated().map { column, cell in
-                cell + String(repeating: " ", count: widths[column] - cell.utf8.count + 2)
+                let gap = String(repeating: " ", count: widths[column] - cell.utf8.count)
+                return (numberColumns.contains(column) ? gap + cell : cell + gap) + "  "
             }
             line(cells.joined() + (row.last ?? ""))
         }
         rows.removeAll(keepingCapacity: true)
     }
+
+    /// Columns of a table whose cells end on the right.
+    private var numberColumns: [Int] { subject == .flows ? [1, 6, 7] : [1, 2] }
 
     private func csv(_ value: String) -> String {
         guard value.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return value }
@@ -173,11 +186,10 @@ struct RowPrinter: ~Copyable {
     private func address(_ address: IPAddress, _ version: UInt8) -> String {
         rendered { $0.append(address, version: version) }
     }
-    private func bracketed(_ ip: IPAddress, _ version: UInt8) -> String {
-        version == 6 ? "[\(address(ip, version))]" : address(ip, version)
-    }
-    private func endpoint(_ ip: IPAddress, _ port: UInt16, _ record: FlowRecord) -> String {
-        "\(bracketed(ip, record.ipVersion)):\(port)"
+    /// Address and port; the address alone where there are no ports: what ICMP has there is type and code.
+    private func endpoint(_ ip: IPAddress, _ port: UInt16, _ number: UInt8, _ version: UInt8) -> String {
+        guard [6, 17, 132].contains(number) else { return address(ip, version) }
+        return version == 6 ? "[\(address(ip, version))]:\(port)" : "\(address(ip, version)):\(port)"
     }
     private func seconds(_ record: FlowRecord) -> Double {
         Double(record.end.nanoseconds(since: record.start)) / 1e9
