@@ -18,8 +18,11 @@ public struct ConfigurationFile {
     /// - Returns: What it says.
     /// - Throws: ``ApplianceError/usage(_:)`` with file, line and column.
     public static func read(_ path: String) throws(ApplianceError) -> RunConfiguration {
+        if let problem = unreadableFile(path) {
+            throw .usage("\(path): cannot read the configuration file: \(problem)")
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw .usage("\(path): cannot read the configuration file: \(systemText(errno))")
+            throw .usage("\(path): cannot read the configuration file")
         }
         guard data.count <= 1 << 20 else { throw .usage("\(path): a configuration file has at most 1 MiB") }
         guard let text = String(data: data, encoding: .utf8) else { throw .usage("\(path): not UTF-8 text") }
@@ -28,13 +31,31 @@ public struct ConfigurationFile {
         do {
             root = try Yams.compose(yaml: text)
         } catch let error as YamlError {
-            throw .usage("\(path): \(oneLine("\(error)"))")
+            throw .usage("\(path)\(notYAML(error))")
         } catch {
             throw .usage("\(path): \(oneLine("\(error)"))")
         }
         guard let root, root.null == nil || root.mapping != nil else { return file.configuration }
         try file.apply(root, file.topLevel, in: "the file")
         return file.configuration
+    }
+
+    /// What the YAML parser dislikes, in one line that begins with the place.
+    private static func notYAML(_ error: YamlError) -> String {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let place = ":\(mark.line):\(mark.column): not YAML: "
+            guard let context else { return place + oneLine(problem) }
+            return place + oneLine("\(context.text) (line \(context.mark.line)): \(problem)")
+        case .duplicatedKeysInMapping(let keys, let context):
+            let names = keys.map { "`\($0)`" }.joined(separator: ", ")
+            return ":\(context.mark.line):\(context.mark.column): \(names) is set twice"
+        case .reader(let problem, let offset, _, _):
+            return ": not YAML: \(oneLine(problem)) at byte \(offset ?? 0)"
+        default:
+            return ": not YAML: \(oneLine("\(error)"))"
+        }
     }
 
     private static func oneLine(_ text: String) -> String {
@@ -80,7 +101,7 @@ public struct ConfigurationFile {
                 f.configuration.queues = n.string == "auto" ? nil : try f.number(n, 1...64)
             },
             "ring": { (f, n) throws(ApplianceError) in f.configuration.ring = try f.size(n) },
-            "workers": { (f, n) throws(ApplianceError) in f.configuration.workers = try f.number(n, 1...64) },
+            "workers": { (f, n) throws(ApplianceError) in f.configuration.workers = try f.number(n, 1...60) },
             "api": { (f, n) throws(ApplianceError) in try f.api(n) },
             "summary": { (f, n) throws(ApplianceError) in
                 f.configuration.summaryAsJSON = try f.choice(n, ["json": true, "text": false])
@@ -95,6 +116,7 @@ public struct ConfigurationFile {
             },
             "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
             "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
+            "explain": { (f, n) throws(ApplianceError) in f.configuration.explain = try f.flag(n) },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
             "packets": { (f, n) throws(ApplianceError) in try f.apply(n, f.packetKeys, in: "`packets`") },
             "flow": { (f, n) throws(ApplianceError) in try f.apply(n, f.flowKeys, in: "`flow`") },

@@ -78,10 +78,8 @@ public final class DataDirectory: Sendable {
         self.path = path
         self.reason = reason
         let run = path + "/run"
-        do {
-            try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
-        } catch {
-            throw .failure("cannot make the data directory \(path): \(Self.reason(of: error))")
+        if let problem = makeFolders(run) {
+            throw .failure("cannot make the data directory \(path): \(problem)")
         }
         let file = unsafe beltway_open(run + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard file >= 0 else {
@@ -132,12 +130,4 @@ public final class DataDirectory: Sendable {
     private static let takenPrefix = "another beltway"
 
     deinit { close(lock) }
-
-    private static func reason(of error: any Error) -> String {
-        let error = error as NSError
-        if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError, under.domain == NSPOSIXErrorDomain {
-            return systemText(Int32(under.code))
-        }
-        return error.localizedDescription
-    }
 }

@@ -23,3 +23,15 @@ public func nearestWord(to word: String, among words: [String]) -> String {
     let characters = Array(word.prefix(64))
     return words.min { distance(characters, Array($0)) < distance(characters, Array($1)) } ?? ""
 }
+
+/// The first 60 characters of a text, for a message of one line.
+func excerpt(_ text: String) -> String { text.count > 60 ? text.prefix(60) + "..." : text }
+
+/// A text as one word of a shell: quoted if it has to be.
+func shellWord(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy {
+        "/._-+:,@%".utf8.contains($0) || ($0 < 128 && UnicodeScalar($0).properties.isAlphabetic)
+            || (48...57).contains($0)
+    }
+    return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+}

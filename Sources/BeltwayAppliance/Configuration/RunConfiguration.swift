@@ -94,7 +94,7 @@ public struct RunConfiguration: Sendable {
             var next = 8 << 20
             while next < ring && next < 1 << 36 { next *= 2 }
             throw .usage(
-                "ring size \(ring) is not a power of two from 8 MiB to 64 GiB; the next one is \(ByteSize(bytes: next))"
+                "a ring's size is a power of two from 8 MiB to 64 GiB, not \(ByteSize(bytes: ring)); the next one is \(ByteSize(bytes: next))"
             )
         }
     }

@@ -27,6 +27,8 @@ public struct PipelinePlan: Equatable, Sendable {
     public var hasEvents: Bool
     /// The BPF expression, if any.
     public var filter: String?
+    /// Whether the kernel runs the filter, on the socket; else the producers' threads do.
+    public var filterIsInKernel: Bool
 
     /// Decides how a configuration runs.
     ///
@@ -50,6 +52,7 @@ public struct PipelinePlan: Equatable, Sendable {
         hasStore = configuration.storesFlows
         hasEvents = configuration.writesEvents
         filter = configuration.filter
+        filterIsInKernel = !isOffline && !configuration.usesLibpcap
     }
 }
 
@@ -84,6 +87,8 @@ public struct PipelineGraph: Equatable, Sendable {
     public enum Crossing: String, Sendable {
         /// The one copy of the packet.
         case copy = "the one copy"
+        /// Blocks of memory that the kernel shares with the process.
+        case socketRing = "packet socket"
         /// Specialised into the caller: no call remains.
         case inlined = "inlined"
         /// A direct call in the same thread; no index buffer exists.
@@ -132,9 +137,15 @@ public struct PipelineGraph: Equatable, Sendable {
             let ring = "ring \(producer)"
             let classify = "classify \(producer)"
             if plan.filter != nil {
-                stages.append(Stage(name: "filter \(producer)", space: plan.isOffline ? thread : .kernel))
+                stages.append(
+                    Stage(name: "filter \(producer)", space: plan.filterIsInKernel ? .kernel : thread)
+                )
                 edges.append(
-                    Edge(from: "filter \(producer)", to: capture, crossing: plan.isOffline ? .called : .copy)
+                    Edge(
+                        from: "filter \(producer)",
+                        to: capture,
+                        crossing: plan.filterIsInKernel ? .socketRing : .called
+                    )
                 )
             }
             stages.append(Stage(name: capture, space: thread))

@@ -116,6 +116,12 @@ final class PacketLoggers: Sendable {
     /// What went wrong, each thing once; it was said when it happened.
     var problems: [String] { state.withLock { $0.problems } }
 
+    /// Bytes that all segments take, if older ones had to be deleted to make room; nil otherwise.
+    var remainingBytes: UInt64? {
+        guard let status = budget?.status, status.deleted > 0 else { return nil }
+        return status.used
+    }
+
     /// Bytes written to segments.
     var storedBytes: UInt64 {
         state.withLock { $0.loggers }.reduce(0) { $0 + $1.counters.bytesWritten.load(ordering: .relaxed) }

@@ -68,8 +68,10 @@ public final class RunSession {
         try checkFilter()
         try checkTrace()
         try checkCaptures()
+        let filtersInKernel = try checkInterfaces()
         try loadRules()
         plan = PipelinePlan(configuration, hasDetector: ruleSet != nil)
+        plan.filterIsInKernel = plan.filterIsInKernel && filtersInKernel
         if configuration.explain {
             let graph = PipelineGraph(plan)
             console.print(graph.text + "\n\n" + graph.dot)
@@ -121,8 +123,25 @@ public final class RunSession {
 
     private func checkCaptures() throws(ApplianceError) {
         for path in configuration.captures where path != "-" {
-            if let problem = unreadable(path) { throw .failure("cannot read \(path): \(problem)") }
+            if let problem = unreadableFile(path) { throw .failure("cannot read \(path): \(problem)") }
         }
+    }
+
+    /// Finds the interfaces before anything is made on disk: a name that was mistyped should leave nothing behind.
+    ///
+    /// - Returns: Whether the kernel can run the filter on all of them.
+    private func checkInterfaces() throws(ApplianceError) -> Bool {
+        guard !configuration.usesLibpcap else { return false }
+        var filtersInKernel = true
+        for name in configuration.interfaces {
+            do {
+                if try CaptureInterface(named: name).isCooked { filtersInKernel = false }
+            } catch {
+                // What would run on another machine can be looked at here.
+                guard configuration.explain else { throw .failure("\(error)") }
+            }
+        }
+        return filtersInKernel
     }
 
     private func loadRules() throws(ApplianceError) {
@@ -270,6 +289,7 @@ public final class RunSession {
         summary.bytes = counts.bytes
         summary.truncated = counts.truncated
         summary.filtered = counts.filtered
+        summary.isOffline = configuration.isOffline
         summary.received = counts.received
         summary.dropped = counts.dropped
         summary.flows = writerProgress.flows.load(ordering: .relaxed)
@@ -291,6 +311,7 @@ public final class RunSession {
         summary.cpuSeconds = use.cpuSeconds
         summary.peakRSSInBytes = use.peakRSSInBytes
         summary.storedBytes = loggers.storedBytes
+        summary.remainingBytes = loggers.remainingBytes
         summary.notStored = loggers.passedOver
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.data = data?.path
@@ -299,10 +320,11 @@ public final class RunSession {
 
     private func suggestNext() {
         guard let data else { return }
-        let option = configuration.data == nil ? "" : " --data \(data.path)"
+        let option = configuration.data == nil ? "" : " --data \(shellWord(data.path))"
         let folder = FileManager.default.currentDirectoryPath + "/"
         var program = CommandLine.arguments.first ?? "beltway"
         if program.hasPrefix(folder) { program = String(program.dropFirst(folder.count)) }
+        program = shellWord(program)
         var commands: [String] = []
         if configuration.storesFlows {
             commands.append("\(program) query\(option) --limit 10 flows")
@@ -312,7 +334,7 @@ public final class RunSession {
             commands.append("\(program) extract\(option) -w out.pcapng 'port == 443'")
         }
         if !configuration.storesFlows, configuration.writesEvents {
-            commands.append("tail -n 3 \(data.path)/eve.json")
+            commands.append("tail -n 3 \(shellWord(data.path + "/eve.json"))")
         }
         guard !commands.isEmpty else { return }
         console.print("\nTry next:\n" + commands.map { "  " + $0 }.joined(separator: "\n"))

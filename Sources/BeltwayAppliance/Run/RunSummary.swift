@@ -36,6 +36,8 @@ public struct RunSummary: Equatable, Sendable {
     public var eventsLost: UInt64 = 0
     /// Wall-clock seconds.
     public var seconds = 0.0
+    /// Whether packets came from files, where nothing can be dropped.
+    public var isOffline = false
     /// Packets that capture received.
     public var received: UInt64 = 0
     /// Packets that kernel or interface dropped.
@@ -52,6 +54,8 @@ public struct RunSummary: Equatable, Sendable {
     public var notStored: UInt64 = 0
     /// Bytes of packets stored on disk.
     public var storedBytes: UInt64 = 0
+    /// Bytes that stored packets take, if older ones had to go; nil otherwise.
+    public var remainingBytes: UInt64?
     /// Where everything is.
     public var data: String?
 
@@ -87,12 +91,16 @@ public struct RunSummary: Equatable, Sendable {
             ("flows", grouped(flows)),
             ("alerts", grouped(alerts)),
         ]
-        if storedBytes > 0 { rows.append(("stored", humanBytes(storedBytes))) }
+        if storedBytes > 0 {
+            let remaining =
+                remainingBytes.map { "; older packets were deleted, \(humanBytes($0)) remain" } ?? ""
+            rows.append(("stored", humanBytes(storedBytes) + remaining))
+        }
         if notStored > 0 { rows.append(("not stored", "\(grouped(notStored)) packets")) }
         if flowsEvicted > 0 { rows.append(("evicted", "\(grouped(flowsEvicted)) flows, the table was full")) }
         if truncated > 0 { rows.append(("truncated", grouped(truncated))) }
         if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
-        rows.append(("dropped", "\(grouped(dropped)) by kernel or interface"))
+        if !isOffline { rows.append(("dropped", "\(grouped(dropped)) by kernel or interface")) }
         for consumer in consumers {
             var text = "\(grouped(consumer.read)) read, \(grouped(consumer.lost)) lost"
             if consumer.payloadSkipped > 0 {
