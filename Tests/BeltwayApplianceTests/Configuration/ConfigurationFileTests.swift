@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayAppliance
+import BeltwayTestSupport
+import Testing
+
+@Suite struct `A configuration file` {
+    private func read(_ text: String) throws -> RunConfiguration {
+        let folder = TemporaryFolder()
+        return try ConfigurationFile.read(try folder.write(text, to: "c.yaml"))
+    }
+
+    /// The error's one line, without the path.
+    private func refusal(_ text: String) throws -> String {
+        let folder = TemporaryFolder()
+        let path = try folder.write(text, to: "c.yaml")
+        do {
+            _ = try ConfigurationFile.read(path)
+            return "accepted"
+        } catch {
+            guard case .usage(let line) = error else { return "not a usage error: \(error)" }
+            #expect(!line.contains("\n"))
+            #expect(line.hasPrefix(path))
+            return String(line.dropFirst(path.count))
+        }
+    }
+
+    @Test func `sets whatever the options set`() throws {
+        let set = try read(
+            """
+            interfaces: [eth0, eth1]
+            captures: a.pcap
+            rules: [one.rules, /etc/rules]
+            data: /srv/beltway
+            filter: tcp port 80
+            queues: 4
+            ring: 32MiB
+            workers: 3
+            api: off
+            summary: json
+            trace: port == 80
+            explain: yes
+            store-packets: no
+            store-flows: no
+            write-events: no
+            """
+        )
+        #expect(set.interfaces == ["eth0", "eth1"])
+        #expect(set.captures == ["a.pcap"])
+        #expect(set.rules == ["one.rules", "/etc/rules"])
+        #expect(set.data == "/srv/beltway")
+        #expect(set.filter == "tcp port 80")
+        #expect(set.queues == 4)
+        #expect(set.ring == 32 << 20)
+        #expect(set.workers == 3)
+        #expect(set.summaryAsJSON)
+        #expect(set.trace == "port == 80")
+        #expect(set.explain)
+        #expect(!set.storesPackets && !set.storesFlows && !set.writesEvents)
+    }
+
+    @Test func `sets what has no option`() throws {
+        let set = try read(
+            """
+            share: flow
+            vlans-separate-flows: no
+            promiscuous: no
+            capture-by: libpcap
+            pin: [0, 1]
+            packets: {quota: 10GiB, free-floor: 1GiB, segment: 64MiB}
+            flow:
+              capacity: 4096
+              midstream: no
+              tcp: {new: 5, established: 50, closed: 1}
+            variables: {HOME_NET: 10.0.0.0/8, $DNS: 10.0.0.53}
+            """
+        )
+        #expect(!set.vlansSeparateFlows && !set.promiscuous && set.usesLibpcap)
+        #expect(set.pinned == [0, 1])
+        #expect(set.packetQuota == 10 << 30 && set.freeFloor == 1 << 30 && set.segmentLength == 64 << 20)
+        #expect(set.flow.capacity == 4096 && !set.flow.midstream)
+        #expect(set.flow.tcp.new == 5 && set.flow.tcp.established == 50 && set.flow.tcp.closed == 1)
+        #expect(set.variables == ["HOME_NET": "10.0.0.0/8", "DNS": "10.0.0.53"])
+    }
+
+    @Test(arguments: ["", "# nothing\n", "---\n", "{}\n"])
+    func `may say nothing`(text: String) throws {
+        #expect(try read(text).workers == nil)
+    }
+
+    @Test func `takes auto for the queues`() throws {
+        #expect(try read("queues: auto").queues == nil)
+    }
+
+    @Test(arguments: [
+        ("ruls: x", ":1:1: unknown key `ruls` in the file; did you mean `rules`?"),
+        ("workers: 2\n\nringg: 8M", ":3:1: unknown key `ringg` in the file; did you mean `ring`?"),
+        ("packets:\n  qota: 1G", ":2:3: unknown key `qota` in `packets`; did you mean `quota`?"),
+        ("flow: {tcp: {close: 1}}", ":1:14: unknown key `close` in time-outs; did you mean `closed`?"),
+        ("workers: lots", ":1:10: expected a number from 1 to 60, found `lots`"),
+        ("workers: 0", ":1:10: expected a number from 1 to 60, found `0`"),
+        ("workers: [1]", ":1:10: expected a number from 1 to 60, found `a list or mapping`"),
+        ("ring: 5 apples", ":1:7: expected a size such as 64MiB, found `5 apples`"),
+        ("store-flows: perhaps", ":1:14: expected yes or no, found `perhaps`"),
+        ("summary: xml", ":1:10: expected json or text, found `xml`"),
+        ("data: {a: b}", ":1:7: expected a text"),
+        ("interfaces: {a: b}", ":1:13: expected a value or a list of values"),
+        ("flow: 3", ":1:7: expected `key: value` pairs in `flow`"),
+        ("- a\n- b", ":1:1: expected `key: value` pairs in the file"),
+        ("api: 127.0.0.1:80", ":1:6: the API is not built into this version; use `off`"),
+        ("? [a, b]\n: c", ":1:3: a key must be a word"),
+    ])
+    func `is refused with line and column`(text: String, line: String) throws {
+        #expect(try refusal(text) == line)
+    }
+
+    @Test(arguments: [
+        "workers: [1", "a: b: c", "\"", "\t- x", "&a *b", "workers: 1\nworkers: 2", "%YAML 9\n---\n{",
+    ])
+    func `that is no YAML is refused in one line`(text: String) throws {
+        let line = try refusal(text)
+        #expect(line.contains(#/^:\d+:\d+: /#), "\(line)")
+    }
+
+    @Test func `that refers to itself again and again is refused before it grows`() throws {
+        var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+        for level in 1..<12 {
+            text +=
+                "a\(level): &a\(level) [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ","))]\n"
+        }
+        #expect(try refusal(text) != "accepted")
+    }
+
+    @Test func `that is huge, no text, a folder or not there is refused`() throws {
+        #expect(
+            try refusal(String(repeating: "# \n", count: 400_000))
+                == ": a configuration file has at most 1 MiB"
+        )
+        let folder = TemporaryFolder()
+        let binary = try folder.write([0xff, 0xfe, 0, 1], to: "c.yaml")
+        #expect(throws: ApplianceError.self) { try ConfigurationFile.read(binary) }
+        for (path, reason) in [
+            (folder.path, "Is a directory"), (folder / "none", "No such file or directory"),
+        ] {
+            do {
+                _ = try ConfigurationFile.read(path)
+                Issue.record("accepted")
+            } catch { #expect(error.description == "\(path): cannot read the configuration file: \(reason)") }
+        }
+    }
+}
