@@ -17,7 +17,7 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
     private var routes: BufferRoutes
     private let paths: [String]
     private let counters: CaptureCounters
-    private let progress: CaptureProgress
+    private let progress: ReadingProgress
     private let stop: StopFlag
     private var counts = CaptureCounts()
 
@@ -38,7 +38,7 @@ public struct FileProducer<Stage: BatchStage & ~Copyable, Filter: PacketFilter>:
         filter: Filter,
         stage: consuming Stage,
         counters: CaptureCounters = CaptureCounters(),
-        progress: CaptureProgress = CaptureProgress(),
+        progress: ReadingProgress = ReadingProgress(),
         stop: StopFlag = StopFlag(),
         openBuffer: @escaping (String, LinkType) throws(BufferError) -> DataBuffer
     ) {

@@ -49,7 +49,7 @@ struct KeepLongPackets: PacketFilter {
         policy: BufferPolicy = .fastReader,
         capacity: Int = 1 << 20,
         counters: CaptureCounters = CaptureCounters(),
-        progress: CaptureProgress = CaptureProgress(),
+        progress: ReadingProgress = ReadingProgress(),
         stop: StopFlag = StopFlag(),
         stage: RecordingStage = RecordingStage()
     ) -> (reports: [CaptureFileReport], stage: RecordingStage) {
@@ -78,7 +78,7 @@ struct KeepLongPackets: PacketFilter {
     @Test func `fills one buffer from several files, each an interface of its own name`() {
         let files = [MemoryFile(samplePcap()), MemoryFile(samplePcap(isBigEndian: true))]
         let counters = CaptureCounters()
-        let progress = CaptureProgress()
+        let progress = ReadingProgress()
         let (reports, stage) = produce(
             files.map(\.path),
             filter: AcceptEverything(),

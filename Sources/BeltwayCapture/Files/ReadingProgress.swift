@@ -2,7 +2,7 @@
 import Synchronization
 
 /// How far a list of capture files has been read, in bytes as stored; any thread reads it.
-public final class CaptureProgress: Sendable {
+public final class ReadingProgress: Sendable {
     private let total = Atomic<UInt64>(0)
     private let done = Atomic<UInt64>(0)
     private let file = Atomic<Int>(0)
