@@ -26,7 +26,7 @@ public final class RunSession {
     let writerProgress = WriterProgress()
     let board = SnapshotBoard()
     let counters = CaptureCounters()
-    let reading = BeltwayCapture.CaptureProgress()
+    let reading = ReadingProgress()
     var ruleSet: RuleSet?
     var rulesLoaded = 0
     var rulesFailed = 0
