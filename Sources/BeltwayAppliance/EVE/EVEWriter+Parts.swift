@@ -20,7 +20,7 @@ extension TextBuffer {
 
     /// An address as Suricata writes it: IPv6 with all its digits, so that exact matches on events agree.
     @inline(__always)
-    private mutating func append(eveAddress address: IPAddress, version: UInt8) {
+    mutating func append(eveAddress address: IPAddress, version: UInt8) {
         if version == 4 { append(dotted: address.v4) } else { append(wholeIPv6: address) }
     }
 
@@ -79,9 +79,9 @@ extension TextBuffer {
         append(",\"start\":\"")
         append(alert.flowStart)
         append("\",\"src_ip\":\"")
-        append(alert.toResponder ? alert.source : alert.destination, version: alert.ipVersion)
+        append(eveAddress: alert.toResponder ? alert.source : alert.destination, version: alert.ipVersion)
         append("\",\"dest_ip\":\"")
-        append(alert.toResponder ? alert.destination : alert.source, version: alert.ipVersion)
+        append(eveAddress: alert.toResponder ? alert.destination : alert.source, version: alert.ipVersion)
         append(0x22)
         if alert.transportProtocol == 6 || alert.transportProtocol == 17 || alert.transportProtocol == 132 {
             append(",\"src_port\":")

@@ -131,7 +131,7 @@ extension TextBuffer {
         append(0x5b)
         for (index, talker) in talkers.enumerated() {
             append(index > 0 ? ",{\"ip\":\"" : "{\"ip\":\"")
-            append(talker.address, version: talker.address.isMappedV4 ? 4 : 6)
+            append(eveAddress: talker.address, version: talker.address.isMappedV4 ? 4 : 6)
             append("\",\"packets\":")
             append(decimal: talker.packets)
             append(",\"bytes\":")
