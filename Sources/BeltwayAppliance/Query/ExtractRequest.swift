@@ -114,7 +114,7 @@ public struct ExtractRequest: Sendable {
         } catch {
             throw .failure("\(error)")
         }
-        console.note("\(records.count) flows match")
+        console.note(records.count == 1 ? "1 flow matches" : "\(records.count) flows match")
         return .flows(
             FlowSelection(records, vlansSeparateFlows: DataDirectory.vlansSeparateFlows(in: directory))
         )
