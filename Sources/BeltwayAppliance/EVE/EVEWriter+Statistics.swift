@@ -42,12 +42,8 @@ extension TextBuffer {
         append(decimal: capture.received)
         append(",\"kernel_drops\":")
         append(decimal: capture.dropped)
-        append(",\"kernel_ifdrops\":")
-        append(decimal: capture.interfaceDropped)
         append(",\"truncated\":")
         append(decimal: capture.truncated)
-        append(",\"errors\":")
-        append(decimal: capture.errors)
         append(0x7d)
     }
 

@@ -23,14 +23,10 @@ public struct PipelineProgress: Equatable, Sendable {
 public struct CaptureProgress: Equatable, Sendable {
     /// Packets that reached a data buffer (EVE `capture.kernel_packets`: the kernel's drops are not among them).
     public var received: UInt64 = 0
-    /// Packets that the kernel dropped because the capture was too slow.
+    /// Packets that kernel or interface dropped (EVE `capture.kernel_drops`).
     public var dropped: UInt64 = 0
-    /// Packets that the interface dropped.
-    public var interfaceDropped: UInt64 = 0
     /// Packets that were cut at the snap length.
     public var truncated: UInt64 = 0
-    /// Errors of reading.
-    public var errors: UInt64 = 0
 
     /// Makes progress of nothing.
     public init() {}
