@@ -24,7 +24,6 @@ struct RangeSet<Bound: FixedWidthInteger & UnsignedInteger & Sendable>: Hashable
     static var all: RangeSet { RangeSet([0...Bound.max]) }
     static var empty: RangeSet { RangeSet([]) }
 
-    var isAll: Bool { ranges.count == 1 && ranges[0] == 0...Bound.max }
     var isEmpty: Bool { ranges.isEmpty }
 
     var complement: RangeSet {
