@@ -260,7 +260,7 @@ public final class RunSession {
         snapshot.progress.detection.rulesFailed = UInt64(rulesFailed)
         snapshot.progress.factsDropped = queues.reduce(0) { $0 + $1.dropped }
         snapshot.progress.consumers = allConsumers.map { counters in
-            BeltwayTrace.ConsumerProgress(
+            ConsumerProgress(
                 name: counters.name,
                 published: counters.published,
                 read: counters.read,
@@ -290,6 +290,9 @@ public final class RunSession {
         summary.truncated = counts.truncated
         summary.filtered = counts.filtered
         summary.isOffline = configuration.isOffline
+        if let decoder = board.snapshot?.decoder {
+            summary.undecoded = decoder.count(.unsupportedLinkType) + decoder.count(.unsupportedNetwork)
+        }
         summary.received = counts.received
         summary.dropped = counts.dropped
         summary.flows = writerProgress.flows.load(ordering: .relaxed)

@@ -22,6 +22,8 @@ public struct RunSummary: Equatable, Sendable {
     public var bytes: UInt64 = 0
     /// Packets that were cut at the snap length.
     public var truncated: UInt64 = 0
+    /// Packets of link types or network protocols that are not decoded: stored and counted, in no flow.
+    public var undecoded: UInt64 = 0
     /// Packets that the filter declined in this process.
     public var filtered: UInt64 = 0
     /// Flow records written.
@@ -99,6 +101,7 @@ public struct RunSummary: Equatable, Sendable {
         if notStored > 0 { rows.append(("not stored", "\(grouped(notStored)) packets")) }
         if flowsEvicted > 0 { rows.append(("evicted", "\(grouped(flowsEvicted)) flows, the table was full")) }
         if truncated > 0 { rows.append(("truncated", grouped(truncated))) }
+        if undecoded > 0 { rows.append(("not decoded", "\(grouped(undecoded)), in no flow")) }
         if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
         if !isOffline { rows.append(("dropped", "\(grouped(dropped)) by kernel or interface")) }
         for consumer in consumers {
