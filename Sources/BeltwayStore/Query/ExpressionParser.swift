@@ -77,10 +77,11 @@ struct ExpressionParser {
             throw fail("expected a field such as \(example), found \(token.found)")
         }
         guard let field = ExpressionField.named(name), field.exists(in: subject) else {
-            let nearest = ExpressionField.nearest(to: name, in: subject)
-            throw fail(
-                "expected a field of \(subject.rawValue), found \(token.found); the nearest is '\(nearest)'"
-            )
+            let advice =
+                ExpressionField.named(name) == nil
+                ? "the nearest is '\(ExpressionField.nearest(to: name, in: subject))'"
+                : "only \(subject == .flows ? "alerts have" : "flows have") it"
+            throw fail("expected a field of \(subject.rawValue), found \(token.found); \(advice)")
         }
         try count(1)
         advance()
