@@ -64,7 +64,8 @@ public struct ExtractRequest: Sendable {
             try writer.finish()
             for problem in outcome.problems { console.note("\(problem)") }
             if let warning = outcome.linkTypeWarning { console.note(warning) }
-            console.note("\(outcome.packets) \(outcome.packets == 1 ? "packet" : "packets") extracted, \(humanBytes(outcome.bytes))")
+            let noun = outcome.packets == 1 ? "packet" : "packets"
+            console.note("\(outcome.packets) \(noun) extracted, \(humanBytes(outcome.bytes))")
             return outcome.problems.isEmpty ? 0 : 1
         } catch {
             throw .failure("\(error)")
