@@ -1,5 +1,5 @@
-public import BeltwayWire
 // SPDX-License-Identifier: Apache-2.0
+public import BeltwayWire
 internal import CLinux
 internal import Synchronization
 
