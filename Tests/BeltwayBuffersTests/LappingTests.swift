@@ -3,7 +3,7 @@ import BeltwayBuffers
 import BeltwayWire
 import Testing
 
-/// A stage with state, as DESIGN.md section 2 wants it: decode to a value, check again, only then apply.
+/// A stage with state, as consumers of a ring must be written: decode to a value, check again, only then apply.
 private struct Tally {
     var packets = 0
     var sum: UInt64 = 0

@@ -70,8 +70,8 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
             var through = Timestamp.distantFuture
             for index in 0..<lanes.count { through = min(through, lanes[index].timeThrough) }
             if through != .distantFuture, through != .zero { worker.idle(through: through) }
-            // Waking per publication costs microseconds per packet (BASELINES.md, 5): sleep first, then wait.
         }
+        // The first lane wakes it; the others are looked at when its patience ends.
         lanes[0].reader.wait(nanoseconds: Self.patienceNanoseconds)
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a run has done: one JSON object for scripts (DESIGN.md, 6), a short table for people.
+/// What a run has done: one JSON object for scripts, a short table for people.
 public struct RunSummary: Equatable, Sendable {
     /// One consumer's ledger: `published == read + lost`.
     public struct Consumer: Equatable, Sendable {
@@ -64,7 +64,7 @@ public struct RunSummary: Equatable, Sendable {
     /// Makes an empty summary.
     public init() {}
 
-    /// One line, keys in the order of DESIGN.md.
+    /// One line; scripts rely on the names of its keys.
     public var json: String {
         let ledger = consumers.map { consumer in
             "\(quoted(consumer.name)):{\"published\":\(consumer.published),\"read\":\(consumer.read),"

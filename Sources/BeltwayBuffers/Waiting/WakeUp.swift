@@ -2,7 +2,7 @@
 internal import CLinux
 internal import Synchronization
 
-/// Sleeping until somebody has stored something, and waking who sleeps (BASELINES.md, 5; Dekker's pattern).
+/// Sleeping until somebody has stored something, and waking who sleeps (Dekker's pattern).
 ///
 ///     waker: store, fence, load flag            sleeper: load word, store flag, fence, look, FUTEX_WAIT on word
 ///            flag seen: clear it, add 1 to word, FUTEX_WAKE

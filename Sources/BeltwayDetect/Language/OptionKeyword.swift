@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every keyword that a rule may use, and what it does to the rule being read. CONVENTIONS: a modifier applies
+// Every keyword that a rule may use, and what it does to the rule being read. As in Suricata, a modifier applies
 // to the content before it.
 
 /// The keywords of rules.

@@ -6,10 +6,9 @@
 //                                                                                      v
 //                                                                              top talkers
 //
-// Budget: 15 ns per packet. Measured in release on one EPYC core: 9 for one sender, 12 for a thousand senders in
-// trains of four packets, 29 if every packet has another sender of 100,000. So what a packet is made of is one
-// addition in a table indexed by its set of layers, from which the protocol counters are summed when somebody asks;
-// and a train of packets of one sender reaches the sketch as one addition.
+// Budget: 15 ns per packet. So what a packet is made of is one addition in a table indexed by its set of layers, from
+// which the protocol counters are summed when somebody asks; and a train of packets of one sender reaches the sketch
+// as one addition. The worst case, every packet from another sender, costs about twice the budget.
 //
 // Invariant. Every packet that was accounted is in exactly one kind and one size, and in the link type that was
 // selected when it came (before any was selected, in none), so each of these sums to `packets`.
