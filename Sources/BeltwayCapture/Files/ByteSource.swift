@@ -25,6 +25,9 @@ struct ByteSource: ~Copyable {
     private(set) var endedInsideStream = false
 
     /// Opens a file; `-` is standard input.
+    ///
+    /// Without waiting: a named pipe that nobody writes to yet would keep its reader in open(2), where no stop
+    /// reaches it. It is waited for by ``waitForBytes(milliseconds:)``, as every pipe is.
     init(path: String) throws(CaptureFileError) {
         if path == "-" {
             try self.init(descriptor: 0, owned: false)
@@ -32,7 +35,7 @@ struct ByteSource: ~Copyable {
         }
         var opened: Int32
         repeat {
-            opened = unsafe beltway_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0)
+            opened = unsafe beltway_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
         } while opened < 0 && errno == EINTR
         guard opened >= 0 else { throw .cannotOpen(errno: errno) }
         try self.init(descriptor: opened, owned: true)

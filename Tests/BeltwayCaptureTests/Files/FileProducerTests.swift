@@ -207,6 +207,39 @@ struct KeepLongPackets: PacketFilter {
         #expect(finished.isFinished)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `stops while nobody has opened a named pipe to write`() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/beltway-\(UUID().uuidString)"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let stop = StopFlag()
+        Thread {
+            usleep(50_000)
+            stop.request()
+        }.start()
+        let (reports, stage) = produce([path], filter: AcceptEverything(), stop: stop)
+        #expect(reports.map(\.ending) == [.stopped])
+        #expect(stage.isFinished)
+    }
+
+    @Test func `reads a named pipe that is opened to write later`() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/beltway-\(UUID().uuidString)"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let bytes = samplePcap()
+        Thread {
+            usleep(50_000)
+            guard let file = FileHandle(forWritingAtPath: path) else { return }
+            file.write(Data(bytes.prefix(30)))
+            usleep(50_000)
+            file.write(Data(bytes.dropFirst(30)))
+            try? file.close()
+        }.start()
+        let (reports, stage) = produce([path], filter: AcceptEverything())
+        #expect(reports.map(\.ending) == [.whole])
+        #expect(stage.packets.count == samplePackets.count)
+    }
+
     @Test func `stops while a pipe is silent`() throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
