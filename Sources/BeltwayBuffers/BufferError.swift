@@ -8,6 +8,8 @@ public enum BufferError: Error, Equatable, Sendable, CustomStringConvertible {
     case system(call: String, errno: Int32)
     /// A buffer has room for 64 interfaces.
     case tooManyInterfaces
+    /// Whoever opens buffers for a capture opens at most so many.
+    case tooManyBuffers(Int)
     /// A blocking buffer waits for at most 64 readers.
     case tooManyReaders
     /// What was mapped is not a buffer of this version, or contradicts itself.
@@ -20,6 +22,8 @@ public enum BufferError: Error, Equatable, Sendable, CustomStringConvertible {
             "ring size \(size) is not a power of two of 32768 or more; try \(next)"
         case .system(let call, let number): "\(call) failed with errno \(number)"
         case .tooManyInterfaces: "a ring holds at most 64 interfaces"
+        case .tooManyBuffers(let limit):
+            "its link types or interfaces would need more than \(limit) rings"
         case .tooManyReaders: "a ring in blocking mode waits for at most 64 readers"
         case .notABuffer(let why): "not a Beltway buffer: \(why)"
         }

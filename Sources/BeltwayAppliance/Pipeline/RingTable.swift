@@ -14,7 +14,7 @@ final class RingTable: Sendable {
         _ make: (_ number: UInt16) throws(BufferError) -> DataBuffer
     ) throws(BufferError) -> DataBuffer {
         try rings.withLock { (rings) throws(BufferError) in
-            guard rings.count < 4096 else { throw .tooManyInterfaces }
+            guard rings.count < 4096 else { throw .tooManyBuffers(4096) }
             let ring = try make(UInt16(rings.count))
             rings.append(ring)
             return ring

@@ -69,7 +69,9 @@ struct BufferRoutes {
             routes[Int(interface)] = BufferRoute(slot: Int32(index), interface: number)
             return nil
         }
-        guard slots.count < BufferRoutes.maximumBuffers else { throw .tooManyInterfaces }
+        guard slots.count < BufferRoutes.maximumBuffers else {
+            throw .tooManyBuffers(BufferRoutes.maximumBuffers)
+        }
         var bufferName = slots.isEmpty ? ringName : "\(ringName)-\(linkType.rawValue)"
         if sameType > 0 { bufferName += ".\(sameType + 1)" }
         let buffer = try openBuffer(bufferName, linkType)
