@@ -100,9 +100,16 @@ struct StatisticsThread: ~Copyable {
             stage.showProgress(lost: lost, lag: lag, through: through)
             if isAtEnd { break }
             // Nobody waits for statistics: twenty looks a second are enough, and cost nothing per packet.
-            if taken == 0 { readers[0].wait(nanoseconds: 50_000_000) }
+            if taken == 0 { sleep() }
         }
         stage.finish()
+    }
+
+    /// Sleeps on a ring that has not ended: waiting for one whose interface is gone returns at once.
+    private func sleep() {
+        var ring = 0
+        while ring < readers.count - 1, readers[ring].isAtEnd { ring += 1 }
+        readers[ring].wait(nanoseconds: 50_000_000)
     }
 
     private mutating func drain(_ index: Int) -> Int {

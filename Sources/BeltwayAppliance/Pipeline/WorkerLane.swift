@@ -55,8 +55,14 @@ struct WorkerLane: ~Copyable {
     /// Bytes between the classifier and this consumer, over all rings of the lane.
     var lagInBytes: Int { rings.reduce(0) { $0 + max(0, $1.memory.tail - $1.consumed.position) } }
 
-    /// No packet earlier than this will come by this lane any more.
-    var timeThrough: Timestamp { rings.map(\.memory.timeThrough).min() ?? .zero }
+    /// No packet earlier than this will come by this lane any more; `.distantFuture` once its producer has ended.
+    ///
+    /// Asks for rings that it does not know: a lane from which nothing was drained yet has adopted none.
+    mutating func timeThrough() -> Timestamp {
+        if reader.isAtEnd { return .distantFuture }
+        if rings.count != holds.count { adoptRings() }
+        return rings.map(\.memory.timeThrough).min() ?? .zero
+    }
 
     /// Greatest time of everything that came by this lane; call it when the lane has ended.
     var clock: Timestamp { finalClock(of: holds.all.map { $0.ring.buffer }) }

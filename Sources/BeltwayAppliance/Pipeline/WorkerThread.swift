@@ -41,41 +41,65 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
     }
 
     /// Takes from the lane whose next packet is earliest, up to where another lane's next packet comes first.
+    ///
+    /// A silent lane that may still bring an earlier one is waited for, once and for a bounded time.
     private mutating func drainMerged() -> Int {
-        var earliest = (lane: -1, time: Timestamp.distantFuture)
+        var next = look()
+        if next.lane >= 0, next.silentLane >= 0, next.silentThrough < next.time {
+            lanes[next.silentLane].reader.wait(nanoseconds: Self.patienceNanoseconds)
+            next = look()
+        }
+        guard next.lane >= 0 else { return 0 }
+        return lanes[next.lane].drain(limit: Self.batch, bound: next.bound, into: &worker)
+    }
+
+    /// What the lanes have to offer.
+    private struct Outlook {
+        /// The lane whose next packet is earliest, and that packet's time; -1 if there is none.
+        var lane = -1
+        var time = Timestamp.distantFuture
+        /// Time of the next packet of any other lane.
         var bound = Timestamp.distantFuture
-        var waitsFor = -1
+        /// The silent lane that may bring the earliest packet, and how early; -1 without one.
+        var silentLane = -1
+        var silentThrough = Timestamp.distantFuture
+    }
+
+    private mutating func look() -> Outlook {
+        var outlook = Outlook()
         for index in 0..<lanes.count {
             if let time = lanes[index].nextTime() {
-                if earliest.lane < 0 || time < earliest.time {
-                    if earliest.lane >= 0 { bound = min(bound, earliest.time) }
-                    earliest = (index, time)
+                if outlook.lane < 0 || time < outlook.time {
+                    if outlook.lane >= 0 { outlook.bound = min(outlook.bound, outlook.time) }
+                    (outlook.lane, outlook.time) = (index, time)
                 } else {
-                    bound = min(bound, time)
+                    outlook.bound = min(outlook.bound, time)
                 }
-            } else if !lanes[index].reader.isAtEnd {
-                waitsFor = index
+            } else {
+                let through = lanes[index].timeThrough()
+                if through < outlook.silentThrough {
+                    (outlook.silentLane, outlook.silentThrough) = (index, through)
+                }
             }
         }
-        guard earliest.lane >= 0 else { return 0 }
-        if waitsFor >= 0, lanes[waitsFor].timeThrough < earliest.time {
-            lanes[waitsFor].reader.wait(nanoseconds: Self.patienceNanoseconds)
-        }
-        return lanes[earliest.lane].drain(limit: Self.batch, bound: bound, into: &worker)
+        return outlook
     }
 
     /// Sleeps until something comes; on a quiet line, time passes all the same.
     private mutating func sleep() {
         if isLive {
             var through = Timestamp.distantFuture
-            for index in 0..<lanes.count { through = min(through, lanes[index].timeThrough) }
+            for index in 0..<lanes.count { through = min(through, lanes[index].timeThrough()) }
             if through != .distantFuture, through != .zero { worker.idle(through: through) }
         }
-        // The first lane wakes it; the others are looked at when its patience ends.
-        lanes[0].reader.wait(nanoseconds: Self.patienceNanoseconds)
+        // One lane wakes it; the others are looked at when its patience ends. Not one that has ended (an interface
+        // that is gone): there is nothing to wait for, so no sleep.
+        var lane = 0
+        while lane < lanes.count - 1, lanes[lane].reader.isAtEnd { lane += 1 }
+        lanes[lane].reader.wait(nanoseconds: Self.patienceNanoseconds)
     }
 
-    private func showProgress() {
+    private mutating func showProgress() {
         var read: UInt64 = 0
         var lost: UInt64 = 0
         var lag = ConsumerLag()
@@ -85,7 +109,7 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
             lost += lanes[index].reader.lost
             lag.bytes += lanes[index].lagInBytes
             lag.packets += lanes[index].reader.backlog
-            through = max(through, lanes[index].timeThrough)
+            if lanes[index].reader.backlog > 0 { through = max(through, lanes[index].timeThrough()) }
         }
         // Bytes beyond the last entry are other workers' packets.
         lag = lag.packets > 0 ? lag : ConsumerLag()
