@@ -79,6 +79,22 @@ private func entry(_ number: UInt64) -> IndexEntry {
         #expect(ledger == (0, 1, 1))
     }
 
+    @Test func `leaves an entry that is no packet out of all counts`() {
+        let buffer = IndexBuffer(name: "worker 1", capacity: 64, policy: .blocking)
+        var producer = IndexBufferProducer(buffer)
+        var reader = IndexBufferReader(buffer)
+        for number in UInt64(0)..<3 { _ = producer.append(entry(number)) }
+        producer.close()
+        _ = reader.takeNext()
+        _ = reader.takeNext()
+        reader.passOverMark()
+        _ = reader.takeNext()
+        let ledger = (reader.read, reader.lost, reader.offered)
+        #expect(ledger == (2, 0, 2))
+        let isAtEnd = reader.isAtEnd
+        #expect(isAtEnd)
+    }
+
     @Test func `is ended by a producer that is dropped`() {
         let buffer = IndexBuffer(name: "worker 1", capacity: 64, policy: .blocking)
         do { _ = IndexBufferProducer(buffer) }

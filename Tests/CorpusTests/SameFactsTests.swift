@@ -30,6 +30,32 @@ extension `The corpus` {
             #expect(problem == "")
         }
 
+        @Test func `are the same when link types share a capture whose times run backwards`() throws {
+            // Ethernet flows of two packets, five seconds apart, and between them more than a ring's chunk of raw
+            // IP from hours later: whoever looks at that ring's clock finds the Ethernet flows over.
+            let start: UInt64 = 1_600_000_000_000_000
+            let conversations = (1...30).map {
+                PacketBuilder().ethernet().ipv4(from: "10.0.0.\($0)", to: "10.1.0.\($0)").udp().bytes
+            }
+            let filler = PacketBuilder().ipv4(from: "192.0.2.1", to: "192.0.2.2").udp()
+                .payload([UInt8](repeating: 0, count: 1300)).bytes
+            var file = PcapngBuilder()
+            file.section()
+            file.interface(linkType: 1)
+            file.interface(linkType: 101)
+            for packet in conversations { file.enhanced(packet, interface: 0, time: start) }
+            for number in UInt64(0)..<3000 {
+                file.enhanced(filler, interface: 1, time: start + 10_000_000_000 + number)
+            }
+            for packet in conversations { file.enhanced(packet, interface: 0, time: start + 5_000_000) }
+            let problem = try withTemporaryFolder { folder in
+                let path = folder + "/two-link-types.pcapng"
+                try Data(file.bytes).write(to: URL(fileURLWithPath: path))
+                return Self.differences(of: path, in: folder, within: 20)
+            }
+            #expect(problem == "")
+        }
+
         /// Runs a capture four times and says what is not the same, or nothing.
         static func differences(of capture: String, in folder: String, within seconds: Double) -> String {
             var first: [Data]?

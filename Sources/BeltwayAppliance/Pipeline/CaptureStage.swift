@@ -28,6 +28,12 @@ struct CaptureStage: ~Copyable, BatchStage {
     private let hasTracer: Bool
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
+    /// Whether this stage tells the workers the time: capture files, whose facts must not depend on their number.
+    private let tellsTime: Bool
+    /// Greatest time of the packets so far, whatever ring they are in.
+    private var clock = Timestamp.zero
+    /// The chunk that each ring's last packet was in, by its place in `rings`.
+    private var chunks: [UInt64] = []
 
     init(
         classifier: PacketClassifier,
@@ -36,7 +42,8 @@ struct CaptureStage: ~Copyable, BatchStage {
         workerFlows: FlowTableCounters?,
         statistics: consuming StatisticsStage?,
         lanes: consuming OwnedArray<IndexBufferProducer>,
-        hasTracer: Bool
+        hasTracer: Bool,
+        tellsTime: Bool
     ) {
         self.classifier = classifier
         self.workers = workers
@@ -45,9 +52,13 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.statistics = statistics
         self.lanes = lanes
         self.hasTracer = hasTracer
+        self.tellsTime = tellsTime
     }
 
-    mutating func open(_ buffer: DataBuffer) { rings.append(buffer) }
+    mutating func open(_ buffer: DataBuffer) {
+        rings.append(buffer)
+        chunks.append(0)
+    }
 
     mutating func process(_ batch: PublishedBatch, of buffer: DataBuffer) {
         let memory = buffer.memory
@@ -57,9 +68,17 @@ struct CaptureStage: ~Copyable, BatchStage {
         let hasWorker = workers.count > 0
         let workerLanes = lanes.count - (hasTracer ? 1 : 0)
         statistics?.select(linkType)
+        let place = tellsTime ? rings.lastIndex { $0.number == number } : nil
+        let chunkLength = UInt64(memory.geometry.chunkLength)
+        var chunkEnd = place.map { (chunks[$0] &+ 1) &* chunkLength } ?? .max
         // One variable for all packets, decoded in place: returning it costs a copy per packet.
         var headers = PacketHeaders()
         memory.forEachPacket(in: batch) { descriptor, ordinal, packet in
+            if descriptor.position.bytes >= chunkEnd {
+                chunkEnd = (descriptor.position.bytes / chunkLength &+ 1) &* chunkLength
+                tellTime()
+            }
+            if descriptor.time > clock { clock = descriptor.time }
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
             if hasWorker {
@@ -88,6 +107,7 @@ struct CaptureStage: ~Copyable, BatchStage {
             }
             statistics?.account(headers, originalLength: descriptor.originalLength, time: descriptor.time)
         }
+        if let place { chunks[place] = chunkEnd / chunkLength &- 1 }
         packets &+= batch.endOrdinal &- batch.firstOrdinal
         for lane in 0..<lanes.count { lanes[lane].publish() }
         // After the tails of all index buffers: a consumer whose buffer is empty may let go up to here.
@@ -102,7 +122,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         statistics?.showProgress()
     }
 
-    /// A worker that is called here reads files: its clock follows the capture alone, not the silence of a pipe.
+    /// Its clock follows the capture alone (``tellTime()``), not the silence of a pipe.
     mutating func idle(through time: Timestamp) { statistics?.showProgress() }
 
     mutating func finish() {
@@ -120,6 +140,16 @@ struct CaptureStage: ~Copyable, BatchStage {
         let quarter = UInt64(memory.geometry.capacity / 4)
         guard batch.start.bytes / quarter != batch.end.bytes / quarter else { return }
         for lane in 0..<lanes.count { lanes[lane].wakeConsumer() }
+    }
+
+    /// Tells every consumer the time at the same place in the order of packets: when any ring begins a chunk.
+    ///
+    /// The greatest time of all packets so far is the same in every run over a capture. A ring's own chunk table would
+    /// not do: which rings a worker has looked at depends on its share, and so on the number of workers.
+    @inline(never)
+    private mutating func tellTime() {
+        if workers.count > 0 { workers[0].idle(through: clock) }
+        for lane in 0..<lanes.count { push(.timeMark(clock), to: lane) }
     }
 
     @inline(__always)

@@ -59,7 +59,7 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
         linkType: LinkType,
         isLive: Bool
     ) -> Bool {
-        followClock(entry.position, entry.buffer, memory)
+        if isLive { followClock(entry.position, entry.buffer, memory) }
         var headers = PacketHeaders()
         var record = RecordHead()
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
@@ -114,7 +114,7 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
         ended.records.removeAll(keepingCapacity: true)
     }
 
-    /// The workers' clock: the greatest time of all earlier chunks.
+    /// The workers' clock, live: the greatest time of all earlier chunks.
     private mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
         let now = position.bytes / UInt64(memory.geometry.chunkLength)
         if now == chunk && buffer == chunkBuffer { return }

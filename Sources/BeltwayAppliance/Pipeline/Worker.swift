@@ -70,7 +70,6 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         memory: RingMemory,
         packet: RawSpan
     ) {
-        followClock(descriptor.position, buffer, memory)
         let flow = tracker.track(
             headers,
             hash: hash,
@@ -103,7 +102,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         linkType: LinkType,
         isLive: Bool
     ) -> Bool {
-        followClock(entry.position, entry.buffer, memory)
+        if isLive { followClock(entry.position, entry.buffer, memory) }
         var headers = PacketHeaders()
         var record = RecordHead()
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
@@ -191,8 +190,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         staged.removeAll(keepingCapacity: true)
     }
 
-    /// Moves the tracker's clock when a packet enters a new chunk: to the greatest time of all earlier chunks, which
-    /// is the same in every run over a capture, however many workers share it.
+    /// Moves the tracker's clock when a packet enters a new chunk: to the greatest time of all earlier chunks. Live
+    /// only; over files the capture stage tells the time.
     @inline(__always)
     private mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
         let now = position.bytes / UInt64(memory.geometry.chunkLength)

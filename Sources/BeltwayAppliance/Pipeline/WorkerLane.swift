@@ -106,6 +106,11 @@ struct WorkerLane: ~Copyable {
                 break
             }
             taken += 1
+            if let time = entry.timeMark {
+                reader.passOverMark()
+                worker.idle(through: time)
+                continue
+            }
             guard let index = ring(of: entry.buffer) else { continue }
             let ordinal = extended(entry.ordinal, after: rings[index].consumed.ordinal)
             let memory = rings[index].memory
@@ -154,6 +159,29 @@ struct WorkerLane: ~Copyable {
     @inline(__always)
     private func extended(_ low: UInt32, after last: UInt64) -> UInt64 {
         last &+ UInt64(low &- UInt32(truncatingIfNeeded: last))
+    }
+}
+
+extension IndexEntry {
+    /// No ring has this number: the table of an instance has 4,096.
+    private static var timeMarkBuffer: UInt16 { .max }
+
+    /// An entry that is no packet but tells a consumer the time; see ``CaptureStage``.
+    static func timeMark(_ time: Timestamp) -> IndexEntry {
+        IndexEntry(
+            position: Position(time.nanoseconds),
+            flowHash: 0,
+            ordinal: 0,
+            length: 0,
+            buffer: timeMarkBuffer,
+            interface: 0,
+            classification: .other
+        )
+    }
+
+    /// The time that it tells; nil for a packet's entry.
+    @inline(__always) var timeMark: Timestamp? {
+        buffer == Self.timeMarkBuffer ? Timestamp(nanoseconds: position.bytes) : nil
     }
 }
 

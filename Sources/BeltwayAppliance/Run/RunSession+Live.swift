@@ -161,7 +161,8 @@ extension RunSession {
             workerFlows: nil,
             statistics: nil,
             lanes: producers,
-            hasTracer: plan.hasTracer
+            hasTracer: plan.hasTracer,
+            tellsTime: false
         )
         let run: @Sendable () -> LiveCaptureEnd
         do {

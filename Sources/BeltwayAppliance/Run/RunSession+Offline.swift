@@ -48,7 +48,8 @@ extension RunSession {
             workerFlows: plan.workerIsCalled ? addFlowTable() : nil,
             statistics: StatisticsStage(board: board, counters: statisticsCounters, isLive: false),
             lanes: lanes,
-            hasTracer: plan.hasTracer
+            hasTracer: plan.hasTracer,
+            tellsTime: true
         )
         startReading(stage, holds)
     }

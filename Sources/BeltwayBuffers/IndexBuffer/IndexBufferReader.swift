@@ -12,6 +12,8 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     @usableFromInline var taken: UInt64 = 0
     /// Entries whose slot or record was overwritten before they could be used.
     public internal(set) var lost: UInt64 = 0
+    /// Entries taken that were no packets; see ``passOverMark()``.
+    @usableFromInline var marks: UInt64 = 0
     @usableFromInline var next: UInt64 = 0
     @usableFromInline var end: UInt64 = 0
     @usableFromInline let mask: UInt64
@@ -24,8 +26,8 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
 
     /// Entries used.
     public var read: UInt64 { taken }
-    /// Entries offered so far.
-    public var offered: UInt64 { next }
+    /// Packets offered so far.
+    public var offered: UInt64 { next &- marks }
     /// Entries published and not yet taken.
     public var backlog: UInt64 { buffer.published &- next }
 
@@ -75,6 +77,13 @@ public struct IndexBufferReader: ~Copyable, @unchecked Sendable {
     public mutating func giveBackLapped() {
         taken &-= 1
         lost &+= 1
+    }
+
+    /// Counts the entry taken last as neither offered nor read: it was no packet but a word to the consumer.
+    @inlinable
+    public mutating func passOverMark() {
+        taken &-= 1
+        marks &+= 1
     }
 
     /// Lets a blocking producer overwrite everything taken so far, and wakes it if it waits.
