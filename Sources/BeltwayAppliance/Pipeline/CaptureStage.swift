@@ -43,7 +43,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         statistics: consuming StatisticsStage?,
         lanes: consuming OwnedArray<IndexBufferProducer>,
         hasTracer: Bool,
-        tellsTime: Bool
+        tellsTime: Bool = false
     ) {
         self.classifier = classifier
         self.workers = workers
