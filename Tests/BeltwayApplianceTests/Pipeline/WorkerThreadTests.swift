@@ -12,7 +12,7 @@ private struct CountingConsumer: ~Copyable, EntryConsumer {
     let rounds: Rounds
     var payloadSkipped: UInt64 { 0 }
     var latest: Timestamp { .zero }
-    var flows: FlowStatistics { FlowStatistics() }
+    var flows: FlowStatistics { FlowTracker().statistics }
 
     mutating func consume(
         _ entry: IndexEntry,
