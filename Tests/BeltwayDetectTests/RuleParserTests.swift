@@ -184,7 +184,7 @@ private func optionProblem(_ options: String) -> String? {
         #expect(report.refused.isEmpty)
         let byID = Dictionary(uniqueKeysWithValues: report.ruleSet.signatures.map { ($0.id, $0) })
         #expect(byID[5]?.message == "A \"b\"; c")
-        #expect(byID[5]?.category == "Network Trojan")
+        #expect(byID[5]?.category == "A Network Trojan was detected")
         #expect(byID[5]?.severity == 1)
         #expect(byID[5]?.revision == 3)
         #expect(byID[5]?.generator == 2)

@@ -26,7 +26,7 @@ extension RuleClasses {
         ("suspicious-login", "An attempted login using a suspicious username was detected", 2),
         ("system-call-detect", "A system call was detected", 2),
         ("tcp-connection", "A TCP connection was detected", 4),
-        ("trojan-activity", "Network Trojan", 1),
+        ("trojan-activity", "A Network Trojan was detected", 1),
         ("unusual-client-port-connection", "A client was using an unusual port", 2),
         ("network-scan", "Detection of a Network Scan", 3),
         ("denial-of-service", "Detection of a Denial of Service Attack", 2),
