@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <sched.h>
+#include <string.h>
 
 int beltway_O_DIRECT(void) { return O_DIRECT; }
 
@@ -32,3 +34,21 @@ int beltway_lock(int fd) {
 
 int beltway_setns(int fd) { return setns(fd, CLONE_NEWNET); }
 int beltway_unshare_network(void) { return unshare(CLONE_NEWNET); }
+
+int beltway_name_thread(const char *name) {
+    char kept[16] = {0};
+    strncpy(kept, name, sizeof kept - 1);
+    return pthread_setname_np(pthread_self(), kept);
+}
+
+int beltway_start_thread(void *argument, void *(*body)(void *)) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int code = pthread_attr_init(&attributes);
+    if (code != 0) return code;
+    pthread_attr_setstacksize(&attributes, 8 << 20);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    code = pthread_create(&thread, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    return code;
+}

@@ -5,14 +5,32 @@ internal import Synchronization
 
 /// A thread of the data plane: named, pinned if asked for, joined at the end.
 ///
-/// It never awaits.
-final class DataPlaneThread: @unchecked Sendable {
-    private let done = DispatchSemaphore(value: 0)
-    private let ended = Flag()
-    private let thread: Thread
+/// It never awaits. Made by pthread_create itself, because that says when there is no thread to be had. Safe: what the
+/// new thread is given is retained for it and released by it, or here if it never came to be.
+final class DataPlaneThread: Sendable {
+    private let start: Start
 
-    private final class Flag: Sendable {
-        let value = Atomic<Bool>(false)
+    /// What the new thread does and how others see that it has.
+    private final class Start: Sendable {
+        let name: String
+        let processor: Int?
+        let body: @Sendable () -> Void
+        let done = DispatchSemaphore(value: 0)
+        let ended = Atomic<Bool>(false)
+
+        init(_ name: String, _ processor: Int?, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.processor = processor
+            self.body = body
+        }
+
+        func run() {
+            _ = unsafe beltway_name_thread(name)
+            if let processor { _ = beltway_pin_thread(Int32(processor)) }
+            body()
+            ended.store(true, ordering: .releasing)  // partner: hasEnded
+            done.signal()
+        }
     }
 
     /// Starts a thread.
@@ -21,24 +39,41 @@ final class DataPlaneThread: @unchecked Sendable {
     ///   - name: Shown by ps and top; at most 15 bytes of it.
     ///   - processor: Processor to pin it to; nil for any.
     ///   - body: What it does; a value that cannot be copied travels in a ``Parcel``.
-    init(name: String, processor: Int? = nil, _ body: @escaping @Sendable () -> Void) {
-        let (done, ended) = (self.done, self.ended)
-        thread = Thread {
-            if let processor { _ = beltway_pin_thread(Int32(processor)) }
-            body()
-            ended.value.store(true, ordering: .releasing)
-            done.signal()
+    /// - Throws: ``ThreadError`` if the system gives no thread (limits, memory).
+    init(
+        name: String,
+        processor: Int? = nil,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(ThreadError) {
+        start = Start(name, processor, body)
+        let retained = unsafe Unmanaged.passRetained(start)
+        let code = unsafe beltway_start_thread(retained.toOpaque()) { given in
+            guard let given = unsafe given else { return nil }
+            unsafe Unmanaged<Start>.fromOpaque(given).takeRetainedValue().run()
+            return nil
         }
-        thread.name = name
-        thread.stackSize = 8 << 20
-        thread.start()
+        guard code == 0 else {
+            unsafe retained.release()
+            throw ThreadError(name: name, code: code)
+        }
     }
 
     /// Whether its body has returned.
-    var hasEnded: Bool { ended.value.load(ordering: .acquiring) }
+    var hasEnded: Bool { start.ended.load(ordering: .acquiring) }
 
     /// Waits until the thread has ended.
-    func join() { done.wait() }
+    func join() { start.done.wait() }
+}
+
+/// Why a thread could not be started.
+struct ThreadError: Error {
+    /// The thread's name.
+    let name: String
+    /// The system's error number.
+    let code: Int32
+
+    /// For people, and for the exit status.
+    var asFailure: ApplianceError { .failure("cannot start the thread \(name): \(systemText(code))") }
 }
 
 /// Carries one value that cannot be copied into a thread's closure, which takes it out once.

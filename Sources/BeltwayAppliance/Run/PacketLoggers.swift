@@ -56,17 +56,22 @@ final class PacketLoggers: Sendable {
             }
         }
         let parcel = Parcel(logger)
-        let thread = DataPlaneThread(name: "log \(ring.name)") {
-            var logger = parcel.open()
-            while true {
-                // Before the drain: what came in between is taken by the next turn.
-                let isAtEnd = logger.isAtEnd
-                if !logger.drain() {
-                    if isAtEnd { break }
-                    logger.wait(nanoseconds: 20_000_000)
+        let thread: DataPlaneThread
+        do {
+            thread = try DataPlaneThread(name: "log \(ring.name)") {
+                var logger = parcel.open()
+                while true {
+                    // Before the drain: what came in between is taken by the next turn.
+                    let isAtEnd = logger.isAtEnd
+                    if !logger.drain() {
+                        if isAtEnd { break }
+                        logger.wait(nanoseconds: 20_000_000)
+                    }
                 }
+                logger.close()
             }
-            logger.close()
+        } catch {
+            throw .system(call: "pthread_create for the packet logger", errno: error.code)
         }
         state.withLock {
             $0.threads.append(thread)

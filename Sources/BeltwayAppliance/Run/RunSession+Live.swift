@@ -24,7 +24,7 @@ extension RunSession {
         for producer in sources.indices {
             for lane in lanes[producer] { try hold(sources[producer].ring, for: lane.holds) }
         }
-        for worker in 0..<plan.workers { startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true) }
+        for worker in 0..<plan.workers { try startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true) }
         if plan.hasTracer { try startTracer(lanes: inputs(of: plan.workers, lanes), isLive: true) }
         for (number, entry) in sources.enumerated() {
             try startCapturing(entry.source, entry.ring, lanes[number], number: number)
@@ -130,7 +130,7 @@ extension RunSession {
             )
         )
         consumerThreads.append(
-            DataPlaneThread(name: "statistics") {
+            try start("statistics") {
                 var thread = parcel.open()
                 thread.run()
             }
@@ -180,7 +180,7 @@ extension RunSession {
         let (console, outcome) = (console, outcome)
         let processor = configuration.pinned.count > number ? configuration.pinned[number] : nil
         producerThreads.append(
-            DataPlaneThread(name: ring.name, processor: processor) {
+            try start(ring.name, processor: processor) {
                 switch run() {
                 case .stopped: break
                 case .interfaceVanished(let name):

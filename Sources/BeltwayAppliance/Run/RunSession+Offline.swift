@@ -27,7 +27,7 @@ extension RunSession {
                 lanes.append(IndexBufferProducer(index))
                 var inputs = OwnedArray<WorkerLane>(capacity: 1)
                 inputs.append(WorkerLane(index, holds: lane, isLive: false))
-                startWorker(worker, lanes: inputs, isLive: false)
+                try startWorker(worker, lanes: inputs, isLive: false)
             }
         }
         if plan.hasTracer {
@@ -51,10 +51,10 @@ extension RunSession {
             hasTracer: plan.hasTracer,
             tellsTime: true
         )
-        startReading(stage, holds)
+        try startReading(stage, holds)
     }
 
-    private func startReading(_ stage: consuming CaptureStage, _ holds: [LaneHolds]) {
+    private func startReading(_ stage: consuming CaptureStage, _ holds: [LaneHolds]) throws(ApplianceError) {
         let parcel = Parcel(stage)
         let (configuration, rings, loggers) = (configuration, rings, loggers)
         let (counters, reading, stop, console) = (counters, reading, stop, console)
@@ -86,7 +86,7 @@ extension RunSession {
             )
             return producer.run()
         }
-        let thread = DataPlaneThread(name: "file.0", processor: processor) {
+        let thread = try start("file.0", processor: processor) {
             // Without a filter nothing is asked per packet.
             let reports =
                 configuration.filter == nil
@@ -136,7 +136,7 @@ extension RunSession {
         return flow
     }
 
-    func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) {
+    func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) throws(ApplianceError) {
         let progress = ConsumerCounters("worker.\(number)")
         consumerCounters.append(progress)
         let parcel = Parcel(
@@ -152,7 +152,7 @@ extension RunSession {
         let processor =
             pinned.count > number + plan.producers.count ? pinned[number + plan.producers.count] : nil
         consumerThreads.append(
-            DataPlaneThread(name: "worker.\(number)", processor: processor) {
+            try start("worker.\(number)", processor: processor) {
                 var thread = parcel.open()
                 thread.run()
             }

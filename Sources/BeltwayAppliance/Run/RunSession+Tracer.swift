@@ -37,7 +37,7 @@ extension RunSession {
             WorkerThread(worker: consumer, lanes: lanes, progress: progress, flows: nil, isLive: isLive)
         )
         consumerThreads.append(
-            DataPlaneThread(name: "tracer") {
+            try start("tracer") {
                 var thread = parcel.open()
                 thread.run()
             }

@@ -212,9 +212,22 @@ public final class RunSession {
             progress: writerProgress
         )
         let parcel = Parcel(FactWriter(queues: consumers, output: output))
-        return DataPlaneThread(name: "writer") {
+        return try start("writer") {
             var writer = parcel.open()
             writer.run()
+        }
+    }
+
+    /// Starts a thread of this run.
+    func start(
+        _ name: String,
+        processor: Int? = nil,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(ApplianceError) -> DataPlaneThread {
+        do {
+            return try DataPlaneThread(name: name, processor: processor, body)
+        } catch {
+            throw error.asFailure
         }
     }
 

@@ -61,6 +61,10 @@ static inline int beltway_open(const char *path, int flags, unsigned mode) { ret
 int beltway_O_DIRECT(void);
 /// fallocate(2) with FALLOC_FL_KEEP_SIZE; returns 0 or an errno.
 int beltway_preallocate(int fd, int64_t offset, int64_t length);
+/// Names the calling thread; at most 15 bytes of it are kept.
+int beltway_name_thread(const char *name);
+/// Starts a detached thread with a stack of 8 MiB; returns 0 or an errno.
+int beltway_start_thread(void *argument, void *(*body)(void *));
 /// Locks a whole file for writing (fcntl); returns 0, or the process that holds it (-1 if unknown).
 int beltway_lock(int fd);
 /// The process that holds beltway_lock on a file, or 0.

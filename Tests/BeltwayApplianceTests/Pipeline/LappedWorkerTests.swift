@@ -244,7 +244,7 @@ private struct Outcome {
         let capture = try SteppedCapture()
         let (index, holds) = (capture.index, capture.holds)
         let producer = Parcel(consume capture)
-        let thread = DataPlaneThread(name: "stepped") {
+        let thread = try DataPlaneThread(name: "stepped") {
             var capture = producer.open()
             var next = 0
             let end = Date().addingTimeInterval(0.7)

@@ -76,7 +76,7 @@ private final class Rounds: Sendable {
                 isLive: true
             )
         )
-        let thread = DataPlaneThread(name: "worker.0") {
+        let thread = try DataPlaneThread(name: "worker.0") {
             var thread = parcel.open()
             thread.run()
         }
