@@ -55,7 +55,8 @@ private let fence: [String: String] = [
     "BeltwayAppliance/EVE/EVEFile.swift": "call: write(2) of a span",
     "BeltwayAppliance/EVE/EVEFile+Opening.swift": "call: open, rename, pread by path",
     "BeltwayAppliance/EVE/EVEFileError.swift": "call: strerror",
-    "BeltwayAppliance/Pipeline/DataPlaneThread.swift": "call: pthread_create, whose argument is retained for the thread",
+    "BeltwayAppliance/Pipeline/DataPlaneThread.swift":
+        "call: pthread_create, whose argument is retained for the thread",
     "BeltwayAppliance/Pipeline/OwnedArray.swift": "memory: owns values that cannot be copied",
     "BeltwayAppliance/Query/RowPrinter.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",

@@ -190,8 +190,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         staged.removeAll(keepingCapacity: true)
     }
 
-    /// Moves the tracker's clock when a packet enters a new chunk: to the greatest time of all earlier chunks. Live
-    /// only; over files the capture stage tells the time.
+    /// Moves the tracker's clock when a packet enters a new chunk: to the greatest time of all earlier chunks.
+    ///
+    /// Live only; over files the capture stage tells the time.
     @inline(__always)
     private mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
         let now = position.bytes / UInt64(memory.geometry.chunkLength)

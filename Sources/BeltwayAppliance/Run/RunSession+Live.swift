@@ -24,7 +24,9 @@ extension RunSession {
         for producer in sources.indices {
             for lane in lanes[producer] { try hold(sources[producer].ring, for: lane.holds) }
         }
-        for worker in 0..<plan.workers { try startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true) }
+        for worker in 0..<plan.workers {
+            try startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true)
+        }
         if plan.hasTracer { try startTracer(lanes: inputs(of: plan.workers, lanes), isLive: true) }
         for (number, entry) in sources.enumerated() {
             try startCapturing(entry.source, entry.ring, lanes[number], number: number)

@@ -136,7 +136,9 @@ extension RunSession {
         return flow
     }
 
-    func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool) throws(ApplianceError) {
+    func startWorker(_ number: Int, lanes: consuming OwnedArray<WorkerLane>, isLive: Bool)
+        throws(ApplianceError)
+    {
         let progress = ConsumerCounters("worker.\(number)")
         consumerCounters.append(progress)
         let parcel = Parcel(

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-@testable import BeltwayAppliance
+
 import BeltwayBuffers
 import BeltwayFlow
 import BeltwayWire
 import Foundation
 import Synchronization
 import Testing
+
+@testable import BeltwayAppliance
 
 /// Counts how often its thread went round.
 private struct CountingConsumer: ~Copyable, EntryConsumer {
