@@ -66,7 +66,10 @@ static void *shared(uint64_t length, uint8_t **area, size_t *area_length) {
         munmap(*area, *area_length);
         return NULL;
     }
-    if (length >= huge) madvise(mapped, length, MADV_COLLAPSE);
+    if (length >= huge) {
+        madvise(mapped, length, 23 /* MADV_POPULATE_WRITE */);
+        madvise(mapped, length, MADV_COLLAPSE);
+    }
     return mapped;
 }
 

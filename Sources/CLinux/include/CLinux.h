@@ -54,7 +54,11 @@ static inline int beltway_futex_wait(const uint32_t *word, uint32_t expected, in
 static inline void beltway_futex_wake_all(const uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
 }
-static inline int beltway_madvise_collapse(void *p, size_t n) { return madvise(p, n, MADV_COLLAPSE); }
+/// MADV_POPULATE_WRITE, without which there is nothing to collapse, then MADV_COLLAPSE; returns the latter's result.
+static inline int beltway_populate_and_collapse(void *p, size_t n) {
+    madvise(p, n, 23 /* MADV_POPULATE_WRITE */);
+    return madvise(p, n, MADV_COLLAPSE);
+}
 static inline int beltway_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 // These need _GNU_SOURCE, which must not be set where Swift imports the headers (its Glibc is built without): CLinux.c.
 /// The flag O_DIRECT of this architecture.
