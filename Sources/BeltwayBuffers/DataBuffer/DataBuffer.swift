@@ -20,8 +20,15 @@ internal import Synchronization
 public enum BufferPolicy: UInt64, Sendable {
     /// Fast reader preference: the producer overwrites, readers notice.
     case fastReader = 1
-    /// The producer waits for the slowest reader of its own process: offline analysis loses nothing.
+    /// The producer waits for the slowest reader that holds the buffer: offline analysis loses nothing.
     case blocking = 2
+    /// Slow reader preference: new arrivals are dropped, and counted, while the slowest reader needs the room.
+    case slowReader = 3
+    /// Medium reader preference: as slow reader preference, but against one read pointer that all readers share.
+    case mediumReader = 4
+
+    /// Whether readers that hold the buffer are waited for, or dropped for.
+    @inlinable public var protectsReaders: Bool { self != .fastReader }
 }
 
 /// A ring of packet records in shared memory: one producer, any number of readers, one per queue and link type.
@@ -73,7 +80,7 @@ public enum BufferPolicy: UInt64, Sendable {
         data.preferHugePages()
         control.preferHugePages()  // the descriptors: half as large as the data
         memory = unsafe RingMemory(data: data.base, control: control.base, geometry: geometry)
-        coordination = Coordination()
+        coordination = try Coordination(policy: policy)
         isOwner = true
         memory.storeRelaxed(ControlLayout.versionOffset, ControlLayout.version)
         memory.storeRelaxed(ControlLayout.capacityOffset, UInt64(capacity))
@@ -93,12 +100,16 @@ public enum BufferPolicy: UInt64, Sendable {
     ///   - number: As the owner's index entries call it.
     ///   - dataDescriptor: Open file descriptor of the data memfd; duplicated.
     ///   - controlDescriptor: Open file descriptor of the control memfd; duplicated.
+    ///   - cursorDescriptor: This process's cursor page, if the owner made one; duplicated.
+    ///   - bellDescriptor: The page that a waiting producer sleeps on, if it waits for this process; duplicated.
     /// - Throws: ``BufferError/notABuffer(_:)`` unless sizes, seals, magic and version agree.
     public init(
         attachingTo name: String,
         number: UInt16,
         dataDescriptor: Int32,
-        controlDescriptor: Int32
+        controlDescriptor: Int32,
+        cursorDescriptor: Int32? = nil,
+        bellDescriptor: Int32? = nil
     ) throws(BufferError) {
         control = try SharedMemory(attaching: controlDescriptor, minimumLength: ControlLayout.chunkTable)
         let peek = unsafe UnsafeRawPointer(control.base)
@@ -126,7 +137,18 @@ public enum BufferPolicy: UInt64, Sendable {
         self.policy = policy
         linkType = LinkType(rawValue: link)
         memory = unsafe RingMemory(data: data.base, control: control.base, geometry: geometry)
-        coordination = Coordination()
+        let bell = try bellDescriptor.map { descriptor throws(BufferError) in
+            try SharedMemory(attachingWritable: descriptor, length: Coordination.bellLength)
+        }
+        let cursor = try cursorDescriptor.map { descriptor throws(BufferError) in
+            try ReaderCursor(attaching: descriptor)
+        }
+        coordination =
+            if let bell {
+                Coordination(bell: bell, cursor: cursor, policy: policy)
+            } else {
+                Coordination(bell: try Coordination(policy: policy).bell, cursor: cursor, policy: policy)
+            }
         isOwner = false
     }
 
@@ -179,7 +201,7 @@ public enum BufferPolicy: UInt64, Sendable {
     var publication: WakeUp {
         unsafe WakeUp(
             word: (control.base + ControlLayout.wakeWord).assumingMemoryBound(to: Atomic<UInt64>.self),
-            flag: coordination.word(Coordination.sleepers)
+            flag: coordination.sleepersFlag
         )
     }
 

@@ -33,9 +33,8 @@ extension DataBufferProducer {
     }
 
     private var oldestNeeded: (position: UInt64, ordinal: UInt64) {
-        buffer.policy == .blocking
-            ? buffer.coordination.oldestRelease(shownFlushed.position, shownFlushed.ordinal)
-            : (publishedTail, publishedOrdinal)
+        buffer.policy == .fastReader
+            ? (publishedTail, publishedOrdinal) : buffer.coordination.oldestProtected(shownFlushed)
     }
 
     /// Fills the rest of the chunk and begins the next one, with room for a record of `length` bytes.
@@ -132,11 +131,13 @@ extension DataBufferProducer {
         let wanted = min(UInt64(snapLength + 4096), capacity / 8)
         let (tail, ordinal, shown) = (tail, ordinal, shownFlushed)
         func hasRoom() -> Bool {
-            let oldest = coordination.oldestRelease(shown.position, shown.ordinal)
+            let oldest = coordination.oldestProtected(shown)
             return oldest.position &+ capacity >= tail &+ wanted
                 && oldest.ordinal &+ slots >= ordinal &+ slots / 8
         }
-        if !hasRoom() { coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom) }
+        guard !hasRoom() else { return }
+        coordination.dropStalled(before: (tail &+ wanted &- min(capacity, tail &+ wanted), ordinal))
+        coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom)
     }
 
     /// Gives the numbers that the next Interface Statistics Block will carry, and asks for one at each chunk's end.

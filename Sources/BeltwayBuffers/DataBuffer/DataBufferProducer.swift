@@ -14,8 +14,8 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// The buffer that this handle writes.
     public let buffer: DataBuffer
     @usableFromInline let memory: RingMemory
-    /// Kept beside the buffer that it belongs to: a pair of addresses, wanted per batch.
-    private let publication: WakeUp
+    /// Who sleeps until something is published; looked at per batch.
+    private var watch: ReaderWatch
     private let number: UInt16
     @usableFromInline let snapLength: Int
 
@@ -46,7 +46,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     init(_ buffer: DataBuffer) {
         self.buffer = buffer
         memory = buffer.memory
-        publication = buffer.publication
+        watch = ReaderWatch(publication: buffer.publication, coordination: buffer.coordination)
         snapLength = buffer.geometry.snapLength
         number = buffer.number
         chunkLimit = UInt64(buffer.geometry.chunkLength)
@@ -56,7 +56,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     deinit {
         guard !isClosed else { return }
         memory.storeReleasing(ControlLayout.closed, 1)
-        publication.wake()
+        watch.wakeAll()
     }
 
     /// Records appended since the last ``publish()``.
@@ -164,7 +164,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             return batch
         }
         if !flushedIsStored { storeFlushed() }
-        publication.wake()
+        watch.wake(tail: tail)
         return batch
     }
 
@@ -201,7 +201,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         publish()
         isClosed = true
         memory.storeReleasing(ControlLayout.closed, 1)  // after the last tail; partner: RingMemory.isClosed
-        publication.wake()
+        watch.wakeAll()
     }
 }
 

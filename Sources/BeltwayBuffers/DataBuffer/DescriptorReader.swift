@@ -4,7 +4,7 @@ internal import BeltwayWire
 /// A consumer that wants every packet: walks the descriptors, needs no index buffer.
 ///
 /// Invariant: `published == read + lost`, where published counts the packets offered since the reader attached.
-/// In a blocking buffer of the same process it holds the ring up to its last ``release()``; otherwise it may be
+/// Where the policy protects readers, it holds the ring up to its last ``release()``; otherwise it may be
 /// lapped at any time, and counts what it lost exactly, from ordinals.
 public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// The buffer that is read.
@@ -17,6 +17,8 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     @inlinable public var lost: UInt64 { skipped }
     /// Ordinal of the next packet.
     @inlinable public var ordinal: UInt64 { following }
+    /// How this reader is woken.
+    public var coalescing = Coalescing.immediate
     @usableFromInline var taken: UInt64 = 0
     @usableFromInline var skipped: UInt64 = 0
     @usableFromInline var following: UInt64
@@ -29,7 +31,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - buffer: The buffer to read.
-    ///   - holding: Whether a blocking producer waits for this reader; ignored by other policies.
+    ///   - holding: Whether a producer whose policy protects readers waits for this one, or drops for it.
     /// - Throws: ``BufferError/tooManyReaders`` if the producer waits for 64 readers already.
     public init(_ buffer: DataBuffer, holding: Bool = true) throws(BufferError) {
         let place = try buffer.attachmentPlace(holding: holding)
@@ -103,6 +105,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
 
     /// Lets a blocking producer overwrite everything taken so far.
     public func release() {
+        buffer.coordination.report(read: taken, lost: skipped)
         guard let slot else { return }
         buffer.coordination.release(slot, position: position.bytes, ordinal: ordinal)
     }
@@ -113,7 +116,9 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     public func wait(nanoseconds: Int64) {
         release()
         let (memory, ordinal) = (memory, ordinal)
-        buffer.publication.wait(nanoseconds: nanoseconds) { memory.isClosed || memory.tailOrdinal != ordinal }
+        buffer.publication.wait(nanoseconds: nanoseconds, coalescing: coalescing, tail: memory.tail.bytes) {
+            memory.isClosed || memory.tailOrdinal != ordinal
+        }
     }
 
     /// Whether the producer has ended and everything was taken.
@@ -142,11 +147,12 @@ extension DataBuffer {
             let position = memory.tail.bytes
             return (position, memory.tailOrdinal)
         }
-        guard holding, policy == .blocking else {
+        guard holding, policy.protectsReaders else {
             let (position, ordinal) = tail()
             return (nil, position, ordinal)
         }
-        let reader = try coordination.addReader(at: tail)
+        // In a process that attached, from where the owner holds the buffer for it.
+        let reader = try coordination.addReader(at: { coordination.heldFrom ?? tail() })
         return (reader.slot, reader.position, reader.ordinal)
     }
 }

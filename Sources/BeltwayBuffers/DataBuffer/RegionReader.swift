@@ -45,7 +45,7 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
         let memory = buffer.memory
         var slot: Int?
         var place = (position: UInt64(0), ordinal: UInt64(0))
-        if buffer.policy == .blocking {
+        if buffer.policy.protectsReaders {
             let reader = try buffer.coordination.addReader(at: { memory.flushedThrough })
             (slot, place) = (reader.slot, (reader.position, reader.ordinal))
         } else {

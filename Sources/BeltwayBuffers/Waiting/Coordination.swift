@@ -1,29 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
+
 internal import CLinux
 internal import Synchronization
 
-/// What threads of one process share about a ring besides its contents: who waits, and how far readers have come.
+/// What readers and producer of one buffer share besides its contents: who waits, and how far readers have come.
 ///
 ///     slot 0 ... 63   one cache line each: release bytes, release ordinal             stored by one reader
 ///     classified      bytes and ordinal up to which every index buffer is complete    stored by the classifier
-///     sleepers        flag of readers that sleep until the tail moves
-///     room            word and flag of a producer that sleeps until readers let go
+///     sleepers        flag of readers of this process that sleep until the tail moves
+///     bell page       0 word, 64 flag of a producer that sleeps until readers let go
+///                     128 shared read pointer: position, ordinal (medium reader preference, paper, 4.3.2)
 ///
-/// Private to the process, so that the ring's own memory can be sealed. Safe because all offsets are fixed and slot
-/// numbers are handed out by ``addReader(at:)`` below 64.
+/// The first three are private to the process, so that the ring's own memory can be sealed. Readers in other
+/// processes have a ``ReaderCursor`` each, and those that the producer waits for the bell page too. Who writes rubbish
+/// into the bell page can ring it for nothing or silence it until a time-out (10 ms), or, under medium reader
+/// preference, let go of what others still read: what that policy lets every reader do.
+///
+/// Safe because all offsets are fixed and slot numbers are handed out by ``addReader(at:)`` below 64.
 @safe @usableFromInline final class Coordination: @unchecked Sendable {
     @usableFromInline let memory: UnsafeMutableRawPointer
+    /// The page of those that the producer waits for.
+    let bell: SharedMemory
+    /// The buffer's.
+    let policy: BufferPolicy
+    /// This process's page, if the buffer's owner is another process.
+    let cursor: ReaderCursor?
     private let slots = Mutex<UInt64>(0)
+    private let attached = Mutex<AttachedReaders>(AttachedReaders())
+    private let version = Atomic<UInt64>(1)
+    /// How long a reader in another process may hold up the producer without moving, in nanoseconds.
+    let patience = Atomic<UInt64>(5_000_000_000)
 
     static let slotCount = 64
     static let slotLength = 64
     static let classified = slotCount * slotLength
     static let sleepers = classified + 64
-    static let roomWord = sleepers + 64
-    static let roomWanted = roomWord + 8
-    static let length = roomWord + 64
+    static let length = sleepers + 64
+    /// Readers in other processes that one buffer has at most.
+    static let attachedCapacity = 256
 
-    init() {
+    static let bellLength = 4096
+    static let roomWord = 0
+    static let roomWanted = 64
+    static let sharedPosition = 128
+    static let sharedOrdinal = 136
+
+    /// For the owner of a buffer.
+    convenience init(policy: BufferPolicy) throws(BufferError) {
+        let bell = try SharedMemory(creating: "beltway-bell", length: Self.bellLength)
+        try bell.sealSize()
+        self.init(bell: bell, cursor: nil, policy: policy)
+    }
+
+    /// For a process that attaches: with the pages that the owner handed over.
+    init(bell: SharedMemory, cursor: ReaderCursor?, policy: BufferPolicy) {
+        self.bell = bell
+        self.cursor = cursor
+        self.policy = policy
         unsafe memory = .allocate(byteCount: Self.length, alignment: 64)
         _ = unsafe memory.initializeMemory(as: UInt64.self, repeating: 0, count: Self.length / 8)
     }
@@ -34,7 +67,11 @@ internal import Synchronization
         unsafe (memory + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
-    // MARK: Release positions (blocking policy)
+    private func bellWord(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (bell.base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    // MARK: Readers of this process
 
     /// Takes a slot whose reader holds everything from a place on.
     ///
@@ -72,12 +109,21 @@ internal import Synchronization
     /// Releasing: the reader's loads from the ring come before the store, so the producer, which acquires it in
     /// ``oldestRelease(_:_:)``, does not overwrite bytes that are still being read.
     func release(_ slot: Int, position: UInt64, ordinal: UInt64) {
-        let (position, ordinal) = unsafe (
-            max(position, word(slot * Self.slotLength).pointee.load(ordering: .relaxed)),
-            max(ordinal, word(slot * Self.slotLength + 8).pointee.load(ordering: .relaxed))
+        let previous = unsafe (
+            position: word(slot * Self.slotLength).pointee.load(ordering: .relaxed),
+            ordinal: word(slot * Self.slotLength + 8).pointee.load(ordering: .relaxed)
         )
+        let ordinal = max(ordinal, previous.ordinal)
+        let position = max(position, previous.position)
         unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .releasing)
         unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .releasing)
+        if let cursor {
+            // The producer is elsewhere: it is shown the slowest reader of this process.
+            let oldest = oldestRelease(.max, .max)
+            cursor.store(ReaderCursor.releaseOrdinal, oldest.ordinal)
+            cursor.store(ReaderCursor.releasePosition, oldest.position)
+        }
+        if policy == .mediumReader { shareReadPointer(previous) }
         room.wake()
     }
 
@@ -91,7 +137,126 @@ internal import Synchronization
             least.position = min(least.position, unsafe word(base).pointee.load(ordering: .acquiring))
             least.ordinal = min(least.ordinal, unsafe word(base + 8).pointee.load(ordering: .acquiring))
         }
-        return least
+        guard cursor == nil, hasAttached else { return least }
+        let other = attached.withLock { $0.oldestRelease((position, ordinal)) }
+        return (min(least.position, other.position), min(least.ordinal, other.ordinal))
+    }
+
+    // MARK: The shared read pointer (medium reader preference)
+
+    /// R = the reader's place before what it has just consumed: the last one to consume decides (paper, 4.3.2).
+    ///
+    /// A reader that finds nothing consumes 0 bytes: releasing once more, it lets go of its last batch too.
+    private func shareReadPointer(_ previous: (position: UInt64, ordinal: UInt64)) {
+        unsafe bellWord(Self.sharedOrdinal).pointee.store(previous.ordinal, ordering: .releasing)
+        unsafe bellWord(Self.sharedPosition).pointee.store(previous.position, ordering: .releasing)
+    }
+
+    /// The shared read pointer, acquiring, so what was read before it may be overwritten; the tail without readers.
+    private func sharedReadPointer(
+        _ tail: (position: UInt64, ordinal: UInt64)
+    ) -> (position: UInt64, ordinal: UInt64) {
+        guard slots.withLock({ $0 }) != 0 || attached.withLock({ $0.readers.contains(where: \.holds) }) else {
+            return tail
+        }
+        let position = unsafe bellWord(Self.sharedPosition).pointee.load(ordering: .acquiring)
+        let ordinal = unsafe bellWord(Self.sharedOrdinal).pointee.load(ordering: .acquiring)
+        return (min(position, tail.position), min(ordinal, tail.ordinal))
+    }
+
+    // MARK: What the producer must not overwrite
+
+    /// The oldest place that the buffer's policy protects, `tail` being where it protects nothing.
+    func oldestProtected(_ tail: (position: UInt64, ordinal: UInt64)) -> (
+        position: UInt64, ordinal: UInt64
+    ) {
+        switch policy {
+        case .fastReader: tail
+        case .blocking, .slowReader: oldestRelease(tail.position, tail.ordinal)
+        case .mediumReader: sharedReadPointer(tail)
+        }
+    }
+
+    // MARK: Readers in other processes
+
+    private var hasAttached: Bool { version.load(ordering: .acquiring) != 1 }
+
+    /// Changes whenever a reader in another process comes or goes; partner: the releasing adds below.
+    var readersVersion: UInt64 { version.load(ordering: .acquiring) }
+
+    /// Registers a reader of another process.
+    ///
+    /// - Parameters:
+    ///   - cursor: Its page.
+    ///   - holds: Whether the producer waits for it.
+    ///   - place: The tail; asked under the lock, as for ``addReader(at:)``.
+    /// - Returns: Its number, for ``detach(_:)``, and where it begins.
+    /// - Throws: ``BufferError/tooManyReaders`` if 256 are attached already.
+    func attach(
+        _ cursor: ReaderCursor,
+        holds: Bool,
+        at place: () -> (position: UInt64, ordinal: UInt64)
+    ) throws(BufferError) -> (id: UInt64, position: UInt64, ordinal: UInt64) {
+        let result: (id: UInt64, position: UInt64, ordinal: UInt64)? = attached.withLock { attached in
+            guard attached.readers.count < Self.attachedCapacity else { return nil }
+            // Before the place is taken: a producer that does not see the new version has not reserved beyond it.
+            version.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            let (position, ordinal) = place()
+            cursor.store(ReaderCursor.releasePosition, position)
+            cursor.store(ReaderCursor.releaseOrdinal, ordinal)
+            let id = attached.nextID
+            attached.nextID += 1
+            attached.readers.append(
+                AttachedReaders.Reader(
+                    id: id,
+                    cursor: cursor,
+                    holds: holds,
+                    position: position,
+                    ordinal: ordinal,
+                    firstOrdinal: ordinal
+                )
+            )
+            return (id, position, ordinal)
+        }
+        guard let result else { throw .tooManyReaders }
+        version.wrappingAdd(1, ordering: .releasing)
+        return result
+    }
+
+    /// Forgets a reader of another process, at once; its page goes when the producer has noticed.
+    func detach(_ id: UInt64) {
+        attached.withLock { $0.readers.removeAll { $0.id == id } }
+        version.wrappingAdd(1, ordering: .releasing)
+        room.wake()
+    }
+
+    /// In a process that attached and is waited for: the place from which the owner holds the buffer.
+    var heldFrom: (position: UInt64, ordinal: UInt64)? {
+        cursor.map { ($0.load(ReaderCursor.releasePosition), $0.load(ReaderCursor.releaseOrdinal)) }
+    }
+
+    /// Shows the owner what a reader of this process has read and lost; for people.
+    func report(read: UInt64, lost: UInt64) {
+        guard let cursor else { return }
+        cursor.store(ReaderCursor.read, read)
+        cursor.store(ReaderCursor.lost, lost)
+    }
+
+    /// Readers in other processes, as the owner keeps them.
+    var attachedReaders: [AttachedReaders.Reader] { attached.withLock { $0.readers } }
+
+    /// The pages of all readers in other processes, and the version of that list.
+    func attachedCursors() -> (version: UInt64, cursors: [ReaderCursor]) {
+        // The version first: a reader that comes meanwhile is in the list, and the next look takes the list again.
+        let seen = version.load(ordering: .acquiring)
+        return (seen, attached.withLock { $0.readers.map(\.cursor) })
+    }
+
+    /// Takes the hold from readers in other processes that hold up the producer and have not moved for too long.
+    func dropStalled(before needed: (position: UInt64, ordinal: UInt64)) {
+        guard hasAttached else { return }
+        let (now, patience) = (beltway_monotonic(), patience.load(ordering: .relaxed))
+        _ = attached.withLock { $0.dropStalled(before: needed, now: now, patience: patience) }
     }
 
     // MARK: How far the classifier has come
@@ -111,5 +276,10 @@ internal import Synchronization
     // MARK: Waiting for room
 
     /// What a producer sleeps on that waits for its readers; they wake it with every release.
-    var room: WakeUp { unsafe WakeUp(word: word(Self.roomWord), flag: word(Self.roomWanted)) }
+    var room: WakeUp { unsafe WakeUp(word: bellWord(Self.roomWord), flag: bellWord(Self.roomWanted)) }
+    /// What readers set that sleep until something is published.
+    var sleepersFlag: UnsafeMutablePointer<Atomic<UInt64>> {
+        guard let cursor else { return unsafe word(Self.sleepers) }
+        return unsafe cursor.word(ReaderCursor.wakeAt)
+    }
 }

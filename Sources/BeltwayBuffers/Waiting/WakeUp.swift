@@ -29,17 +29,45 @@ internal import Synchronization
     func wake() {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         guard unsafe flag.pointee.load(ordering: .relaxed) != 0 else { return }
+        wakeNow()
+    }
+
+    /// Wakes whoever sleeps, without asking whether anybody does.
+    func wakeNow() {
         unsafe flag.pointee.store(0, ordering: .relaxed)
         unsafe word.pointee.wrappingAdd(1, ordering: .releasing)  // partner: the acquiring load in `wait`
         unsafe beltway_futex_wake_all(futex)
     }
 
     /// Sleeps until it is woken or the time is over, unless what it waits for has happened; may return early.
-    func wait(nanoseconds: Int64, unless happened: () -> Bool) {
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: At most so long.
+    ///   - flagged: What the flag is set to: 1 for any publication, or 1 more than the tail that is worth waking for.
+    ///   - happened: Asked after the flag is set.
+    func wait(nanoseconds: Int64, flagged: UInt64 = 1, unless happened: () -> Bool) {
         let seen = unsafe UInt32(truncatingIfNeeded: word.pointee.load(ordering: .acquiring))
-        unsafe flag.pointee.store(1, ordering: .relaxed)
+        unsafe flag.pointee.store(flagged, ordering: .relaxed)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         if happened() { return }
         _ = unsafe beltway_futex_wait(futex, seen, max(0, nanoseconds))
+    }
+
+    /// Sleeps as a consumer that coalesces: first its delay without asking anybody, then until woken.
+    func wait(
+        nanoseconds: Int64,
+        coalescing: Coalescing,
+        tail: UInt64,
+        unless happened: () -> Bool
+    ) {
+        var remaining = nanoseconds
+        if coalescing.delayNanoseconds > 0 {
+            if happened() { return }
+            let delay = min(coalescing.delayNanoseconds, max(0, nanoseconds))
+            beltway_sleep(delay)
+            remaining -= delay
+            if remaining <= 0 || happened() { return }
+        }
+        wait(nanoseconds: remaining, flagged: tail &+ coalescing.bytes &+ 1, unless: happened)
     }
 }

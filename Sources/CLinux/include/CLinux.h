@@ -54,6 +54,19 @@ static inline int beltway_futex_wait(const uint32_t *word, uint32_t expected, in
 static inline void beltway_futex_wake_all(const uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
 }
+/// Sleeps so many nanoseconds, or less when a signal comes.
+static inline void beltway_sleep(int64_t nanoseconds) {
+    struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    nanosleep(&time, NULL);
+}
+/// Nanoseconds of CLOCK_MONOTONIC.
+static inline uint64_t beltway_monotonic(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+/// Seals that keep a page's size but leave it writable: what a reader of another process writes for the owner.
+static inline int beltway_size_seals(void) { return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL; }
 /// MADV_POPULATE_WRITE, without which there is nothing to collapse, then MADV_COLLAPSE; returns the latter's result.
 static inline int beltway_populate_and_collapse(void *p, size_t n) {
     madvise(p, n, 23 /* MADV_POPULATE_WRITE */);

@@ -54,6 +54,29 @@ internal import Glibc
         descriptor = own
     }
 
+    /// Maps memory that its owner lets this process write: its size is checked and must be sealed.
+    init(attachingWritable file: Int32, length: Int) throws(BufferError) {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { throw .system(call: "fstat", errno: errno) }
+        guard Int(status.st_size) == length else {
+            throw .notABuffer("a page of \(status.st_size) bytes, expected \(length)")
+        }
+        let seals = beltway_get_seals(file)
+        guard seals >= 0, seals & beltway_size_seals() == beltway_size_seals() else {
+            throw .notABuffer("a page that could be resized")
+        }
+        let own = dup(file)
+        guard own >= 0 else { throw .system(call: "dup", errno: errno) }
+        do throws(BufferError) {
+            unsafe base = try Self.map(own, length, PROT_READ | PROT_WRITE)
+        } catch {
+            close(own)
+            throw error
+        }
+        self.length = length
+        descriptor = own
+    }
+
     deinit {
         unsafe munmap(base, length)
         close(descriptor)
@@ -89,6 +112,13 @@ internal import Glibc
     /// (`beltway-bench ring`).
     func preferHugePages() {
         if length >= Self.hugePage { _ = unsafe beltway_populate_and_collapse(base, length) }
+    }
+
+    /// Forbids resizing for ever, but leaves the memory writable for whom it is handed to.
+    func sealSize() throws(BufferError) {
+        guard beltway_add_seals(descriptor, beltway_size_seals()) == 0 else {
+            throw .system(call: "fcntl(F_ADD_SEALS)", errno: errno)
+        }
     }
 
     /// Forbids for ever what no reader may do: write through a new mapping, resize, unseal.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Synchronization
+
+/// The producer's view of who sleeps: one flag for its own process, one word for each reader elsewhere.
+///
+/// `wake` is called once per publication. Readers in other processes cost one load each (0.4 ns, `beltway-bench ring`);
+/// their list is the producer's own copy, taken again only when somebody has come or gone, so nothing is locked.
+///
+/// Ordering as for `WakeUp`: the fence stands between the store that the sleepers wait for and the loads of their
+/// words; the sleeper stores its word, fences, and looks again (arm64: dmb ish on both sides; x86-64: mfence or a
+/// locked instruction, since a store followed by a load is what TSO does reorder).
+///
+/// Safe because each address belongs to a page that `cursors` keeps mapped.
+@safe struct ReaderWatch: ~Copyable {
+    private let publication: WakeUp
+    private let coordination: Coordination
+    private var version: UInt64 = 0
+    private var cursors: [ReaderCursor] = []
+    private var wakeWords: [UnsafeMutablePointer<Atomic<UInt64>>] = unsafe []
+
+    init(publication: WakeUp, coordination: Coordination) {
+        self.publication = publication
+        self.coordination = coordination
+    }
+
+    /// Wakes who sleeps for what was stored before, `tail` being the published end in bytes.
+    mutating func wake(tail: UInt64) {
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        var due = unsafe publication.flag.pointee.load(ordering: .relaxed) != 0
+        if coordination.readersVersion != version { refresh() }
+        for index in unsafe 0..<wakeWords.count {
+            let word = unsafe wakeWords[index]
+            let wakeAt = unsafe word.pointee.load(ordering: .relaxed)
+            if wakeAt != 0, tail >= wakeAt &- 1 {
+                unsafe word.pointee.store(0, ordering: .relaxed)
+                due = true
+            }
+        }
+        if due { publication.wakeNow() }
+    }
+
+    /// Wakes everybody who sleeps, whatever they wait for: the producer has ended, or moved to another area.
+    func wakeAll() {
+        for cursor in coordination.attachedCursors().cursors {
+            unsafe cursor.word(ReaderCursor.wakeAt).pointee.store(0, ordering: .relaxed)
+        }
+        publication.wakeNow()
+    }
+
+    private mutating func refresh() {
+        (version, cursors) = coordination.attachedCursors()
+        unsafe wakeWords = cursors.map { unsafe $0.word(ReaderCursor.wakeAt) }
+    }
+}
