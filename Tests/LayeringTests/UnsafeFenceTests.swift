@@ -19,6 +19,8 @@ private let fence: [String: String] = [
     "BeltwayBuffers/IndexBuffer/IndexBuffer.swift": "memory: owns entries and control words",
     "BeltwayBuffers/IndexBuffer/IndexBufferProducer.swift": "memory: stores entries",
     "BeltwayBuffers/IndexBuffer/IndexBufferReader.swift": "memory: loads entries",
+    "BeltwayBuffers/Sharing/UnixSocket.swift":
+        "call: sockets, whose messages and descriptors are owned as soon as they arrive",
     "BeltwayBuffers/Waiting/Coordination.swift": "memory: atomics on cache lines of their own",
     "BeltwayBuffers/Waiting/ReaderCursor.swift": "memory: words on a page of another process",
     "BeltwayBuffers/Waiting/ReaderWatch.swift": "memory: futex flags of readers elsewhere",

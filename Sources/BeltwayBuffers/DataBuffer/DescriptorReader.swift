@@ -42,6 +42,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
         following = place.ordinal
         first = place.ordinal
         end = place.ordinal
+        buffer.coordination.began(at: place.ordinal)
     }
 
     deinit { if let slot { buffer.coordination.removeReader(slot) } }

@@ -204,6 +204,7 @@ internal import Synchronization
             let (position, ordinal) = place()
             cursor.store(ReaderCursor.releasePosition, position)
             cursor.store(ReaderCursor.releaseOrdinal, ordinal)
+            cursor.store(ReaderCursor.firstOrdinal, ordinal)
             let id = attached.nextID
             attached.nextID += 1
             attached.readers.append(
@@ -234,6 +235,9 @@ internal import Synchronization
     var heldFrom: (position: UInt64, ordinal: UInt64)? {
         cursor.map { ($0.load(ReaderCursor.releasePosition), $0.load(ReaderCursor.releaseOrdinal)) }
     }
+
+    /// Shows the owner where a reader of this process begins; for people.
+    func began(at ordinal: UInt64) { cursor?.store(ReaderCursor.firstOrdinal, ordinal) }
 
     /// Shows the owner what a reader of this process has read and lost; for people.
     func report(read: UInt64, lost: UInt64) {

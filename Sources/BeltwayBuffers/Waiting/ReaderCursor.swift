@@ -7,6 +7,7 @@ internal import Synchronization
 //
 //      0 release position   8 release ordinal    how far the producer may overwrite, where the policy waits
 //     16 wakeAt             0: awake; n: asleep until the tail is at n - 1 or beyond
+//     24 first ordinal      where it began to read; for people
 //     32 read   40 lost                          for people, stored when the reader releases or waits
 
 /// The words of one reader that lives in another process.
@@ -17,6 +18,7 @@ internal import Synchronization
     static let releasePosition = 0
     static let releaseOrdinal = 8
     static let wakeAt = 16
+    static let firstOrdinal = 24
     static let read = 32
     static let lost = 40
 

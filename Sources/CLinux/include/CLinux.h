@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "CLinuxPacket.h"
+#include "CLinuxSocket.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
