@@ -32,15 +32,16 @@ internal import Glibc
     }
 
     init(attaching file: Int32, minimumLength: Int) throws(BufferError) {
+        // The seals first: a size asked for before could still change until they are there.
+        let seals = beltway_get_seals(file)
+        guard seals >= 0, seals & beltway_seals() == beltway_seals() else {
+            throw .notABuffer("memory is not sealed")
+        }
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw .system(call: "fstat", errno: errno) }
         guard Int(status.st_size) >= minimumLength, Int(status.st_size) <= 2 * BufferGeometry.maximumCapacity
         else {
             throw .notABuffer("shared memory of \(status.st_size) bytes")
-        }
-        let seals = beltway_get_seals(file)
-        guard seals >= 0, seals & beltway_seals() == beltway_seals() else {
-            throw .notABuffer("memory is not sealed")
         }
         let own = dup(file)
         guard own >= 0 else { throw .system(call: "dup", errno: errno) }
@@ -56,14 +57,14 @@ internal import Glibc
 
     /// Maps memory that its owner lets this process write: its size is checked and must be sealed.
     init(attachingWritable file: Int32, length: Int) throws(BufferError) {
+        let seals = beltway_get_seals(file)
+        guard seals >= 0, seals & beltway_size_seals() == beltway_size_seals() else {
+            throw .notABuffer("a page that could be resized")
+        }
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw .system(call: "fstat", errno: errno) }
         guard Int(status.st_size) == length else {
             throw .notABuffer("a page of \(status.st_size) bytes, expected \(length)")
-        }
-        let seals = beltway_get_seals(file)
-        guard seals >= 0, seals & beltway_size_seals() == beltway_size_seals() else {
-            throw .notABuffer("a page that could be resized")
         }
         let own = dup(file)
         guard own >= 0 else { throw .system(call: "dup", errno: errno) }

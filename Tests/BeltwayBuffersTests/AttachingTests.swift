@@ -2,6 +2,7 @@
 
 import BeltwayWire
 import Foundation
+import Synchronization
 import Testing
 
 @testable import BeltwayBuffers
@@ -109,6 +110,29 @@ import Testing
         let short = try sealed(4096, words())
         #expect(throws: BufferError.self) { _ = try attach(small.descriptors.data, short.descriptor) }
         #expect(throws: BufferError.self) { _ = try attach(-1, -1) }
+    }
+
+    @Test func `maps as much as there is, however late its size was changed and sealed`() throws {
+        // The owner shrinks and seals while we attach: what we map must never be more than what is left.
+        for round in 0..<1000 {
+            let memory = try SharedMemory(creating: "test", length: 65_536)
+            let isReady = Atomic<Bool>(false)
+            let owner = TestThread {
+                while !isReady.load(ordering: .acquiring) {}
+                for _ in 0..<round % 50 * 4 { _ = getppid() }
+                _ = ftruncate(memory.descriptor, 4096)
+                try? memory.seal()
+            }
+            isReady.store(true, ordering: .releasing)
+            for _ in 0..<100 {
+                guard let mapped = try? SharedMemory(attaching: memory.descriptor, minimumLength: 4096) else {
+                    continue
+                }
+                #expect(mapped.length == 4096)
+                break
+            }
+            #expect(owner.join())
+        }
     }
 
     @Test func `never gives anybody a way to write, not even root`() throws {

@@ -169,8 +169,8 @@ public enum BufferPolicy: UInt64, Sendable {
 
     /// Names of the interfaces, in the order of their numbers.
     public var interfaces: [String] {
-        let count = min(Int(memory.acquire(ControlLayout.interfaceCount)), ControlLayout.interfaceCapacity)
-        return (0..<count).map { index in
+        let count = min(memory.acquire(ControlLayout.interfaceCount), UInt64(ControlLayout.interfaceCapacity))
+        return (0..<Int(count)).map { index in
             let start = ControlLayout.interfaces + index * ControlLayout.interfaceNameLength
             let bytes = unsafe UnsafeRawBufferPointer(
                 start: control.base + start,

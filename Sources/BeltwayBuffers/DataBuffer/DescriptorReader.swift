@@ -6,6 +6,9 @@ internal import BeltwayWire
 /// Invariant: `published == read + lost`, where published counts the packets offered since the reader attached.
 /// Where the policy protects readers, it holds the ring up to its last ``release()``; otherwise it may be
 /// lapped at any time, and counts what it lost exactly, from ordinals.
+///
+/// Nothing that the owner of a ring may have forged stops it: its own ordinal never goes back, whatever the tail says,
+/// and a call looks at a handful of descriptors at most before it gives up the rest as lost.
 public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// The buffer that is read.
     public let buffer: DataBuffer
@@ -48,9 +51,9 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     deinit { if let slot { buffer.coordination.removeReader(slot) } }
 
     /// Packets offered since the reader attached.
-    public var published: UInt64 { ordinal - first }
+    public var published: UInt64 { ordinal &- first }
     /// Packets published and not yet taken.
-    public var backlog: UInt64 { memory.tailOrdinal - ordinal }
+    public var backlog: UInt64 { max(memory.tailOrdinal, ordinal) &- ordinal }
     /// Bytes published and not yet taken.
     public var lagInBytes: Int { min(max(0, memory.tail - position), memory.geometry.capacity) }
 
@@ -58,9 +61,10 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     @inlinable
     public mutating func next() -> Descriptor? {
         if following == end {
-            end = memory.tailOrdinal
+            end = max(memory.tailOrdinal, following)
             if following == end { return nil }
         }
+        var skips = 0
         while true {
             let descriptor = memory.descriptor(at: following)
             if memory.isWhole(ordinal: following), memory.isWhole(descriptor.position) {
@@ -69,7 +73,8 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
                 position = descriptor.position + Int(descriptor.recordLength)
                 return descriptor
             }
-            skipWhatWasLapped()
+            skips &+= 1
+            skipWhatWasLapped(all: skips > 4)
             if following == end { return nil }
         }
     }
@@ -118,17 +123,18 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
         release()
         let (memory, ordinal) = (memory, ordinal)
         buffer.publication.wait(nanoseconds: nanoseconds, coalescing: coalescing, tail: memory.tail.bytes) {
-            memory.isClosed || memory.tailOrdinal != ordinal
+            memory.isClosed || memory.tailOrdinal > ordinal
         }
     }
 
     /// Whether the producer has ended and everything was taken.
-    public var isAtEnd: Bool { memory.isClosed && memory.tailOrdinal == ordinal }
+    public var isAtEnd: Bool { memory.isClosed && memory.tailOrdinal <= ordinal }
 
-    /// Resumes at a chunk about half a ring behind the tail, so as not to be lapped again at once.
-    @usableFromInline mutating func skipWhatWasLapped() {
-        let resume = memory.resumeOrdinal()
-        end = memory.tailOrdinal
+    /// Resumes at a chunk about half a ring behind the tail, so as not to be lapped again at once; or, if that has
+    /// happened again and again, at the tail.
+    @usableFromInline mutating func skipWhatWasLapped(all: Bool) {
+        let resume = all ? .max : memory.resumeOrdinal()
+        end = max(memory.tailOrdinal, following)
         let target = min(max(resume, following &+ 1), end)
         skipped &+= target &- following
         following = target

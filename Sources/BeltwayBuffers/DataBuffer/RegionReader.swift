@@ -24,6 +24,9 @@ public struct Region: Equatable, Sendable, BitwiseCopyable {
 ///
 /// Same identity as for every reader: `published == read + lost`, in packets. A region is counted read when it is
 /// taken; ``giveBackLapped(_:)`` turns it into loss when it was overwritten while it was written to disk.
+///
+/// Nothing that the owner of a ring may have forged stops it: a region's end that lies behind the reader, on no page,
+/// or beyond what any ring reaches is taken for none, and rows that contradict it for rows that are gone.
 public struct RegionReader: ~Copyable, @unchecked Sendable {
     /// The buffer that is read.
     public let buffer: DataBuffer
@@ -62,17 +65,16 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
     deinit { if let slot { buffer.coordination.removeReader(slot) } }
 
     /// Packets offered since the reader attached.
-    public var published: UInt64 { ordinal - first }
+    public var published: UInt64 { ordinal &- first }
     /// Bytes published and not yet taken.
     public var lagInBytes: Int { min(max(0, memory.tail - Position(position)), memory.geometry.capacity) }
     /// Whether the producer has ended and every region was taken.
-    public var isAtEnd: Bool { memory.isClosed && memory.flushedThrough.position == position }
+    public var isAtEnd: Bool { memory.isClosed && flushedBeyond == nil }
 
     /// Takes the next region; nil if none is whole yet.
     public mutating func next() -> Region? {
-        while true {
-            let flushed = memory.flushedThrough
-            guard flushed.position > position else { return nil }
+        var skips = 0
+        while let flushed = flushedBeyond {
             let length = UInt64(memory.geometry.chunkLength)
             let index = position / length
             let chunkEnd = (index + 1) * length
@@ -86,8 +88,9 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
             } else {
                 (end, endOrdinal) = (chunkEnd, memory.row(of: index + 1)?.firstOrdinal)
             }
-            guard let row, let endOrdinal, memory.isWhole(Position(position)) else {
-                skipWhatWasLapped(flushed)
+            guard let row, let endOrdinal, endOrdinal >= ordinal, memory.isWhole(Position(position)) else {
+                skips += 1
+                skipWhatWasLapped(flushed, all: skips > 4)
                 continue
             }
             let region = Region(
@@ -100,9 +103,16 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
             )
             position = end
             ordinal = endOrdinal
-            read += region.packets
+            read &+= region.packets
             return region
         }
+        return nil
+    }
+
+    /// End of the last whole region, if it lies ahead of this reader and can be one.
+    private var flushedBeyond: (position: UInt64, ordinal: UInt64)? {
+        let flushed = memory.flushedThrough
+        return flushed.position > position && flushed.ordinal >= ordinal ? flushed : nil
     }
 
     /// Hands out the region's bytes, in place; check ``isWhole(_:)`` after using them.
@@ -120,8 +130,8 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
 
     /// Counts a region as lost: it was overwritten while it was used.
     public mutating func giveBackLapped(_ region: Region) {
-        read -= region.packets
-        lost += region.packets
+        read &-= region.packets
+        lost &+= region.packets
     }
 
     /// Lets a blocking producer overwrite everything taken so far.
@@ -139,19 +149,20 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
         }
     }
 
-    private mutating func skipWhatWasLapped(_ flushed: (position: UInt64, ordinal: UInt64)) {
+    /// Resumes at a chunk about half a ring behind the last region; or, if that was lapped again and again, at its end.
+    private mutating func skipWhatWasLapped(_ flushed: (position: UInt64, ordinal: UInt64), all: Bool) {
         let length = UInt64(memory.geometry.chunkLength)
         let newest = flushed.position / length
         var target = flushed
         var index = max(newest &- min(newest, UInt64(memory.geometry.chunkCount / 2)), position / length + 1)
-        while index <= newest {
+        while !all, index <= newest {
             if let row = memory.row(of: index), row.firstOrdinal >= ordinal {
-                if index * length <= flushed.position { target = (index * length, row.firstOrdinal) }
+                if row.firstOrdinal <= flushed.ordinal { target = (index * length, row.firstOrdinal) }
                 break
             }
             index += 1
         }
-        lost += target.ordinal - ordinal
+        lost &+= target.ordinal &- ordinal
         position = target.position
         ordinal = target.ordinal
     }
@@ -159,13 +170,19 @@ public struct RegionReader: ~Copyable, @unchecked Sendable {
 
 extension RingMemory {
     /// End of the last whole region; the partner is `DataBufferProducer.storeFlushed`, which says why this ends.
+    ///
+    /// A forged one is taken for none: a position off the page, or beyond 2^62 (a century at 1 GB/s; below it no sum of
+    /// positions and lengths overflows), and a count that changes a thousand times in a row.
     var flushedThrough: (position: UInt64, ordinal: UInt64) {
-        while true {
+        for _ in 0..<1000 {
             let count = acquire(ControlLayout.flushCount)
             let slot = ControlLayout.flushSlot(count)
             let value = (position: relaxed(slot), ordinal: relaxed(slot + 8))
             atomicMemoryFence(ordering: .acquiring)
-            if relaxed(ControlLayout.flushCount) == count { return value }
+            guard relaxed(ControlLayout.flushCount) == count else { continue }
+            let canBe = value.position < 1 << 62 && value.position % UInt64(BufferGeometry.pageLength) == 0
+            return canBe ? value : (0, 0)
         }
+        return (0, 0)
     }
 }
