@@ -84,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "beltway-bench",
             dependencies: [
-                "BeltwayAppliance", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments,
+                "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments,
             ],
             swiftSettings: settings
         ),
@@ -123,6 +123,7 @@ let package = Package(
                 "BeltwayBuffers", "BeltwayWire",
             ]
         ),
+        tests("BeltwayBenchTests", ["beltway-bench"]),
         .testTarget(
             name: "CorpusTests",
             dependencies: ["BeltwayTestSupport"],

@@ -66,6 +66,10 @@ private let fence: [String: String] = [
     "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/ResourceUse.swift": "call: getrusage into a variable",
     // Benchmarks
+    "beltway-bench/Paper/BlockBytes.swift": "memory: adds up the bytes of a span",
+    "beltway-bench/Paper/Clock.swift": "call: clock_gettime into a variable",
+    "beltway-bench/Paper/Figures/AllocatedQueue.swift": "memory: owns blocks of malloc",
+    "beltway-bench/Paper/Report/MachineFacts.swift": "call: confstr into an array",
     "beltway-bench/Ring/RingBenchmark.swift": "call: the loop in C that the ring is compared with",
     "beltway-bench/Run/MeasuredProcess.swift": "call: posix_spawn and wait4",
 ]

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BeltwayWire
+
+// Figure 5: kinds of ring against the general allocator, by packet size.
+
+extension PaperFigure {
+    static var ringImplementations: PaperFigure {
+        PaperFigure(
+            number: 5,
+            title: "Ring implementations against the general allocator",
+            section: "section 4.2.2",
+            measure: { try RingKindBenchmark.figure($0) }
+        )
+    }
+}
+
+/// Blocks from a producer to a consumer that comes 15.5 MiB later.
+enum RingKindBenchmark {
+    static let described = "d-DBuf"
+    static let allocator = "malloc"
+    static let tenfold = "10malloc"
+
+    /// Packet sizes of the paper, and blocks beyond.
+    static let lengths = [64, 128, 256, 512, 1024, 1514, 4096, 9000, 16_384]
+    /// The longest packet.
+    static let longestPacket = 1514
+
+    static func figure(_ effort: Effort) throws -> FigureResult {
+        let capacity = effort.isQuick ? 2 << 20 : 16 << 20
+        let memory = capacity / 128 * 127
+        var cells: [Cell] = []
+        for length in effort.steps(lengths) {
+            let record = RecordLayout.recordLength(capturedLength: length, needsFlags: false)
+            cells.append(
+                cell(described, length, memory / record) { try DescribedQueue(capacity: capacity) }
+            )
+            for (name, slots) in [(allocator, 1), (tenfold, 10)] {
+                let distance = memory / AllocatedQueue.bytesPerBlock(length, slotsPerAllocation: slots)
+                cells.append(
+                    cell(name, length, distance) {
+                        AllocatedQueue(distance: distance, length: length, slotsPerAllocation: slots)
+                    }
+                )
+            }
+        }
+        let times = try measureInTurn(cells, effort)
+        let panels = [throughput(times), relative(times)]
+        return FigureResult(paper: paper, method: method, panels: panels, claims: claims(panels[1]))
+    }
+
+    /// A cell whose queue is made anew for each round, so that only one takes memory at a time.
+    private static func cell<Queue: BlockQueue & ~Copyable>(
+        _ series: String,
+        _ length: Int,
+        _ distance: Int,
+        _ make: @escaping () throws -> Queue
+    ) -> Cell {
+        Cell(series: series, x: Double(length)) { seconds in
+            var run = BlockQueueRun(try make(), length: length, distance: distance)
+            return try run.nanosecondsPerBlock(seconds: seconds)
+        }
+    }
+
+    private static func throughput(_ times: [PlotSeries]) -> PlotPanel {
+        PlotPanel(
+            name: "a",
+            title: "Throughput of one thread that writes, hands over and reads blocks",
+            x: PlotAxis(name: "Block", scale: .powersOfTwo, format: .bytes),
+            y: PlotAxis(name: "Throughput", unit: "Gbit/s", scale: .logarithmic),
+            series: times.map { series in
+                series.mapping { length, nanoseconds in length * 8 / nanoseconds }
+            }
+        )
+    }
+
+    /// Each contestant's speed by that of malloc, round by round.
+    private static func relative(_ times: [PlotSeries]) -> PlotPanel {
+        let reference = times.first { $0.name == allocator }
+        return PlotPanel(
+            name: "b",
+            title: "The same, by that of malloc and free per block",
+            x: PlotAxis(name: "Block", scale: .powersOfTwo, format: .bytes),
+            y: PlotAxis(name: "Times as fast as malloc"),
+            series: times.filter { $0.name != allocator }.map { series in
+                var series = series
+                for index in series.points.indices {
+                    guard let base = reference?.points.first(where: { $0.x == series.points[index].x }) else {
+                        continue
+                    }
+                    series.points[index].y.values = zip(base.y.values, series.points[index].y.values).map {
+                        $0 / $1
+                    }
+                }
+                return series
+            }
+        )
+    }
+
+    private static func claims(_ relative: PlotPanel) -> [Claim] {
+        relative.series.filter { $0.name != tenfold }.flatMap { series -> [Claim] in
+            [("packets of 64 to 1514 bytes", true), ("blocks beyond", false)].compactMap { name, isPacket in
+                let points = series.points.filter { ($0.x <= Double(longestPacket)) == isPacket }
+                guard let worst = points.min(by: { $0.y.median < $1.y.median }) else { return nil }
+                return Claim(
+                    text: "\(series.name) against malloc and free per block, \(name), the worst size",
+                    paper: isPacket ? "about twice as fast" : "-",
+                    goal: "2x and more",
+                    measured: "\(numberLabel(worst.y.median))x at \(byteLabel(worst.x))",
+                    holds: worst.y.median >= 2
+                )
+            }
+        }
+    }
+
+    private static let paper = [
+        "A producer and a consumer read packets at maximum rates, by packet size, through p-, v- and d-DBufs; for reference "
+            + "through blocks of the general allocator (dlmalloc), one at a time and ten at a time. The distance between "
+            + "consumer and producer is kept large enough that caching does not skew the results; sizes are powers of two.",
+        "Rings are about twice as fast as the allocator. Allocating ten at a time helps small blocks and does not raise the "
+            + "maximum. p-DBufs waste what packets leave of their slots, up to 30 % of throughput; v- and d-DBuf are on par.",
+    ]
+
+    private static let method = [
+        "One thread plays both parts in turn, 32 blocks each, so that what is measured is the work of both sides and neither "
+            + "scheduler nor cache coherence. The producer copies a block of bytes (itself in the first cache) into the queue; "
+            + "the consumer takes the oldest block and reads all of its bytes, by the same function for every contestant.",
+        "Every contestant has the same memory, 16 MiB, and keeps it 127/128 full of blocks with what it puts round them, so that "
+            + "blocks have left the second-level cache when they are read, as the paper wants it, and nobody keeps more memory "
+            + "warm than another: a ring's producer writes where the consumer was 128 KiB ago, the allocator gives out "
+            + "what was freed last. malloc is that of the C library (see above), with its defaults; free is called by the "
+            + "consumer. Its queue is an array of addresses and lengths. Memory of the rings is asked for in huge pages, as the "
+            + "appliance does; the allocator's is what it gets.",
+        "The records of the d-DBuf are whole pcapng blocks (32 bytes and padding round each packet) with time and lengths, and a "
+            + "descriptor of 32 bytes: more work than the paper's, and more than malloc's side does.",
+    ]
+}
+
+extension PlotSeries {
+    /// The same series with each value of each round worked out anew from x and itself.
+    func mapping(_ change: (_ x: Double, _ value: Double) -> Double) -> PlotSeries {
+        var result = self
+        for index in points.indices {
+            result.points[index].y.values = points[index].y.values.map { change(points[index].x, $0) }
+        }
+        return result
+    }
+}
