@@ -12,6 +12,8 @@ public enum BufferError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooManyBuffers(Int)
     /// A blocking buffer waits for at most 64 readers.
     case tooManyReaders
+    /// A ring was asked for whose sizes contradict each other.
+    case invalidRing(String)
     /// What was mapped is not a buffer of this version, or contradicts itself.
     case notABuffer(String)
 
@@ -25,6 +27,7 @@ public enum BufferError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooManyBuffers(let limit):
             "its link types or interfaces would need more than \(limit) rings"
         case .tooManyReaders: "a ring in blocking mode waits for at most 64 readers"
+        case .invalidRing(let why): "no such ring: \(why)"
         case .notABuffer(let why): "not a Beltway buffer: \(why)"
         }
     }

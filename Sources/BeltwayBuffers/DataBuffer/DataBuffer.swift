@@ -88,6 +88,7 @@ public enum BufferPolicy: UInt64, Sendable {
         memory.storeRelaxed(ControlLayout.linkTypeOffset, UInt64(linkType.rawValue))
         memory.storeRelaxed(ControlLayout.policyOffset, policy.rawValue)
         memory.storeRelaxed(ControlLayout.snapLengthOffset, UInt64(geometry.snapLength))
+        memory.storeRelaxed(ControlLayout.kindOffset, BufferKind.described.rawValue)
         memory.storeReleasing(ControlLayout.magicOffset, ControlLayout.magic)
         try data.seal()
         try control.seal()
@@ -122,7 +123,8 @@ public enum BufferPolicy: UInt64, Sendable {
                 "version \(field(ControlLayout.versionOffset)), expected \(ControlLayout.version)"
             )
         }
-        guard let capacity = Int(exactly: field(ControlLayout.capacityOffset)),
+        guard field(ControlLayout.kindOffset) == BufferKind.described.rawValue,
+            let capacity = Int(exactly: field(ControlLayout.capacityOffset)),
             let policy = BufferPolicy(rawValue: field(ControlLayout.policyOffset)),
             let link = UInt16(exactly: field(ControlLayout.linkTypeOffset))
         else { throw .notABuffer("control page contradicts itself") }
@@ -137,18 +139,11 @@ public enum BufferPolicy: UInt64, Sendable {
         self.policy = policy
         linkType = LinkType(rawValue: link)
         memory = unsafe RingMemory(data: data.base, control: control.base, geometry: geometry)
-        let bell = try bellDescriptor.map { descriptor throws(BufferError) in
-            try SharedMemory(attachingWritable: descriptor, length: Coordination.bellLength)
-        }
-        let cursor = try cursorDescriptor.map { descriptor throws(BufferError) in
-            try ReaderCursor(attaching: descriptor)
-        }
-        coordination =
-            if let bell {
-                Coordination(bell: bell, cursor: cursor, policy: policy)
-            } else {
-                Coordination(bell: try Coordination(policy: policy).bell, cursor: cursor, policy: policy)
-            }
+        coordination = try Coordination(
+            policy: policy,
+            cursorDescriptor: cursorDescriptor,
+            bellDescriptor: bellDescriptor
+        )
         isOwner = false
     }
 

@@ -40,6 +40,8 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     /// The last region's end that readers have been shown.
     var shownFlushed: (position: UInt64, ordinal: UInt64) = (0, 0)
     var isClosed = false
+    /// Blocks that found no room and were given up by ``BlockProducer/write(_:)``.
+    public var dropped: UInt64 = 0
     /// Whether a chunk's end is kept free for an Interface Statistics Block.
     var keepsStatistics = false
 

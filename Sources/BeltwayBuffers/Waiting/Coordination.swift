@@ -52,8 +52,24 @@ internal import Synchronization
         self.init(bell: bell, cursor: nil, policy: policy)
     }
 
-    /// For a process that attaches: with the pages that the owner handed over.
-    init(bell: SharedMemory, cursor: ReaderCursor?, policy: BufferPolicy) {
+    /// For a process that attaches: with the pages that the owner handed over, if it did.
+    convenience init(
+        policy: BufferPolicy,
+        cursorDescriptor: Int32?,
+        bellDescriptor: Int32?
+    ) throws(BufferError) {
+        let cursor: ReaderCursor? =
+            if let cursorDescriptor { try ReaderCursor(attaching: cursorDescriptor) } else { nil }
+        let bell =
+            if let bellDescriptor {
+                try SharedMemory(attachingWritable: bellDescriptor, length: Self.bellLength)
+            } else {
+                try SharedMemory(creating: "beltway-bell", length: Self.bellLength)
+            }
+        self.init(bell: bell, cursor: cursor, policy: policy)
+    }
+
+    private init(bell: SharedMemory, cursor: ReaderCursor?, policy: BufferPolicy) {
         self.bell = bell
         self.cursor = cursor
         self.policy = policy

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Synchronization
+
+/// A consumer of a ring, in this process or an attached one.
+///
+/// Invariant: `published == read + lost`, in blocks (bytes in a stream), since it attached. Where the policy protects
+/// readers it holds the ring up to its last ``release()``; under fast reader preference, and where a process that does
+/// not hold it was let in, it may be lapped at any time.
+///
+/// Safe because a block's extent is checked against what is published before it is handed out, and because `area` keeps
+/// the memory of `space` mapped.
+public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
+    /// The ring that is read.
+    public let ring: Ring
+    /// How this reader is woken.
+    public var coalescing = Coalescing.immediate
+    @usableFromInline let shape: RingShape
+    @usableFromInline var space: RingSpace
+    /// First position of the space after `space`, as far as is known.
+    @usableFromInline var spaceEnd: UInt64
+    @usableFromInline var position: UInt64
+    @usableFromInline var ordinal: UInt64
+    /// The tail as last seen.
+    @usableFromInline var seenTail: UInt64
+    @usableFromInline var taken: UInt64 = 0
+    @usableFromInline var skipped: UInt64 = 0
+    @usableFromInline var seenEpochCount: UInt64
+    var epochNumber: UInt64
+    var area: RingArea
+    var step = OverwriteStep()
+    private let first: UInt64
+    private let slot: Int?
+
+    /// Attaches at the ring's tail: what is published from now on is offered.
+    ///
+    /// In a process that attached it begins where the owner holds the ring for it.
+    ///
+    /// - Parameters:
+    ///   - ring: The ring to read; of a kind that the layout serves (a programmer error otherwise).
+    ///   - layout: The layout of the ring's kind.
+    ///   - holding: Whether a producer whose policy protects readers waits, or drops, for this one.
+    /// - Throws: ``BufferError/tooManyReaders``; ``BufferError/notABuffer(_:)`` if the memory cannot be had.
+    public init(_ ring: Ring, as layout: Layout.Type, holding: Bool = true) throws(BufferError) {
+        precondition(Layout.serves(ring.kind), "the layout is that of another kind of ring")
+        let coordination = ring.coordination
+        let epochCount = ring.acquire(ControlLayout.epochCount)
+        var slot: Int?
+        var place: (position: UInt64, ordinal: UInt64)
+        if holding, ring.policy.protectsReaders {
+            let reader = try coordination.addReader(at: { coordination.heldFrom ?? ring.end })
+            slot = reader.slot
+            place = (reader.position, reader.ordinal)
+        } else {
+            place = ring.end
+        }
+        guard let mapped = ring.space(holding: place.position) ?? ring.newestSpace() else {
+            if let slot { coordination.removeReader(slot) }
+            throw .notABuffer("its memory cannot be had")
+        }
+        self.ring = ring
+        self.slot = slot
+        shape = ring.shape
+        position = place.position
+        ordinal = place.ordinal
+        first = place.ordinal
+        seenTail = place.position
+        seenEpochCount = epochCount
+        (space, spaceEnd, area, epochNumber) = (mapped.space, mapped.end, mapped.area, mapped.number)
+    }
+
+    deinit { if let slot { ring.coordination.removeReader(slot) } }
+
+    /// Taken and not given back.
+    @inlinable public var read: UInt64 { taken }
+    /// Overwritten before or while it was read.
+    @inlinable public var lost: UInt64 { skipped }
+    /// Offered since the reader attached.
+    public var published: UInt64 { ordinal &- first }
+    /// Published and not yet taken, in bytes.
+    public var lagInBytes: Int { Int(clamping: ring.tail.bytes &- min(ring.tail.bytes, position)) }
+
+    /// Takes the next block; nil if nothing more is published.
+    ///
+    /// - Parameter limit: Bytes wanted at most; honoured by streams.
+    /// - Returns: The block, valid until the next one is taken.
+    @inlinable
+    public mutating func next(atMost limit: Int = .max) -> Block? {
+        while true {
+            if position >= min(seenTail, spaceEnd) {
+                guard advance() else { return nil }
+            }
+            let available = min(seenTail, spaceEnd) &- position
+            let found = unsafe Layout.find(
+                at: UnsafeRawPointer(space.address(position)),
+                available: available,
+                limit: limit,
+                shape
+            )
+            // The first check: what was found counts only if nothing of it was overwritten meanwhile.
+            guard isWhole(position) || isWholeAfterAll() else {
+                skipWhatWasLapped()
+                continue
+            }
+            guard found.footprint > 0, UInt64(found.footprint) <= available else {
+                // A marker that no producer of ours writes, or a request for no bytes.
+                if limit == 0 { return nil }
+                skipToEnd()
+                continue
+            }
+            let block = Block(
+                position: Position(position),
+                header: found.header,
+                length: found.length,
+                ordinal: ordinal
+            )
+            position &+= UInt64(found.footprint)
+            if found.isPadding { continue }
+            let count = Layout.count(found.length)
+            ordinal &+= count
+            taken &+= count
+            return block
+        }
+    }
+
+    /// Hands out a block's bytes, in place: the one taken last.
+    @inlinable @inline(__always)
+    public func withBytes<Result>(of block: Block, _ body: (RawSpan) -> Result) -> Result {
+        let bytes = unsafe UnsafeRawBufferPointer(
+            start: space.address(block.position.bytes) + block.header,
+            count: block.length
+        )
+        return unsafe body(bytes.bytes)
+    }
+
+    /// Whether no byte of the block taken last has been overwritten so far.
+    @inlinable @inline(__always)
+    public func isWhole(_ block: Block) -> Bool { isWhole(block.position.bytes) }
+
+    /// Call it after reading: the fence keeps the reads before the load of `intent`.
+    @inlinable @inline(__always)
+    func isWhole(_ position: UInt64) -> Bool {
+        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
+        return ring.relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
+    }
+
+    /// Counts the block taken last as lost: it was overwritten while it was used.
+    @inlinable
+    public mutating func giveBackLapped(_ block: Block) {
+        let count = Layout.count(block.length)
+        taken &-= count
+        skipped &+= count
+    }
+
+    /// Lets a producer that waits, or drops, for this reader overwrite everything taken so far.
+    public mutating func release() {
+        ring.coordination.report(read: taken, lost: skipped)
+        guard let slot else { return }
+        ring.coordination.release(slot, position: position, ordinal: ordinal)
+    }
+
+    /// Sleeps until more is published, the producer ends, or the time is over; releases first.
+    ///
+    /// - Parameter nanoseconds: At most so long.
+    public mutating func wait(nanoseconds: Int64) {
+        release()
+        let (ring, position) = (ring, position)
+        ring.publication.wait(nanoseconds: nanoseconds, coalescing: coalescing, tail: ring.tail.bytes) {
+            ring.isClosed || ring.tail.bytes > position
+        }
+    }
+
+    /// Whether the producer has ended and everything was taken.
+    public var isAtEnd: Bool { ring.isClosed && ring.tail.bytes == position }
+}
+
+extension RingReader: BlockReader {
+    /// See ``next(atMost:)``.
+    @inlinable public mutating func nextBlock(atMost limit: Int) -> Block? { next(atMost: limit) }
+}
+
+extension RingReader where Layout == EntryLayout {
+    /// Takes the next index entry; nil if nothing more is published.
+    @inlinable
+    public mutating func nextEntry() -> IndexEntry? {
+        while let block = next() {
+            let entry = withBytes(of: block) { unsafe $0.unsafeLoad(as: IndexEntry.self) }
+            if isWhole(block) { return entry }
+            giveBackLapped(block)
+        }
+        return nil
+    }
+}
