@@ -4,7 +4,9 @@ extension PaperFigure {
     /// The figures of the paper that hold measurements, in its order.
     static var all: [PaperFigure] {
         [
+            .resizing,
             .ringImplementations,
+            .streamSizes,
             .callIndirection,
             PaperFigure(
                 number: 10,

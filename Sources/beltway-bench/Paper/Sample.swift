@@ -82,10 +82,15 @@ func measureInTurn(_ cells: [Cell], _ effort: Effort) throws -> [PlotSeries] {
 ///
 /// - Parameters:
 ///   - seconds: Time to take, by the thread's own processor time.
+///   - first: Steps to begin with; fewer where a step is long.
 ///   - body: Runs the step that often.
 /// - Returns: Nanoseconds per step.
-func nanosecondsPerStep(seconds: Double, _ body: (_ count: Int) throws -> Void) rethrows -> Double {
-    var count = 64
+func nanosecondsPerStep(
+    seconds: Double,
+    from first: Int = 64,
+    _ body: (_ count: Int) throws -> Void
+) rethrows -> Double {
+    var count = first
     while true {
         let start = threadSeconds()
         try body(count)

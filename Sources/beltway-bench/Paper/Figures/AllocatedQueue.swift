@@ -79,6 +79,7 @@ internal import Glibc
     }
 
     @inline(__always) mutating func publish() {}
+    var lost: UInt64 { 0 }
 
     @inline(__always) mutating func take() -> UInt64 {
         guard head != tail else { return 0 }

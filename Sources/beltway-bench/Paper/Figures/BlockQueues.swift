@@ -14,15 +14,17 @@ protocol BlockQueue: ~Copyable {
     ///
     /// - Returns: The sum of its bytes; zero if there is none, which is a mistake of the measurement.
     mutating func take() -> UInt64
+    /// Blocks that were overwritten before they were taken; none, or the measurement is wrong.
+    var lost: UInt64 { get }
 }
+
+/// Blocks per turn of the producer, and of the consumer.
+let blocksPerTurn = 32
 
 /// The time per block of a queue that always holds the same number of blocks.
 struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
     var queue: Queue
     let block: [UInt8]
-    /// Blocks per turn of the producer, and of the consumer.
-    static var batch: Int { 32 }
-
     /// - Parameters:
     ///   - queue: Empty.
     ///   - length: Bytes of a block.
@@ -32,7 +34,7 @@ struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
         var queue = queue
         for count in 1...max(1, distance) {
             queue.put(block.rawSpan)
-            if count % Self.batch == 0 { queue.publish() }
+            if count % blocksPerTurn == 0 { queue.publish() }
         }
         queue.publish()
         self.block = block
@@ -45,11 +47,16 @@ struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
         let block = block
         let expected = block.rawSpan.sumOfBytes
         let taken = nanosecondsPerStep(seconds: seconds) { count in
-            let turns = max(1, count / Self.batch)
+            let turns = max(1, count / blocksPerTurn)
             let sum = Self.run(&queue, block.rawSpan, turns)
-            if sum != expected &* UInt64(turns * Self.batch) { wrong = true }
+            if sum != expected &* UInt64(turns * blocksPerTurn) { wrong = true }
         }
-        guard !wrong else { throw FigureTrouble(description: "a consumer did not read what was written") }
+        guard !wrong, queue.lost == 0 else {
+            throw FigureTrouble(
+                description:
+                    "a consumer did not read what was written: \(Queue.self), blocks of \(block.count) bytes, \(queue.lost) lost"
+            )
+        }
         return taken
     }
 
@@ -57,9 +64,9 @@ struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
     private static func run(_ queue: inout Queue, _ block: RawSpan, _ turns: Int) -> UInt64 {
         var sum: UInt64 = 0
         for _ in 0..<turns {
-            for _ in 0..<batch { queue.put(block) }
+            for _ in 0..<blocksPerTurn { queue.put(block) }
             queue.publish()
-            for _ in 0..<batch { sum &+= queue.take() }
+            for _ in 0..<blocksPerTurn { sum &+= queue.take() }
         }
         return sum
     }
@@ -84,16 +91,24 @@ struct DescribedQueue: BlockQueue, ~Copyable {
 
     @inline(__always) mutating func put(_ block: RawSpan) {
         let length = UInt32(truncatingIfNeeded: block.byteCount)
-        while !producer.append(
+        guard !append(block, length) else { return }
+        // The batch fills the ring. Refused again, the block is missed where it should be taken.
+        producer.publish()
+        _ = append(block, length)
+    }
+
+    @inline(__always) private mutating func append(_ block: RawSpan, _ length: UInt32) -> Bool {
+        producer.append(
             block,
             time: Timestamp(nanoseconds: 1_700_000_000_000_000_000),
             originalLength: length,
             interface: 0,
             flags: []
-        ) { producer.publish() }
+        )
     }
 
     @inline(__always) mutating func publish() { producer.publish() }
+    var lost: UInt64 { reader.lost }
 
     @inline(__always) mutating func take() -> UInt64 {
         guard let descriptor = reader.next() else { return 0 }

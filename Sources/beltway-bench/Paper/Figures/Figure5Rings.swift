@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import BeltwayBuffers
 internal import BeltwayWire
 
 // Figure 5: kinds of ring against the general allocator, by packet size.
@@ -17,6 +18,8 @@ extension PaperFigure {
 
 /// Blocks from a producer to a consumer that comes 15.5 MiB later.
 enum RingKindBenchmark {
+    static let slotted = "p-DBuf"
+    static let marked = "v-DBuf"
     static let described = "d-DBuf"
     static let allocator = "malloc"
     static let tenfold = "10malloc"
@@ -28,15 +31,42 @@ enum RingKindBenchmark {
 
     static func figure(_ effort: Effort) throws -> FigureResult {
         let capacity = effort.isQuick ? 2 << 20 : 16 << 20
-        let memory = capacity / 128 * 127
+        // All but 128 KiB: rings announce what they will write 64 KiB ahead.
+        let memory = capacity - 131_072
         var cells: [Cell] = []
         for length in effort.steps(lengths) {
+            // No record crosses the end of a chunk; in each of the eight up to one record's room stays empty.
             let record = RecordLayout.recordLength(capturedLength: length, needsFlags: false)
             cells.append(
-                cell(described, length, memory / record) { try DescribedQueue(capacity: capacity) }
+                cell(described, length, blocks(memory - 8 * record, record)) {
+                    try DescribedQueue(capacity: capacity)
+                }
+            )
+            let slot = slotLength(for: length)
+            cells.append(
+                cell(slotted, length, blocks(memory, slot)) {
+                    try RingQueue(
+                        RingOptions(
+                            kind: .slots,
+                            policy: .fastReader,
+                            capacity: capacity,
+                            slotLength: slot
+                        ),
+                        as: SlotLayout.self
+                    )
+                }
+            )
+            cells.append(
+                cell(marked, length, blocks(memory, (length + 8 + 7) & ~7)) {
+                    try RingQueue(
+                        RingOptions(kind: .marked, policy: .fastReader, capacity: capacity),
+                        as: MarkedLayout.self
+                    )
+                }
             )
             for (name, slots) in [(allocator, 1), (tenfold, 10)] {
-                let distance = memory / AllocatedQueue.bytesPerBlock(length, slotsPerAllocation: slots)
+                let taken = AllocatedQueue.bytesPerBlock(length, slotsPerAllocation: slots)
+                let distance = blocks(memory, taken)
                 cells.append(
                     cell(name, length, distance) {
                         AllocatedQueue(distance: distance, length: length, slotsPerAllocation: slots)
@@ -60,6 +90,16 @@ enum RingKindBenchmark {
             var run = BlockQueueRun(try make(), length: length, distance: distance)
             return try run.nanosecondsPerBlock(seconds: seconds)
         }
+    }
+
+    /// Blocks that lie between producer and consumer when the consumer's turn is over.
+    private static func blocks(_ memory: Int, _ each: Int) -> Int { memory / each - blocksPerTurn }
+
+    /// Slots that hold the longest packet, as in the paper; beyond that the next power of two.
+    private static func slotLength(for length: Int) -> Int {
+        var slot = 2048
+        while slot < length + 8 { slot *= 2 }
+        return slot
     }
 
     private static func throughput(_ times: [PlotSeries]) -> PlotPanel {
@@ -125,13 +165,15 @@ enum RingKindBenchmark {
         "One thread plays both parts in turn, 32 blocks each, so that what is measured is the work of both sides and neither "
             + "scheduler nor cache coherence. The producer copies a block of bytes (itself in the first cache) into the queue; "
             + "the consumer takes the oldest block and reads all of its bytes, by the same function for every contestant.",
-        "Every contestant has the same memory, 16 MiB, and keeps it 127/128 full of blocks with what it puts round them, so that "
+        "Every contestant has the same memory, 16 MiB, and keeps all but 128 KiB of it full of blocks with what it puts round them, so that "
             + "blocks have left the second-level cache when they are read, as the paper wants it, and nobody keeps more memory "
             + "warm than another: a ring's producer writes where the consumer was 128 KiB ago, the allocator gives out "
             + "what was freed last. malloc is that of the C library (see above), with its defaults; free is called by the "
             + "consumer. Its queue is an array of addresses and lengths. Memory of the rings is asked for in huge pages, as the "
             + "appliance does; the allocator's is what it gets.",
-        "The records of the d-DBuf are whole pcapng blocks (32 bytes and padding round each packet) with time and lengths, and a "
+        "The p-DBuf has slots of 2048 bytes, which hold the longest packet (the next power of two for blocks beyond), so "
+            + "with small packets it holds fewer of them, on as many lines of the cache as there are bytes. The v-DBuf has a "
+            + "marker of 8 bytes. The records of the d-DBuf are whole pcapng blocks (32 bytes and padding round each packet) with time and lengths, and a "
             + "descriptor of 32 bytes: more work than the paper's, and more than malloc's side does.",
     ]
 }
