@@ -29,6 +29,8 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Ring/RingProducer+Room.swift": "memory: announces what it will write",
     "BeltwayBuffers/Ring/RingReader.swift": "memory: lends blocks as spans",
     "BeltwayBuffers/Ring/RingSpace.swift": "memory: addresses inside a mapped area",
+    "BeltwayBuffers/Remote/ByteStore.swift": "memory: owns what messages are built in and kept in",
+    "BeltwayBuffers/Remote/SocketChannel.swift": "call: system calls on a socket of its own, and on spans",
     "BeltwayBuffers/Waiting/Coordination.swift": "memory: atomics on cache lines of their own",
     "BeltwayBuffers/Waiting/ReaderCursor.swift": "memory: words on a page of another process",
     "BeltwayBuffers/Waiting/ReaderWatch.swift": "memory: futex flags of readers elsewhere",
