@@ -23,10 +23,15 @@ import Testing
     }
 
     /// What a control page must say to be believed.
-    private func words(capacity: UInt64 = 32_768, magic: UInt64 = ControlLayout.magic, version: UInt64 = 1)
+    private func words(
+        kind: UInt64 = 4,
+        capacity: UInt64 = 32_768,
+        magic: UInt64 = ControlLayout.magic,
+        version: UInt64 = ControlLayout.version
+    )
         -> [UInt64]
     {
-        [magic, version, capacity, 1, 1, 1, 3980]
+        [magic, version, capacity, 1, 1, 1, 3980, kind]
     }
 
     @Test func `shows what the owner has published, and its names`() throws {
@@ -86,7 +91,8 @@ import Testing
         let length = ControlLayout.totalLength(owner.geometry)
         let data = owner.descriptors.data
         for wrong in [
-            words(magic: 7), words(version: 2), words(capacity: 40_000), words(capacity: .max),
+            words(magic: 7), words(version: 1), words(kind: 3), words(capacity: 40_000),
+            words(capacity: .max),
             words(capacity: 65_536),
         ] {
             let control = try sealed(length, wrong)

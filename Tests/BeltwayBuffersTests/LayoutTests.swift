@@ -34,16 +34,19 @@ import Testing
     @Test func `begins with a control page`() {
         typealias Layout = ControlLayout
         #expect(Layout.magic.littleEndian == 0x3159_4157_544C_4542)
-        #expect(Layout.version == 1)
+        #expect(Layout.version == 2)
         #expect([Layout.magicOffset, Layout.versionOffset, Layout.capacityOffset] == [0, 8, 16])
         #expect([Layout.generationOffset, Layout.linkTypeOffset, Layout.policyOffset] == [24, 32, 40])
-        #expect(Layout.snapLengthOffset == 48)
+        #expect([Layout.snapLengthOffset, Layout.kindOffset, Layout.tailOrdinalBefore] == [48, 56, 80])
         #expect(
             [Layout.tail, Layout.tailOrdinal, Layout.intent, Layout.intentOrdinal] == [64, 72, 128, 136]
         )
         #expect([Layout.timeThrough, Layout.closed, Layout.wakeWord] == [192, 200, 208])
         #expect([Layout.flushCount, Layout.flushSlot(2), Layout.flushSlot(3)] == [256, 264, 280])
         #expect(Layout.interfaceCount == 320)
+        #expect([Layout.slotLengthOffset, Layout.alignmentOffset] == [400, 408])
+        #expect([Layout.resizingOffset, Layout.minimumLengthOffset] == [416, 424])
+        #expect([Layout.epochCount, Layout.epochRow(0), Layout.epochRow(17)] == [512, 1024, 1088])
         #expect([Layout.interfaces, Layout.interfaceNameLength, Layout.interfaceCapacity] == [4096, 64, 64])
         #expect([Layout.chunkTable, Layout.chunkRowLength] == [8192, 64])
     }

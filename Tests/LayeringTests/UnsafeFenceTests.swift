@@ -22,6 +22,7 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Sharing/UnixSocket.swift":
         "call: sockets, whose messages and descriptors are owned as soon as they arrive",
     "BeltwayBuffers/Ring/BlockLayout.swift": "memory: lays blocks down and finds them",
+    "BeltwayBuffers/Ring/DescribedRing.swift": "memory: a layout, and headers loaded from their ring",
     "BeltwayBuffers/Ring/Ring.swift": "memory: words of a mapped control page",
     "BeltwayBuffers/Ring/Ring+Epochs.swift": "memory: words of a mapped control page",
     "BeltwayBuffers/Ring/RingArea.swift": "memory: owns a memfd and its views",

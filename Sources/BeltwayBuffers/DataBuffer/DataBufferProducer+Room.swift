@@ -23,7 +23,13 @@ extension DataBufferProducer {
         let oldest = oldestNeeded
         bytes = min(bytes, oldest.position &+ UInt64(memory.geometry.capacity))
         slots = min(slots, oldest.ordinal &+ UInt64(memory.geometry.descriptorCapacity))
-        guard bytes >= needed, slots > ordinal else { return false }
+        guard bytes >= needed, slots > ordinal else {
+            if buffer.policy == .slowReader || buffer.policy == .mediumReader {
+                let capacity = UInt64(memory.geometry.capacity)
+                buffer.coordination.dropStalled(before: (needed &- min(needed, capacity), ordinal))
+            }
+            return false
+        }
         reservedTail = max(reservedTail, bytes)
         reservedOrdinal = max(reservedOrdinal, slots)
         memory.storeRelaxed(ControlLayout.intent, reservedTail)

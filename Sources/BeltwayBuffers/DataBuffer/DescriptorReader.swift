@@ -27,6 +27,7 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     @usableFromInline var following: UInt64
     @usableFromInline var end: UInt64
     @usableFromInline var position: Position
+    private var step = OverwriteStep()
     private let first: UInt64
     private let slot: Int?
 
@@ -130,10 +131,14 @@ public struct DescriptorReader: ~Copyable, @unchecked Sendable {
     /// Whether the producer has ended and everything was taken.
     public var isAtEnd: Bool { memory.isClosed && memory.tailOrdinal <= ordinal }
 
-    /// Resumes at a chunk about half a ring behind the tail, so as not to be lapped again at once; or, if that has
-    /// happened again and again, at the tail.
+    /// Resumes a step of chunks beyond the oldest one left, at most half a ring behind the tail (paper, 4.3.2); or, if
+    /// it was lapped again and again in one call, at the tail.
     @usableFromInline mutating func skipWhatWasLapped(all: Bool) {
-        let resume = all ? .max : memory.resumeOrdinal()
+        let chunks = step.miss(
+            at: position.bytes / UInt64(memory.geometry.chunkLength),
+            limit: UInt64(memory.geometry.chunkCount / 2)
+        )
+        let resume = all ? .max : memory.resumeOrdinal(step: chunks)
         end = max(memory.tailOrdinal, following)
         let target = min(max(resume, following &+ 1), end)
         skipped &+= target &- following
@@ -165,14 +170,14 @@ extension DataBuffer {
 }
 
 extension RingMemory {
-    /// Ordinal at which a lapped reader resumes: the first of a chunk in the ring's newer half whose descriptors are
-    /// also still there; the tail's if there is none.
-    func resumeOrdinal() -> UInt64 {
+    /// Ordinal at which a lapped reader resumes: the first of a chunk that is `step` chunks beyond the oldest one, or
+    /// later if the descriptors are gone; the tail's if there is none.
+    func resumeOrdinal(step: UInt64) -> UInt64 {
         let length = UInt64(geometry.chunkLength)
         let newest = tail.bytes / length
         let intent = relaxed(ControlLayout.intentOrdinal)
-        let oldestOrdinal = intent - min(intent, UInt64(geometry.descriptorCapacity * 3 / 4))
-        var index = newest &- min(newest, UInt64(geometry.chunkCount / 2))
+        let oldestOrdinal = intent - min(intent, UInt64(geometry.descriptorCapacity * 7 / 8))
+        var index = newest &- min(newest, UInt64(geometry.chunkCount) &- step)
         while index <= newest {
             if let row = row(of: index), row.firstOrdinal >= oldestOrdinal { return row.firstOrdinal }
             index += 1

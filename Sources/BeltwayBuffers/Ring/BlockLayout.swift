@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How one kind of ring lays blocks down and finds them again; chosen when a ring is opened, specialised in loops.
+///
+/// Safe by its callers: a producer has reserved the footprint that it writes, and a reader checks what was found
+/// against what is published before it uses it.
 public protocol BlockLayout: Sendable {
     /// The kinds that it serves.
     static func serves(_ kind: BufferKind) -> Bool

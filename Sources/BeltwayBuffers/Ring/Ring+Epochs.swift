@@ -2,6 +2,7 @@
 internal import Synchronization
 
 // The table of spaces in the control page: sixteen rows, each a seqlock whose version is the space's number.
+// Safe because a row's offset is reduced modulo the number of rows, all of them inside the page.
 
 extension Ring {
     /// States a new space.

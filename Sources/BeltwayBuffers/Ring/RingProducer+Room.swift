@@ -2,6 +2,7 @@
 internal import Synchronization
 
 // Where the next block may go: reservations, what readers still need, and changes of size.
+// Safe because only what `limit` allows is announced, and only what was announced is written.
 
 extension RingProducer {
     /// Bytes announced at a time: large enough that the fence is rare, small enough to waste little headroom.

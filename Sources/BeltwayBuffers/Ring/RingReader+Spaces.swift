@@ -14,6 +14,28 @@ extension RingReader {
         return position < min(seenTail, spaceEnd)
     }
 
+    /// Moves on to a block that a header elsewhere names.
+    ///
+    /// - Returns: Whether all of it is published, and whole so far.
+    @inlinable
+    public mutating func seek(to block: Block) -> Bool {
+        let start = block.position.bytes
+        let end = start &+ UInt64(block.length)
+        guard start >= position, block.length >= 0, UInt64(block.length) <= space.length, end >= start else {
+            return false
+        }
+        if end > min(seenTail, spaceEnd) {
+            position = start
+            _ = advance()
+        }
+        guard start >= space.start, end <= min(seenTail, spaceEnd), isWhole(start) || isWholeAfterAll(start)
+        else {
+            return false
+        }
+        position = start &+ UInt64(Layout.footprint(block.length, shape))
+        return true
+    }
+
     /// Takes the end and window of the present space anew.
     private mutating func look() {
         seenEpochCount = ring.acquire(ControlLayout.epochCount)
@@ -37,7 +59,7 @@ extension RingReader {
     }
 
     /// Whether the block is whole by a window that grew since this reader looked.
-    @usableFromInline mutating func isWholeAfterAll() -> Bool {
+    @usableFromInline mutating func isWholeAfterAll(_ position: UInt64) -> Bool {
         guard ring.acquire(ControlLayout.epochCount) != seenEpochCount else { return false }
         look()
         return isWhole(position)

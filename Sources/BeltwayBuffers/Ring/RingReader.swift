@@ -97,7 +97,7 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
                 shape
             )
             // The first check: what was found counts only if nothing of it was overwritten meanwhile.
-            guard isWhole(position) || isWholeAfterAll() else {
+            guard isWhole(position) || isWholeAfterAll(position) else {
                 skipWhatWasLapped()
                 continue
             }
