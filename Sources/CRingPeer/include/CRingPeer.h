@@ -7,6 +7,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "CStreamPeer.h"
+
 struct ring_peer;
 
 /// Makes a ring of `capacity` bytes (a power of two from 32 KiB to 256 MiB) in shared memory; NULL if there is none.

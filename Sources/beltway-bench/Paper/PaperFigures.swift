@@ -15,6 +15,7 @@ extension PaperFigure {
                 follows: "it needs reassembly, which is not built yet",
                 measure: { _ in throw FigureTrouble(description: "reassembly is not built yet") }
             ),
+            .pipes,
         ]
     }
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import BeltwayBuffers
+
+/// The second process of a measurement; started by this program alone (``PeerProcess``).
+struct PeerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "peer",
+        abstract: "The second process of a measurement.",
+        shouldDisplay: false
+    )
+
+    enum Kind: String, ExpressibleByArgument {
+        /// Reads a pipe or socket.
+        case kernel
+        /// Reads a c-DBuf.
+        case stream
+    }
+
+    @Argument var kind: Kind
+    @Option(help: "Bytes per call.")
+    var call = 4096
+
+    func run() throws {
+        switch kind {
+        case .kernel:
+            var pipe = KernelPipe(descriptor: 3)
+            drain(&pipe, report: 4)
+        case .stream:
+            var stream = try StreamReader(Ring(inheriting: [3, 4, 5, 6], name: "bench.pipe"))
+            drain(&stream, report: 7)
+        }
+    }
+
+    /// Reads to the end, and reports.
+    private func drain<Reader: PipeReader & ~Copyable>(_ reader: inout Reader, report: Int32) {
+        let memory = CallMemory(call)
+        let before = PeerReport.use()
+        PeerProcess.say([1], on: report)
+        let (bytes, checksum) = Self.read(&reader, memory)
+        let end = UInt64(wallSeconds() * 1e9)
+        let after = PeerReport.use()
+        let words: [UInt64] = [
+            bytes, checksum, end, after.switches - before.switches, after.faults - before.faults, reader.lost,
+        ]
+        PeerProcess.say(words, on: report)
+    }
+
+    @inline(never)
+    private static func read<Reader: PipeReader & ~Copyable>(
+        _ reader: inout Reader,
+        _ memory: CallMemory
+    ) -> (bytes: UInt64, checksum: UInt64) {
+        var (bytes, checksum) = (UInt64(0), UInt64(0))
+        while true {
+            let length = reader.read(into: memory)
+            if length == 0 { return (bytes, checksum) }
+            bytes &+= UInt64(length)
+            checksum &+= memory.first
+        }
+    }
+}
