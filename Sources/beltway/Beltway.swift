@@ -59,6 +59,8 @@ struct Beltway: ParsableCommand {
             beltway query flows 'port == 443'    ask the flow store
             """,
         version: "beltway 0.1.0",
-        subcommands: [Run.self, Query.self, Extract.self, Rules.self] + unbuiltCommands
+        subcommands: [
+            Run.self, Tap.self, Rings.self, Status.self, Query.self, Extract.self, Rules.self,
+        ] + unbuiltCommands
     )
 }

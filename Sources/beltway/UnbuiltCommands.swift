@@ -5,7 +5,7 @@ internal import ArgumentParser
 // the belief that something was done.
 
 let unbuiltCommands: [any ParsableCommand.Type] = [
-    Tap.self, Exec.self, Rings.self, Status.self, Trace.self, Streams.self, Pipe.self, Serve.self,
+    Exec.self, Trace.self, Streams.self, Pipe.self, Serve.self,
 ]
 
 protocol UnbuiltCommand: ParsableCommand {
@@ -18,23 +18,8 @@ extension UnbuiltCommand {
     }
 }
 
-struct Tap: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "tap", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
 struct Exec: UnbuiltCommand {
     static let configuration = CommandConfiguration(commandName: "exec", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct Rings: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "rings", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct Status: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "status", shouldDisplay: false)
     @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }
 

@@ -35,6 +35,7 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Waiting/Coordination.swift": "memory: atomics on cache lines of their own",
     "BeltwayBuffers/Waiting/ReaderCursor.swift": "memory: words on a page of another process",
     "BeltwayBuffers/Waiting/ReaderWatch.swift": "memory: futex flags of readers elsewhere",
+    "BeltwayBuffers/Waiting/WaitForAny.swift": "memory: futex words of several buffers at once",
     "BeltwayBuffers/Waiting/WakeUp.swift": "memory: futex words",
     // Capture
     "BeltwayCapture/Files/ByteSource.swift": "call: read(2) into memory that the caller lends",

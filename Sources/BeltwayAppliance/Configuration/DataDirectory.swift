@@ -66,6 +66,23 @@ public final class DataDirectory: Sendable {
         )
     }
 
+    /// The data directory of an instance that runs: `--data`, else one of those where instances put their files.
+    public static func running(_ named: String?) throws(ApplianceError) -> String {
+        if let named {
+            guard FileManager.default.fileExists(atPath: named) else {
+                throw .failure("no data directory at \(named)")
+            }
+            guard isRunning(named) else { throw .failure("no instance runs in \(named)") }
+            return named
+        }
+        let places = ["beltway-data/latest", "beltway-data", "/var/lib/beltway"]
+        if let found = places.first(where: isRunning) { return found }
+        throw .failure(
+            "no instance runs here: neither ./beltway-data nor /var/lib/beltway is in use; "
+                + "start one with `beltway run -i IFACE`, or name its data directory with --data"
+        )
+    }
+
     /// Whether an instance holds the lock of a directory.
     private static func isRunning(_ path: String) -> Bool {
         let file = unsafe beltway_open(path + "/run/lock", O_RDONLY | O_CLOEXEC, 0)

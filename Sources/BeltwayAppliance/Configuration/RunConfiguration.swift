@@ -51,6 +51,8 @@ public struct RunConfiguration: Sendable {
     public var pinned: [Int] = []
     /// Whether the interface is put in promiscuous mode.
     public var promiscuous = true
+    /// Who may attach to the rings.
+    public var sharing = SharingConfiguration()
     /// Live capture by libpcap instead of AF_PACKET.
     public var usesLibpcap = false
 

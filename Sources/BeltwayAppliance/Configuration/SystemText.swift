@@ -36,3 +36,22 @@ func makeFolders(_ path: String) -> String? {
     }
     return nil
 }
+
+/// The number of a user, who is named or numbered; nil if there is none.
+///
+/// Safe: the name lives for the call, and the answer is read before the C library can be asked again; configuration is
+/// read by one thread.
+func userNumber(_ name: String) -> UInt32? {
+    if let number = UInt32(name) { return number }
+    guard let entry = unsafe getpwnam(name) else { return nil }
+    return unsafe entry.pointee.pw_uid
+}
+
+/// The number of a group, which is named or numbered; nil if there is none.
+///
+/// Safe: as ``userNumber(_:)``.
+func groupNumber(_ name: String) -> UInt32? {
+    if let number = UInt32(name) { return number }
+    guard let entry = unsafe getgrnam(name) else { return nil }
+    return unsafe entry.pointee.gr_gid
+}

@@ -22,9 +22,12 @@ final class Console: Sendable {
     }
 
     /// Prints lines that are there as bytes on standard output.
-    func print(_ lines: Span<UInt8>) {
+    ///
+    /// - Returns: Whether somebody still reads them.
+    @discardableResult
+    func print(_ lines: Span<UInt8>) -> Bool {
         clearBar()
-        unsafe lines.withUnsafeBytes { unsafe Self.write($0, to: 1) }
+        return unsafe lines.withUnsafeBytes { unsafe Self.write($0, to: 1) }
     }
 
     /// Draws the bar: how much is read, how fast, how long it will take; only on a terminal.
@@ -60,20 +63,22 @@ final class Console: Sendable {
 
     private func write(_ text: String, to descriptor: Int32) {
         var text = text
-        text.withUTF8 { bytes in unsafe Self.write(UnsafeRawBufferPointer(bytes), to: descriptor) }
+        _ = text.withUTF8 { bytes in unsafe Self.write(UnsafeRawBufferPointer(bytes), to: descriptor) }
     }
 
     /// Writes everything.
     ///
     /// Safe: the buffer is borrowed for the call. Who reads may be gone: then there is nobody left to tell.
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
-        guard let start = bytes.baseAddress else { return }
+    @discardableResult
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+        guard let start = bytes.baseAddress else { return true }
         var done = 0
         while done < bytes.count {
             let written = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
             if written < 0 && errno == EINTR { continue }
-            if written <= 0 { return }
+            if written <= 0 { return false }
             done += written
         }
+        return true
     }
 }

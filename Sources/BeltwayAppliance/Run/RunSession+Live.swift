@@ -108,10 +108,11 @@ extension RunSession {
                     linkType: linkType,
                     capacity: configuration.ringCapacity,
                     policy: .fastReader,
-                    generation: UInt64(Date().timeIntervalSince1970 * 1e6)
+                    generation: generation
                 )
             }
             try loggers.attach(to: ring)
+            ringSharing?.share(ring)
             return ring
         } catch {
             throw .failure("ring \(name): \(error)")

@@ -58,6 +58,7 @@ extension RunSession {
         let parcel = Parcel(stage)
         let (configuration, rings, loggers) = (configuration, rings, loggers)
         let (counters, reading, stop, console) = (counters, reading, stop, console)
+        let (ringSharing, generation) = (ringSharing, generation)
         let outcome = self.outcome
         let processor = configuration.pinned.first
         @Sendable func openRing(_ name: String, _ linkType: LinkType) throws(BufferError) -> DataBuffer {
@@ -67,11 +68,13 @@ extension RunSession {
                     number: number,
                     linkType: linkType,
                     capacity: configuration.ringCapacity,
-                    policy: .blocking
+                    policy: .blocking,
+                    generation: generation
                 )
             }
             for hold in holds { try hold.add(ring) }
             try loggers.attach(to: ring)
+            ringSharing?.share(ring)
             return ring
         }
         @Sendable func read(_ filter: some PacketFilter & SendableMetatype) -> [CaptureFileReport] {
@@ -160,6 +163,25 @@ extension RunSession {
             }
         )
     }
+}
+
+/// Compiles a filter for every link type it may make sense for.
+///
+/// Some expressions make sense for some link types only (`wlan ...`): one that compiles for any is accepted.
+///
+/// - Throws: ``FilterError`` of the first, if none takes it.
+func checkFilterExpression(_ expression: String) throws(FilterError) {
+    let wireless = [LinkType(rawValue: 105), LinkType(rawValue: 127)]
+    var problem: FilterError?
+    for linkType in [LinkType.ethernet, .raw, .linuxCooked, .ppp] + wireless {
+        do {
+            _ = try Filter(expression: expression, linkType: linkType)
+            return
+        } catch {
+            problem = problem ?? error
+        }
+    }
+    if let problem { throw problem }
 }
 
 /// The filter of `--filter` as a producer wants it: compiled once per link type.

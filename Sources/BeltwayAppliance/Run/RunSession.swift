@@ -39,6 +39,12 @@ public final class RunSession {
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
     let outcome = RunOutcome()
+    /// Shares the rings with other processes; nil without a data directory, or if that failed.
+    var sharing: BufferServer?
+    var ringSharing: RingSharing?
+    let localConsumers = LocalConsumers()
+    /// Of every ring of this run: readers of an earlier one notice.
+    let generation = UInt64(Date().timeIntervalSince1970 * 1e6)
     /// Salt of flow ids in live capture; files have a fixed one.
     var flowSalt: FlowIDSalt?
 
@@ -85,6 +91,7 @@ public final class RunSession {
             loggers = PacketLoggers(data: data?.path, run: configuration, console: console)
         }
         let writer = try startWriter()
+        openSharing()
         if configuration.isOffline { try startOffline() } else { try startLive() }
         watch(since: started)
         for thread in producerThreads { thread.join() }
@@ -97,6 +104,7 @@ public final class RunSession {
         console.clearBar()
         reportProblems()
 
+        closeSharing()
         let summary = summarise(since: started)
         console.print(configuration.summaryAsJSON ? summary.json : summary.table)
         if !configuration.summaryAsJSON { suggestNext() }
@@ -107,18 +115,7 @@ public final class RunSession {
 
     private func checkFilter() throws(ApplianceError) {
         guard let expression = configuration.filter else { return }
-        // Some expressions make sense for some link types only (`wlan ...`): one that compiles for any is accepted.
-        let wireless = [LinkType(rawValue: 105), LinkType(rawValue: 127)]
-        var problem: FilterError?
-        for linkType in [LinkType.ethernet, .raw, .linuxCooked, .ppp] + wireless {
-            do {
-                _ = try Filter(expression: expression, linkType: linkType)
-                return
-            } catch {
-                problem = problem ?? error
-            }
-        }
-        if let problem { throw .usage(problem.description) }
+        do { try checkFilterExpression(expression) } catch { throw .usage(error.description) }
     }
 
     private func checkCaptures() throws(ApplianceError) {
@@ -170,9 +167,8 @@ public final class RunSession {
     }
 
     private func openData() throws(ApplianceError) {
-        guard configuration.storesFlows || configuration.storesPackets || configuration.writesEvents else {
-            return
-        }
+        let writes = configuration.storesFlows || configuration.storesPackets || configuration.writesEvents
+        guard writes || wantsSharing else { return }
         do {
             let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
             data = directory
@@ -180,6 +176,10 @@ public final class RunSession {
             if !configuration.isOffline { flowSalt = directory.flowSalt }
             console.note("data directory \(directory.path) (\(directory.reason))")
         } catch {
+            guard writes else {
+                console.note("\(error.description); other processes cannot attach to this run")
+                return
+            }
             guard !DataDirectory.isTaken(error) else { throw error }
             // The capture goes on: what cannot be written is said, and the exit status tells.
             console.note("\(error.description); nothing will be written")
@@ -242,6 +242,7 @@ public final class RunSession {
         var nextStatistics = Date().addingTimeInterval(8)
         var asked = false
         while !producerThreads.allSatisfy(\.hasEnded) {
+            if sharing != nil { localConsumers.show(allConsumers) }
             usleep(asked ? 100_000 : 20_000)
             let seconds = Date().timeIntervalSince(started)
             if seconds > 0.5 {
@@ -314,15 +315,16 @@ public final class RunSession {
         summary.rowsLost = writerProgress.rowsLost.load(ordering: .relaxed)
         summary.eventsLost = writerProgress.eventsLost.load(ordering: .relaxed)
         summary.seconds = Date().timeIntervalSince(started)
-        summary.consumers = allConsumers.map {
-            RunSummary.Consumer(
-                name: $0.name,
-                published: $0.published,
-                read: $0.read,
-                lost: $0.lost,
-                payloadSkipped: $0.payloadSkipped
-            )
-        }
+        summary.consumers =
+            allConsumers.map {
+                RunSummary.Consumer(
+                    name: $0.name,
+                    published: $0.published,
+                    read: $0.read,
+                    lost: $0.lost,
+                    payloadSkipped: $0.payloadSkipped
+                )
+            } + attachedConsumers
         let use = ResourceUse.now
         summary.cpuSeconds = use.cpuSeconds
         summary.peakRSSInBytes = use.peakRSSInBytes

@@ -23,6 +23,8 @@ import Glibc
     private let ownsDescriptor: Bool
     private let buffer: UnsafeMutableRawBufferPointer
     private var used = 0
+    /// Where the packet written last begins; -1 if it cannot be taken back.
+    private var beforeLast = -1
     private var isFinished = false
 
     /// Opens the file, replacing what was there.
@@ -48,7 +50,11 @@ import Glibc
     }
 
     /// The number of an interface, described on the spot if it is new.
-    func number(of interface: StoredInterface) throws(PacketStoreError) -> Int {
+    ///
+    /// - Parameter interface: Name and link type.
+    /// - Returns: What ``write(_:_:number:)`` takes.
+    /// - Throws: ``PacketStoreError`` if the file cannot be written.
+    public func number(of interface: StoredInterface) throws(PacketStoreError) -> Int {
         if let known = interfaces.firstIndex(of: interface) { return known }
         try makeRoom(1024)
         put(SegmentLayout.interfaceBlock(name: interface.name, linkType: interface.linkType))
@@ -71,7 +77,14 @@ import Glibc
         try write(packet, about, number: number(of: interface))
     }
 
-    func write(_ packet: RawSpan, _ about: StoredPacket, number: Int) throws(PacketStoreError) {
+    /// Writes one packet of an interface whose number is known.
+    ///
+    /// - Parameters:
+    ///   - packet: Captured bytes, at most 262,144 (a programmer error otherwise).
+    ///   - about: Its time, length on the wire and flags.
+    ///   - number: What ``number(of:)`` returned.
+    /// - Throws: ``PacketStoreError`` if the file cannot be written.
+    public func write(_ packet: RawSpan, _ about: StoredPacket, number: Int) throws(PacketStoreError) {
         precondition(
             packet.byteCount <= RecordLayout.maximumCapturedLength,
             "a packet longer than any record"
@@ -79,6 +92,7 @@ import Glibc
         let padded = (packet.byteCount + 3) & ~3
         let length = RecordLayout.overhead + padded + (about.flags == 0 ? 0 : 12)
         try makeRoom(length)
+        beforeLast = used
         put(RecordLayout.enhancedPacketBlock)
         put(UInt32(length))
         put(UInt32(number))
@@ -100,6 +114,16 @@ import Glibc
         }
         put(UInt32(length))
         packets += 1
+    }
+
+    /// Takes back the packet written last: its bytes were overwritten while they were copied.
+    ///
+    /// It is a programmer error to call it twice, or after a flush.
+    public func takeBackLast() {
+        precondition(beforeLast >= 0 && beforeLast < used, "only the packet written last can be taken back")
+        used = beforeLast
+        beforeLast = -1
+        packets -= 1
     }
 
     /// Writes what is left; a file without packets gets an interface, which libpcap insists on.
@@ -132,7 +156,10 @@ import Glibc
         used += block.count
     }
 
-    private func flush() throws(PacketStoreError) {
+    /// Writes everything so far, for a reader at the other end of a pipe.
+    ///
+    /// - Throws: ``PacketStoreError`` if the file cannot be written.
+    public func flush() throws(PacketStoreError) {
         var done = 0
         while done < used {
             let count = unsafe Glibc.write(
@@ -148,5 +175,6 @@ import Glibc
         }
         bytes += UInt64(used)
         used = 0
+        beforeLast = -1
     }
 }

@@ -25,6 +25,9 @@ enum FileSystem {
         }
     }
 
+    /// The error number of a pipe that nobody reads.
+    static var closedPipe: Int32 { EPIPE }
+
     static func message(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 
     /// Makes a folder and the missing ones above it.

@@ -23,6 +23,12 @@ public enum PacketStoreError: Error, Equatable, Sendable, CustomStringConvertibl
         case truncate = "cut the file"
     }
 
+    /// Whether whoever read the output has gone: `beltway tap -w - | head`.
+    public var isClosedPipe: Bool {
+        if case .system(.write, _, let number) = self { return number == FileSystem.closedPipe }
+        return false
+    }
+
     /// One line: which file, what failed, and why.
     public var description: String {
         switch self {

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CLinuxFutex.h"
 #include "CLinuxPacket.h"
 #include "CLinuxSocket.h"
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayCapture
+internal import BeltwayClassify
+internal import BeltwayStore
+internal import BeltwayWire
+internal import Glibc
+
+/// What `beltway tap` is asked: packets of a running capture, by a filter of the tap's own.
+public struct TapRequest: Sendable {
+    /// Where the capture runs.
+    public enum Origin: Equatable, Sendable {
+        /// On this machine: the data directory of the instance; nil to look for one that runs.
+        case instance(data: String?)
+    }
+
+    /// Where the capture runs.
+    public var origin = Origin.instance(data: nil)
+    /// One ring (`eth0.1`) or all of an interface (`eth0`); nil for all.
+    public var ring: String?
+    /// Capture file to write, `-` for standard output; nil for a line per packet.
+    public var output: String?
+    /// Packets after which it ends.
+    public var count: UInt64?
+    /// Bytes of each packet that are written.
+    public var snapLength: Int?
+    /// BPF; empty for every packet.
+    public var expression = ""
+    /// Milliseconds that the tap sleeps after it has read everything, before it asks to be woken; more is cheaper.
+    public var delayMilliseconds = 1
+
+    /// Asks for every packet of a running instance, as lines.
+    public init() {}
+
+    /// Taps until the capture ends, somebody stops it, or enough was written; says at the end what was lost.
+    ///
+    /// - Returns: Exit status: 1 if the capture died or the output could not be written.
+    /// - Throws: ``ApplianceError`` if there is nothing to attach to, or it is not allowed, or the filter is wrong.
+    public func run() throws(ApplianceError) -> Int32 {
+        if let count, count == 0 { throw .usage("--count takes 1 or more") }
+        if let snapLength, snapLength < 1 { throw .usage("--snap takes 1 or more bytes") }
+        guard (0...10_000).contains(delayMilliseconds) else {
+            throw .usage("--delay takes 0 to 10000 milliseconds, not \(delayMilliseconds)")
+        }
+        if output == "-", isatty(1) == 1 {
+            throw .usage("packets are not written to a terminal; use -w FILE, or a pipe, or leave -w out")
+        }
+        try checkExpression()
+        let stop = StopFlag()
+        let signals = StopSignals(stop)
+        defer { withExtendedLifetime(signals) {} }
+        switch origin {
+        case .instance(let data):
+            let rings = try RunningInstance.find(data)
+            let attachments = try rings.attach(ring, as: "tap")
+            let source: LocalTapSource
+            do {
+                source = try LocalTapSource(
+                    attachments,
+                    coalescing: Coalescing(delayNanoseconds: Int64(delayMilliseconds) * 1_000_000)
+                )
+            } catch {
+                throw .failure("cannot attach: \(error)")
+            }
+            return try run(source, until: stop)
+        }
+    }
+
+    /// Taps any source; what remote taps share with local ones.
+    func run<Source: TapSource & ~Copyable>(
+        _ source: consuming Source,
+        until stop: StopFlag
+    ) throws(ApplianceError) -> Int32 {
+        let console = Console()
+        let sink = try openSink(console)
+        var tap: Tap<Source>
+        do {
+            tap = try Tap(source, to: sink, expression: expression, limit: count ?? .max)
+        } catch {
+            throw .usage("\(error)")
+        }
+        let names = tap.ledgers.map(\.ring).joined(separator: ", ")
+        console.note("tapping \(names); Ctrl-C ends it")
+        let state = tap.run(until: stop)
+        let isWritten = sink.finish()
+        for ledger in tap.ledgers {
+            console.note(
+                "\(ledger.ring): \(ledger.published) published = \(ledger.read) read + \(ledger.lost) lost"
+            )
+        }
+        let noun = tap.written == 1 ? "packet" : "packets"
+        let place = output.map { $0 == "-" ? " to standard output" : " to \($0)" } ?? ""
+        console.note("\(tap.written) \(noun) written\(place)")
+        var status: Int32 = 0
+        if !isWritten, let problem = sink.problem {
+            console.note(problem)
+            status = 1
+        }
+        if case .broken(let what) = state {
+            console.note(what)
+            status = 1
+        }
+        return status
+    }
+
+    private func openSink(_ console: Console) throws(ApplianceError) -> any TapSink {
+        guard let output else { return TapText(console) }
+        do {
+            return try TapFile(output, snapLength: snapLength ?? RecordLayout.maximumCapturedLength)
+        } catch {
+            throw .failure("\(error)")
+        }
+    }
+
+    /// A filter that makes sense for no link type at all is refused before anything is attached or written.
+    private func checkExpression() throws(ApplianceError) {
+        guard expression.contains(where: { !$0.isWhitespace }) else { return }
+        do {
+            try checkFilterExpression(expression)
+        } catch {
+            throw .usage(error.description)
+        }
+    }
+}
