@@ -103,9 +103,17 @@ let package = Package(
             path: "Tests/beltway-asan",
             swiftSettings: testSettings
         ),
+        // Runs the buffers between threads under ThreadSanitizer (deployments/test); likewise.
+        .executableTarget(
+            name: "beltway-tsan",
+            dependencies: ["BeltwayBuffers", "BeltwayWire"],
+            path: "Tests/beltway-tsan",
+            exclude: ["suppressions.txt"],
+            swiftSettings: testSettings
+        ),
         tests("LayeringTests", []),
         tests("BeltwayWireTests", ["BeltwayWire"]),
-        tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire"]),
+        tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire", "CLinux"]),
         tests("BeltwayCaptureTests", ["BeltwayCapture", "BeltwayBuffers", "BeltwayWire", "CZlib"]),
         tests("BeltwayClassifyTests", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
         tests("BeltwayFlowTests", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),

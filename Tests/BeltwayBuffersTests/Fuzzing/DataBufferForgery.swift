@@ -18,6 +18,8 @@ final class ForgedMemory: @unchecked Sendable {
         control = try SharedMemory(creating: "forged-control", length: ControlLayout.totalLength(geometry))
         try data.seal()
         try control.seal()
+        reset()
+        _ = try attach()
     }
 
     /// What an honest owner says of a buffer in which nothing is published yet.
@@ -25,7 +27,7 @@ final class ForgedMemory: @unchecked Sendable {
         control.base.initializeMemory(as: UInt8.self, repeating: 0, count: control.length)
         let head = [
             ControlLayout.magic, ControlLayout.version, UInt64(geometry.capacity), 1, 1, 1,
-            UInt64(geometry.snapLength),
+            UInt64(geometry.snapLength), BufferKind.described.rawValue,
         ]
         for (index, word) in head.enumerated() { store(word, at: index * 8) }
     }
@@ -62,7 +64,7 @@ struct DataBufferForgery: ~Copyable {
     private static let head = [
         ControlLayout.magicOffset, ControlLayout.versionOffset, ControlLayout.capacityOffset,
         ControlLayout.generationOffset, ControlLayout.linkTypeOffset, ControlLayout.policyOffset,
-        ControlLayout.snapLengthOffset,
+        ControlLayout.snapLengthOffset, ControlLayout.kindOffset,
     ]
 
     /// Runs one input from its first byte to its last.
