@@ -31,6 +31,7 @@ struct control {
     _Alignas(64) _Atomic uint64_t tail, tail_ordinal;
     _Alignas(64) _Atomic uint64_t intent, intent_ordinal;
     _Alignas(64) _Atomic uint64_t sleepers;
+    _Alignas(64) _Atomic uint64_t readers_version;
     struct row rows[64];
 };
 
@@ -41,6 +42,7 @@ struct ring_peer {
     uint64_t mask, descriptor_mask, chunk_mask, row_mask, capacity, descriptor_capacity, snap;
     uint64_t tail, ordinal, reserved_tail, reserved_ordinal, chunk_limit, published_tail, published_ordinal;
     uint64_t index, first_ordinal, least, greatest, clock_before;
+    uint64_t seen_version;
     uint8_t *area;
     size_t area_length;
 };
@@ -229,6 +231,9 @@ static __attribute__((noinline)) void publish(struct ring_peer *ring) {
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&ring->control->sleepers, memory_order_relaxed))
         atomic_store_explicit(&ring->control->sleepers, 0, memory_order_relaxed);
+    // Whether a reader in another process has come or gone.
+    uint64_t version = atomic_load_explicit(&ring->control->readers_version, memory_order_acquire);
+    if (version != ring->seen_version) ring->seen_version = version;
 }
 
 uint64_t ring_peer_run(

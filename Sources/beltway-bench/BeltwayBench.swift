@@ -111,6 +111,19 @@ struct RingCommand: ParsableCommand {
             throw ValidationError("--pairs takes 1 to 1000, not \(pairs)")
         }
         print("machine  \(Machine.description)")
+        print("\np-, c- and v-DBuf and IBuf: a block's cost for the producer")
+        print(
+            pad("kind", 9) + pad("ring", 10) + pad("block", 9) + pad("batch", 8) + pad("ns", 9)
+                + pad("ns in C", 10) + "ratio"
+        )
+        for result in try KindBenchmark.run(pairs: pairs) {
+            print(
+                pad(result.kind, 9) + pad("\(result.capacity >> 20) MiB", 10) + pad("\(result.length)", 9)
+                    + pad("\(result.batch)", 8) + pad(fixed(result.nanoseconds, 1), 9)
+                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2)
+            )
+        }
+        print("\nd-DBuf: a packet's cost for the producer")
         print(
             pad("ring", 10) + pad("packet", 9) + pad("batch", 8) + pad("ns", 9) + pad("ns in C", 10) + "ratio"
         )

@@ -85,6 +85,7 @@ private let fence: [String: String] = [
     "beltway-bench/Paper/Pipes/PipeContest.swift": "call: pipe, socketpair, and the loop in C that is the bound",
     "beltway-bench/Paper/Pipes/PipeEnds.swift": "memory: owns what a reader reads into; read and write",
     "beltway-bench/Paper/Report/MachineFacts.swift": "call: confstr into an array",
+    "beltway-bench/Ring/KindBenchmark.swift": "call: the loops in C that the rings are compared with",
     "beltway-bench/Ring/RingBenchmark.swift": "call: the loop in C that the ring is compared with",
     "beltway-bench/Run/MeasuredProcess.swift": "call: posix_spawn and wait4",
 ]

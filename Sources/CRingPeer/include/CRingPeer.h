@@ -7,6 +7,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "CBlockPeer.h"
 #include "CStreamPeer.h"
 
 struct ring_peer;

@@ -7,6 +7,7 @@ extension PaperFigure {
             .resizing,
             .ringImplementations,
             .streamSizes,
+            .remoteAccess,
             .callIndirection,
             PaperFigure(
                 number: 10,

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import CRingPeer
+
+/// The rings with headers in line: what one block costs their producer, against the same loops in C.
+///
+/// As ``RingBenchmark`` measures the d-DBuf: in pairs, medians, the thread's own processor time, no reader, no policy
+/// to wait for. Both sides go round the same number of times and must end at the same position.
+struct KindBenchmark {
+    /// One line of the table.
+    struct Result: Sendable {
+        /// `p-DBuf` and so on.
+        var kind: String
+        /// Bytes of a block.
+        var length: Int
+        /// Blocks per `publish()`.
+        var batch: Int
+        /// Bytes of the ring.
+        var capacity: Int
+        /// Median nanoseconds per block.
+        var nanoseconds: Double
+        /// The same for the loop in C.
+        var peerNanoseconds: Double
+        /// Median over the pairs of Beltway's time by that of C.
+        var ratio: Double
+    }
+
+    static let capacities = [1 << 20, 16 << 20]
+
+    /// Runs every kind, block length, batch and ring size.
+    ///
+    /// - Returns: A result per configuration.
+    /// - Throws: ``RingBenchmark/Failure``, or `BufferError` for want of memory.
+    static func run(pairs: Int, blocks: Int = 1 << 17) throws -> [Result] {
+        var results: [Result] = []
+        for capacity in capacities {
+            for batch in RingBenchmark.batches {
+                for length in RingBenchmark.packetLengths {
+                    let each = (capacity: capacity, length: length, batch: batch)
+                    results += [
+                        try measure("p-DBuf", .slots, SlotLayout.self, block_peer_slots, each, pairs, blocks),
+                        try measure(
+                            "c-DBuf",
+                            .stream,
+                            StreamLayout.self,
+                            block_peer_stream,
+                            each,
+                            pairs,
+                            blocks
+                        ),
+                        try measure(
+                            "v-DBuf",
+                            .marked,
+                            MarkedLayout.self,
+                            block_peer_marked,
+                            each,
+                            pairs,
+                            blocks
+                        ),
+                    ]
+                }
+                results.append(
+                    try measure(
+                        "IBuf",
+                        .index,
+                        EntryLayout.self,
+                        block_peer_index,
+                        (capacity, 32, batch),
+                        pairs,
+                        blocks
+                    )
+                )
+            }
+        }
+        return results
+    }
+
+    private static func measure<Layout: BlockLayout>(
+        _ name: String,
+        _ kind: BufferKind,
+        _ layout: Layout.Type,
+        _ peerKind: block_peer_kind,
+        _ each: (capacity: Int, length: Int, batch: Int),
+        _ pairs: Int,
+        _ blocks: Int
+    ) throws -> Result {
+        let slot = 2048
+        let ring = try Ring(
+            name: "bench.0",
+            options: RingOptions(
+                kind: kind,
+                policy: .fastReader,
+                capacity: each.capacity,
+                slotLength: slot
+            )
+        )
+        var producer = ring.makeProducer(layout)
+        guard let peer = unsafe block_peer_create(peerKind, UInt64(each.capacity), UInt64(slot)) else {
+            throw RingBenchmark.Failure.noMemory(each.capacity)
+        }
+        defer { unsafe block_peer_destroy(peer) }
+        let block = blockOfBytes(each.length)
+        var peerTail: UInt64 = 0
+
+        func nanosecondsOfPeer() -> Double {
+            let start = threadSeconds()
+            unsafe block.withUnsafeBufferPointer {
+                peerTail = unsafe block_peer_run(
+                    peer,
+                    $0.baseAddress,
+                    UInt64(each.length),
+                    UInt64(blocks),
+                    UInt64(each.batch)
+                )
+            }
+            return (threadSeconds() - start) * 1e9 / Double(blocks)
+        }
+        func nanoseconds(_ producer: inout RingProducer<Layout>) -> Double {
+            let start = threadSeconds()
+            produce(block.rawSpan, count: blocks, batch: each.batch, into: &producer)
+            return (threadSeconds() - start) * 1e9 / Double(blocks)
+        }
+
+        // Warm up: faults every page in.
+        _ = (nanoseconds(&producer), nanosecondsOfPeer())
+        var (own, c): ([Double], [Double]) = ([], [])
+        for _ in 0..<pairs {
+            own.append(nanoseconds(&producer))
+            c.append(nanosecondsOfPeer())
+        }
+        guard ring.tail.bytes == peerTail else {
+            throw RingBenchmark.Failure.differentRings(
+                packetLength: each.length,
+                batch: each.batch,
+                ringCapacity: each.capacity
+            )
+        }
+        return Result(
+            kind: name,
+            length: each.length,
+            batch: each.batch,
+            capacity: each.capacity,
+            nanoseconds: median(own),
+            peerNanoseconds: median(c),
+            ratio: median(zip(own, c).map { $0 / $1 })
+        )
+    }
+
+    /// The loop that is measured: append, publish per batch.
+    @inline(never)
+    private static func produce<Layout: BlockLayout>(
+        _ block: RawSpan,
+        count: Int,
+        batch: Int,
+        into producer: inout RingProducer<Layout>
+    ) {
+        var inside = 0
+        for _ in 0..<count {
+            if !producer.append(block) {
+                producer.publish()
+                inside = 0
+                _ = producer.append(block)
+            }
+            inside &+= 1
+            if inside == batch {
+                producer.publish()
+                inside = 0
+            }
+        }
+        producer.publish()
+    }
+}
