@@ -82,7 +82,7 @@ private let fence: [String: String] = [
     "beltway-bench/Paper/Clock.swift": "call: clock_gettime into a variable",
     "beltway-bench/Paper/Figures/AllocatedQueue.swift": "memory: owns blocks of malloc",
     "beltway-bench/Paper/Pipes/PeerProcess.swift": "call: posix_spawn, and reports over a pipe",
-    "beltway-bench/Paper/Pipes/PipeContest.swift": "call: pipe, socketpair, and the loop in C that is the bound",
+    "beltway-bench/Paper/Pipes/PipeContest.swift": "call: pipe, socketpair, and a loop in C",
     "beltway-bench/Paper/Pipes/PipeEnds.swift": "memory: owns what a reader reads into; read and write",
     "beltway-bench/Paper/Report/MachineFacts.swift": "call: confstr into an array",
     "beltway-bench/Ring/KindBenchmark.swift": "call: the loops in C that the rings are compared with",
