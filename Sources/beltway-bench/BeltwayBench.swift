@@ -100,7 +100,8 @@ struct RunCommand: ParsableCommand {
 struct RingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ring",
-        abstract: "The ring alone: what one packet costs its producer, against the same loop in C."
+        abstract:
+            "The rings alone: what a block costs its producer, against the same loops in C, and its readers."
     )
 
     @Option(help: "Pairs of runs per configuration.")
@@ -110,29 +111,6 @@ struct RingCommand: ParsableCommand {
         guard (1...1000).contains(pairs) else {
             throw ValidationError("--pairs takes 1 to 1000, not \(pairs)")
         }
-        print("machine  \(Machine.description)")
-        print("\np-, c- and v-DBuf and IBuf: a block's cost for the producer")
-        print(
-            pad("kind", 9) + pad("ring", 10) + pad("block", 9) + pad("batch", 8) + pad("ns", 9)
-                + pad("ns in C", 10) + "ratio"
-        )
-        for result in try KindBenchmark.run(pairs: pairs) {
-            print(
-                pad(result.kind, 9) + pad("\(result.capacity >> 20) MiB", 10) + pad("\(result.length)", 9)
-                    + pad("\(result.batch)", 8) + pad(fixed(result.nanoseconds, 1), 9)
-                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2)
-            )
-        }
-        print("\nd-DBuf: a packet's cost for the producer")
-        print(
-            pad("ring", 10) + pad("packet", 9) + pad("batch", 8) + pad("ns", 9) + pad("ns in C", 10) + "ratio"
-        )
-        for result in try RingBenchmark.run(pairs: pairs) {
-            print(
-                pad("\(result.ringCapacity >> 20) MiB", 10) + pad("\(result.packetLength)", 9)
-                    + pad("\(result.batch)", 8) + pad(fixed(result.nanoseconds, 1), 9)
-                    + pad(fixed(result.peerNanoseconds, 1), 10) + fixed(result.ratio, 2)
-            )
-        }
+        try RingReport(pairs: pairs).print()
     }
 }

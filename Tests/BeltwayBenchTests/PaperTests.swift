@@ -111,6 +111,23 @@ struct `The paper's figures, measured quickly` {
     private func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).parse() }
 }
 
+@Suite(.enabled(if: BenchProgram.path != nil, "The program beltway-bench is not built beside the tests."))
+struct `The rings, measured quickly` {
+    @Test func `show every kind against C, sleeping readers and those that keep up`() throws {
+        let program = try #require(BenchProgram.path)
+        let outcome = try RunningProgram([program, "ring", "--pairs", "1"]).wait(seconds: 120)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let rows = outcome.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        for kind in ["p-DBuf", "c-DBuf", "v-DBuf", "IBuf", "d-DBuf"] {
+            let figures = rows.filter { $0.first == kind }.compactMap(\.last).compactMap(Double.init)
+            #expect(!figures.isEmpty && figures.allSatisfy { $0 > 0 }, "\(kind)")
+        }
+        for readers in ["0", "1", "4", "16"] {
+            #expect(rows.contains { $0.first == readers && $0.count == 4 })
+        }
+    }
+}
+
 @Suite struct `An axis` {
     @Test(
         arguments: [PlotAxis.Scale.linear, .logarithmic, .powersOfTwo],

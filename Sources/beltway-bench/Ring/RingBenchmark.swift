@@ -85,16 +85,16 @@ struct RingBenchmark {
         let count = max(laps * capacity, 64 << 20) / record
 
         func runPeer() -> Double {
-            let start = threadNanoseconds()
+            let start = threadSeconds()
             unsafe packet.withUnsafeBufferPointer {
                 _ = unsafe ring_peer_run(peer, $0.baseAddress, UInt32(length), UInt64(count), UInt64(batch))
             }
-            return (threadNanoseconds() - start) / Double(count)
+            return (threadSeconds() - start) * 1e9 / Double(count)
         }
         func runOwn(_ producer: inout DataBufferProducer) -> Double {
-            let start = threadNanoseconds()
+            let start = threadSeconds()
             unsafe produce(packet.span.bytes, count: count, batch: batch, into: &producer)
-            return (threadNanoseconds() - start) / Double(count)
+            return (threadSeconds() - start) * 1e9 / Double(count)
         }
 
         // Warm up: faults every page in, and shows that both wrote the same bytes.
@@ -122,7 +122,7 @@ struct RingBenchmark {
 
     /// The loop that is measured: append, publish per batch.
     @inline(never)
-    private static func produce(
+    static func produce(
         _ packet: RawSpan,
         count: Int,
         batch: Int,
@@ -160,17 +160,5 @@ struct RingBenchmark {
             }
             return sum
         }
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-    }
-
-    private static func threadNanoseconds() -> Double {
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
-        return Double(now.tv_sec) * 1e9 + Double(now.tv_nsec)
     }
 }

@@ -15,11 +15,19 @@ struct PeerCommand: ParsableCommand {
         case kernel
         /// Reads a c-DBuf.
         case stream
+        /// Readers of a d-DBuf that keep up.
+        case readers
+        /// Readers of a d-DBuf that sleep.
+        case asleep
     }
 
     @Argument var kind: Kind
     @Option(help: "Bytes per call.")
     var call = 4096
+    @Option(help: "Readers.")
+    var readers = 1
+    @Option(help: "Folder of the ring's socket.")
+    var folder = ""
 
     func run() throws {
         switch kind {
@@ -29,6 +37,14 @@ struct PeerCommand: ParsableCommand {
         case .stream:
             var stream = try StreamReader(Ring(inheriting: [3, 4, 5, 6], name: "bench.pipe"))
             drain(&stream, report: 7)
+        case .readers, .asleep:
+            try AttachedReaders.run(
+                readers,
+                kind == .asleep ? .asleep : .keepingUp,
+                ring: "bench.0",
+                folder: folder,
+                report: 3
+            )
         }
     }
 
@@ -38,12 +54,12 @@ struct PeerCommand: ParsableCommand {
         let before = PeerReport.use()
         PeerProcess.say([1], on: report)
         let (bytes, checksum) = Self.read(&reader, memory)
-        let end = UInt64(wallSeconds() * 1e9)
+        var result = PeerReport(end: UInt64(wallSeconds() * 1e9))
         let after = PeerReport.use()
-        let words: [UInt64] = [
-            bytes, checksum, end, after.switches - before.switches, after.faults - before.faults, reader.lost,
-        ]
-        PeerProcess.say(words, on: report)
+        (result.bytes, result.checksum, result.lost) = (bytes, checksum, reader.lost)
+        result.switches = after.switches - before.switches
+        result.faults = after.faults - before.faults
+        PeerProcess.say(result.words, on: report)
     }
 
     @inline(never)

@@ -14,7 +14,7 @@ internal import Glibc
     private let report: Int32
 
     /// Words of a report.
-    static let reportLength = 6
+    static let reportLength = 7
 
     /// Starts it.
     ///
@@ -107,14 +107,22 @@ struct PeerReport {
     var switches: UInt64
     var faults: UInt64
     var lost: UInt64
+    /// Processor time that was taken.
+    var nanoseconds: UInt64
+
+    /// A report of nothing so far.
+    init(end: UInt64) {
+        self.init([0, 0, end, 0, 0, 0, 0])
+    }
 
     init(_ words: [UInt64]) {
         (bytes, checksum, end) = (words[0], words[1], words[2])
         (switches, faults, lost) = (words[3], words[4], words[5])
+        nanoseconds = words[6]
     }
 
     /// The words to send.
-    var words: [UInt64] { [bytes, checksum, end, switches, faults, lost] }
+    var words: [UInt64] { [bytes, checksum, end, switches, faults, lost, nanoseconds] }
 
     /// Voluntary and forced switches, and page faults, of this process (or thread) so far.
     static func use() -> (switches: UInt64, faults: UInt64) {
