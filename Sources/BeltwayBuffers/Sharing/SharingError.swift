@@ -26,6 +26,8 @@ public enum SharingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// One line: what was expected and what was found.
     public var description: String {
         switch self {
+        case .system("connect", let path, let number) where isPermission(number):
+            "\(path): \(systemMessage(number)); its owner lets in neither this user nor its groups"
         case .system(let call, let path, let number):
             "\(path): \(call) failed: \(systemMessage(number))"
         case .nobodyListens(let path): "nobody listens at \(path): no running instance has this ring"

@@ -17,6 +17,9 @@ final class OwnedDescriptor: Sendable {
 /// What the system calls an error number.
 func systemMessage(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 
+/// Whether an error number says that one may not.
+func isPermission(_ number: Int32) -> Bool { number == EACCES || number == EPERM }
+
 /// A folder of sockets, by which they can be named however long its path is.
 ///
 /// A socket's path has at most 107 bytes (`sun_path`). A longer one is reached through /proc/self/fd, which names the

@@ -48,11 +48,11 @@ final class SharedRingFixture: @unchecked Sendable {
             var ordinal: UInt64 = 0
             let deadline = ContinuousClock.now + .seconds(300)
             while !stopFlag.load(ordering: .relaxed), ContinuousClock.now < deadline {
-                for _ in 0..<batch {
+                filling: for _ in 0..<batch {
                     while !producer.append(checked: ordinal, &words) {
                         producer.publish()
                         producer.waitForRoom()
-                        if stopFlag.load(ordering: .relaxed) { break }
+                        if stopFlag.load(ordering: .relaxed) { break filling }
                     }
                     ordinal += 1
                 }
@@ -95,9 +95,11 @@ func readToEnd(
     _ attached: AttachedBuffer,
     limit: UInt64 = .max,
     seconds: Double = 60,
-    pauseEvery: UInt64 = 0
+    attachedSignal: DispatchSemaphore? = nil
 ) throws -> ReadingOutcome {
+    defer { attachedSignal?.signal() }
     var reader = try DescriptorReader(attached.buffer)
+    attachedSignal?.signal()
     reader.coalescing = .relaxed
     var outcome = ReadingOutcome()
     let deadline = ContinuousClock.now + .seconds(seconds)
@@ -112,10 +114,6 @@ func readToEnd(
             !isWhole
         {
             outcome.torn += 1
-        }
-        if pauseEvery > 0, ordinal % pauseEvery == 0 {
-            reader.release()
-            usleep(2_000)
         }
     }
     reader.release()
@@ -133,4 +131,22 @@ func eventually(seconds: Double = 10, _ condition: () -> Bool) -> Bool {
         usleep(2_000)
     }
     return condition()
+}
+
+/// A reader in a thread of its own that has begun before the initializer returns: it is offered all that follows.
+final class SteadyReader: @unchecked Sendable {
+    private var outcome: ReadingOutcome?
+    private var thread: TestThread?
+
+    init(_ attached: AttachedBuffer) {
+        let begun = DispatchSemaphore(value: 0)
+        thread = TestThread { [self] in outcome = try? readToEnd(attached, attachedSignal: begun) }
+        begun.wait()
+    }
+
+    /// What it saw, once the producer has ended.
+    func finish() -> ReadingOutcome? {
+        #expect(thread?.join() == true)
+        return outcome
+    }
 }
