@@ -25,3 +25,16 @@ final class PeerThread<Result: Sendable>: @unchecked Sendable {
         return result
     }
 }
+
+/// Carries a value that cannot be copied into a thread; taken once.
+///
+/// Safe to share: it is filled before the thread starts and emptied by that thread alone.
+final class Handover<Value: ~Copyable>: @unchecked Sendable {
+    private var value: Value?
+    init(_ value: consuming Value) { self.value = consume value }
+
+    func take() -> Value {
+        guard let taken = value.take() else { preconditionFailure("a value is handed over once") }
+        return taken
+    }
+}

@@ -17,8 +17,11 @@ enum AttachedReaders {
         let attached = try (0..<count).map { try AttachedBuffer(ring, in: folder, as: "bench.\($0)") }
         let threads = try attached.map { attached in
             // Here and not in the thread: what is published after the report is offered to all of them.
-            let place = ReaderPlace(try DescriptorReader(attached.buffer))
-            return PeerThread { place.read(manner) }
+            let place = Handover(try DescriptorReader(attached.buffer))
+            return PeerThread {
+                var reader = place.take()
+                return read(&reader, manner)
+            }
         }
         PeerProcess.say([1], on: report)
         var sum = PeerReport(end: UInt64(wallSeconds() * 1e9))
@@ -32,28 +35,21 @@ enum AttachedReaders {
         PeerProcess.say(sum.words, on: report)
     }
 
-    /// Carries a reader, which cannot be copied, into its thread; taken once.
-    private final class ReaderPlace: @unchecked Sendable {
-        private var reader: DescriptorReader?
-        init(_ reader: consuming DescriptorReader) { self.reader = consume reader }
-
-        func read(_ manner: Manner) -> PeerReport {
-            guard var reader = reader.take() else { preconditionFailure("a reader is taken once") }
-            let start = threadSeconds()
-            var report = PeerReport(end: 0)
-            switch manner {
-            case .asleep:
-                reader.coalescing = Coalescing(bytes: 1 << 50)
-                while !reader.memory.isClosed { reader.wait(nanoseconds: 60_000_000_000) }
-            case .keepingUp:
-                reader.coalescing = .relaxed
-                report.checksum = AttachedReaders.readAll(&reader)
-            }
-            report.nanoseconds = UInt64((threadSeconds() - start) * 1e9)
-            report.bytes = reader.read
-            report.lost = reader.lost
-            return report
+    private static func read(_ reader: inout DescriptorReader, _ manner: Manner) -> PeerReport {
+        let start = threadSeconds()
+        var report = PeerReport(end: 0)
+        switch manner {
+        case .asleep:
+            reader.coalescing = Coalescing(bytes: 1 << 50)
+            while !reader.memory.isClosed { reader.wait(nanoseconds: 60_000_000_000) }
+        case .keepingUp:
+            reader.coalescing = .relaxed
+            report.checksum = readAll(&reader)
         }
+        report.nanoseconds = UInt64((threadSeconds() - start) * 1e9)
+        report.bytes = reader.read
+        report.lost = reader.lost
+        return report
     }
 
     @inline(never)

@@ -74,9 +74,72 @@ enum RingKindBenchmark {
                 )
             }
         }
-        let times = try measureInTurn(cells, effort)
-        let panels = [throughput(times), relative(times)]
-        return FigureResult(paper: paper, method: method, panels: panels, claims: claims(panels[1]))
+        let alone = try measureInTurn(cells, effort)
+        let together = try measureInTurn(
+            effort.steps(lengths).flatMap { twoThreads($0, capacity, memory) },
+            effort
+        )
+        let panels = [
+            throughput("a", "One thread that writes, hands over and reads", alone),
+            relative("b", "The same, by malloc and free per block", alone),
+            throughput("c", "A thread that writes and one that reads", together),
+            relative("d", "The same, by malloc in one thread and free in the other", together),
+        ]
+        return FigureResult(
+            paper: paper,
+            method: method,
+            panels: panels,
+            claims: claims(panels[1], "one thread") + claims(panels[3], "two threads")
+        )
+    }
+
+    /// The contestants with a thread for each side: the same memory, filled by whoever is faster, waiting for room.
+    private static func twoThreads(_ length: Int, _ capacity: Int, _ memory: Int) -> [Cell] {
+        func ring<Layout: BlockLayout>(_ name: String, _ kind: BufferKind, _ layout: Layout.Type) -> Cell {
+            Cell(series: name, x: Double(length)) { seconds in
+                let ring = try Ring(
+                    name: "bench.0",
+                    options: RingOptions(
+                        kind: kind,
+                        policy: .blocking,
+                        capacity: capacity,
+                        slotLength: slotLength(for: length)
+                    )
+                )
+                let source = RingSource(try RingReader(ring, as: layout))
+                let sink = RingSink(ring.makeProducer(layout))
+                return try TwoThreads.nanosecondsPerBlock(sink, source, length: length, seconds: 2 * seconds)
+            }
+        }
+        let packets = Cell(series: described, x: Double(length)) { seconds in
+            let buffer = try DataBuffer(
+                name: "bench.0",
+                number: 0,
+                linkType: .ethernet,
+                capacity: capacity,
+                policy: .blocking
+            )
+            let source = RingSource(try DescriptorReader(buffer))
+            let sink = RingSink(buffer.makeProducer())
+            return try TwoThreads.nanosecondsPerBlock(sink, source, length: length, seconds: 2 * seconds)
+        }
+        let allocated = Cell(series: allocator, x: Double(length)) { seconds in
+            var entries = 128
+            while entries * 2 * AllocatedQueue.bytesPerBlock(length, slotsPerAllocation: 1) <= memory {
+                entries *= 2
+            }
+            let ring = try Ring(
+                name: "bench.0",
+                options: RingOptions(kind: .index, policy: .blocking, capacity: entries * 32)
+            )
+            let source = AllocatedSource(try RingReader(ring, as: EntryLayout.self))
+            let sink = AllocatedSink(ring.makeProducer(EntryLayout.self))
+            return try TwoThreads.nanosecondsPerBlock(sink, source, length: length, seconds: 2 * seconds)
+        }
+        return [
+            packets, ring(slotted, .slots, SlotLayout.self), ring(marked, .marked, MarkedLayout.self),
+            allocated,
+        ]
     }
 
     /// A cell whose queue is made anew for each round, so that only one takes memory at a time.
@@ -102,10 +165,10 @@ enum RingKindBenchmark {
         return slot
     }
 
-    private static func throughput(_ times: [PlotSeries]) -> PlotPanel {
+    private static func throughput(_ name: String, _ title: String, _ times: [PlotSeries]) -> PlotPanel {
         PlotPanel(
-            name: "a",
-            title: "Throughput of one thread that writes, hands over and reads blocks",
+            name: name,
+            title: title,
             x: PlotAxis(name: "Block", scale: .powersOfTwo, format: .bytes),
             y: PlotAxis(name: "Throughput", unit: "Gbit/s", scale: .logarithmic),
             series: times.map { series in
@@ -115,11 +178,11 @@ enum RingKindBenchmark {
     }
 
     /// Each contestant's speed by that of malloc, round by round.
-    private static func relative(_ times: [PlotSeries]) -> PlotPanel {
+    private static func relative(_ name: String, _ title: String, _ times: [PlotSeries]) -> PlotPanel {
         let reference = times.first { $0.name == allocator }
         return PlotPanel(
-            name: "b",
-            title: "The same, by that of malloc and free per block",
+            name: name,
+            title: title,
             x: PlotAxis(name: "Block", scale: .powersOfTwo, format: .bytes),
             y: PlotAxis(name: "Times as fast as malloc"),
             series: times.filter { $0.name != allocator }.map { series in
@@ -137,13 +200,14 @@ enum RingKindBenchmark {
         )
     }
 
-    private static func claims(_ relative: PlotPanel) -> [Claim] {
+    private static func claims(_ relative: PlotPanel, _ threads: String) -> [Claim] {
         relative.series.filter { $0.name != tenfold }.flatMap { series -> [Claim] in
             [("packets of 64 to 1514 bytes", true), ("blocks beyond", false)].compactMap { name, isPacket in
                 let points = series.points.filter { ($0.x <= Double(longestPacket)) == isPacket }
                 guard let worst = points.min(by: { $0.y.median < $1.y.median }) else { return nil }
                 return Claim(
-                    text: "\(series.name) against malloc and free per block, \(name), the worst size",
+                    text:
+                        "\(series.name) against malloc and free per block, \(threads), \(name), the worst size",
                     paper: isPacket ? "about twice as fast" : "-",
                     goal: "2x and more",
                     measured: "\(numberLabel(worst.y.median))x at \(byteLabel(worst.x))",
@@ -162,15 +226,20 @@ enum RingKindBenchmark {
     ]
 
     private static let method = [
-        "One thread plays both parts in turn, 32 blocks each, so that what is measured is the work of both sides and neither "
-            + "scheduler nor cache coherence. The producer copies a block of bytes (itself in the first cache) into the queue; "
+        "First one thread plays both parts in turn, 32 blocks each, so that what is measured is the work of both sides and "
+            + "neither scheduler nor cache coherence. The producer copies a block of bytes (itself in the first cache) into the queue; "
             + "the consumer takes the oldest block and reads all of its bytes, by the same function for every contestant.",
-        "Every contestant has the same memory, 16 MiB, and keeps all but 128 KiB of it full of blocks with what it puts round them, so that "
-            + "blocks have left the second-level cache when they are read, as the paper wants it, and nobody keeps more memory "
+        "Every contestant has the same memory, 16 MiB, and keeps all but 128 KiB of it full of blocks with what it puts round "
+            + "them, so that blocks have left the second-level cache when they are read, as the paper wants it, and nobody keeps more memory "
             + "warm than another: a ring's producer writes where the consumer was 128 KiB ago, the allocator gives out "
             + "what was freed last. malloc is that of the C library (see above), with its defaults; free is called by the "
             + "consumer. Its queue is an array of addresses and lengths. Memory of the rings is asked for in huge pages, as the "
             + "appliance does; the allocator's is what it gets.",
+        "Then each side has a thread, and the faster one waits for the other in the same way with every contestant: rings under "
+            + "the blocking policy; for malloc an index ring of the same policy brings the addresses, with as many entries as "
+            + "blocks lie in 16 MiB, rounded down to a power of two. Now blocks are allocated in one thread and freed in another, as "
+            + "in every pipeline; that is what the allocator's caches are not made for. How many blocks lie between the two is "
+            + "up to who is faster. Time is what passes.",
         "The p-DBuf has slots of 2048 bytes, which hold the longest packet (the next power of two for blocks beyond), so "
             + "with small packets it holds fewer of them, on as many lines of the cache as there are bytes. The v-DBuf has a "
             + "marker of 8 bytes. The records of the d-DBuf are whole pcapng blocks (32 bytes and padding round each packet) with time and lengths, and a "

@@ -175,16 +175,6 @@ enum RemoteBenchmark {
     ]
 }
 
-/// Carries a channel, which cannot be copied, into the thread that serves it; taken once.
-private final class Handover: @unchecked Sendable {
-    private var channel: SocketChannel?
-    init(_ channel: consuming SocketChannel) { self.channel = consume channel }
-    func take() -> SocketChannel {
-        guard let taken = channel.take() else { preconditionFailure("a channel is taken once") }
-        return taken
-    }
-}
-
 /// Publishes packets and reads them through whichever reader.
 private struct RemoteReading: RemoteReaderUse {
     struct Outcome {
