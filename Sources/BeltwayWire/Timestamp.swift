@@ -18,9 +18,9 @@
     }
 
     /// The epoch itself; also what a record without a time (pcapng Simple Packet Block) gets.
-    public static let zero = Timestamp(nanoseconds: 0)
+    @inlinable public static var zero: Timestamp { Timestamp(nanoseconds: 0) }
     /// Later than any packet.
-    public static let distantFuture = Timestamp(nanoseconds: .max)
+    @inlinable public static var distantFuture: Timestamp { Timestamp(nanoseconds: .max) }
 
     /// Whole seconds since the epoch.
     @inlinable public var seconds: UInt64 { nanoseconds / 1_000_000_000 }

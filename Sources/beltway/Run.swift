@@ -58,8 +58,14 @@ struct Run: ParsableCommand {
         )
     )
     var trace: String?
-    @Flag(help: "Print the pipeline and do not run it.")
-    var explain = false
+    @Option(
+        defaultAsFlag: "all",
+        help: ArgumentHelp(
+            "Print the pipeline and do not run it: all, text or dot (for Graphviz).",
+            valueName: "form"
+        )
+    )
+    var explain: String?
     @Flag(help: "Do not store packets.")
     var noPackets = false
     @Flag(help: "Do not write flows and alerts to SQLite.")
@@ -126,7 +132,12 @@ struct Run: ParsableCommand {
         case .some(let other): throw .usage("--summary takes text or json, not `\(other)`")
         }
         if let trace { result.trace = trace }
-        if explain { result.explain = true }
+        if let explain {
+            guard let form = Explanation(rawValue: explain) else {
+                throw .usage("--explain takes all, text or dot, not `\(explain)`")
+            }
+            result.explanation = form
+        }
         if noPackets { result.storesPackets = false }
         if noFlows { result.storesFlows = false }
         if noEve { result.writesEvents = false }

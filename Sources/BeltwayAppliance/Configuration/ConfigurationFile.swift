@@ -116,11 +116,15 @@ public struct ConfigurationFile {
             },
             "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
             "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
-            "explain": { (f, n) throws(ApplianceError) in f.configuration.explain = try f.flag(n) },
+            "explain": { (f, n) throws(ApplianceError) in f.configuration.explanation = try f.explanation(n)
+            },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
             "packets": { (f, n) throws(ApplianceError) in try f.apply(n, f.packetKeys, in: "`packets`") },
             "flow": { (f, n) throws(ApplianceError) in try f.apply(n, f.flowKeys, in: "`flow`") },
             "sharing": { (f, n) throws(ApplianceError) in try f.sharing(n) },
+            "pipeline": { (f, n) throws(ApplianceError) in
+                try f.apply(n, f.pipelineKeys, in: "`pipeline`")
+            },
             "variables": { (f, n) throws(ApplianceError) in try f.variables(n) },
             "pin": { (f, n) throws(ApplianceError) in
                 f.configuration.pinned = try f.items(n).map { (item) throws(ApplianceError) in
@@ -139,6 +143,17 @@ public struct ConfigurationFile {
             "quota": { (f, n) throws(ApplianceError) in f.configuration.packetQuota = try f.size(n) },
             "free-floor": { (f, n) throws(ApplianceError) in f.configuration.freeFloor = try f.size(n) },
             "segment": { (f, n) throws(ApplianceError) in f.configuration.segmentLength = try f.size(n) },
+        ]
+    }
+
+    private var pipelineKeys: [String: Setter] {
+        let wishes = Dictionary(uniqueKeysWithValues: CallWish.allCases.map { ($0.rawValue, $0) })
+        return [
+            "worker": { (f, n) throws(ApplianceError) in f.configuration.workerWish = try f.choice(n, wishes)
+            },
+            "statistics": { (f, n) throws(ApplianceError) in
+                f.configuration.statisticsWish = try f.choice(n, wishes)
+            },
         ]
     }
 
@@ -295,6 +310,17 @@ public struct ConfigurationFile {
             throw .usage("\(place(node)): expected \(known), found `\(node.string ?? "a list or mapping")`")
         }
         return value
+    }
+
+    /// `yes`, `no`, or the form.
+    private func explanation(_ node: Node) throws(ApplianceError) -> Explanation? {
+        if let form = Explanation(rawValue: node.scalar?.string ?? "") { return form }
+        guard let value = node.bool else {
+            throw .usage(
+                "\(place(node)): expected yes, no, all, text or dot, found `\(node.string ?? "a list or mapping")`"
+            )
+        }
+        return value ? .all : nil
     }
 
     private func api(_ node: Node) throws(ApplianceError) {

@@ -27,8 +27,8 @@ public struct RunConfiguration: Sendable {
     public var vlansSeparateFlows = true
     /// Whether to print the summary as JSON.
     public var summaryAsJSON = false
-    /// Whether to print the pipeline instead of running it.
-    public var explain = false
+    /// In which form to print the pipeline instead of running it; nil to run it.
+    public var explanation: Explanation?
     /// Whether packets are stored.
     public var storesPackets = true
     /// Whether flows and alerts go to SQLite.
@@ -55,6 +55,10 @@ public struct RunConfiguration: Sendable {
     public var sharing = SharingConfiguration()
     /// Live capture by libpcap instead of AF_PACKET.
     public var usesLibpcap = false
+    /// How the worker should be reached.
+    public var workerWish = CallWish.automatic
+    /// How the statistics should be reached.
+    public var statisticsWish = CallWish.automatic
 
     /// Makes the defaults.
     public init() {}
@@ -63,7 +67,8 @@ public struct RunConfiguration: Sendable {
     public var isOffline: Bool { !captures.isEmpty }
     /// Worker threads, with the default filled in.
     public var workerCount: Int {
-        workers ?? max(1, ProcessInfo.processInfo.activeProcessorCount - 1)
+        // Whoever wants the worker called, and says no number, wants one.
+        workers ?? (workerWish == .called ? 1 : max(1, ProcessInfo.processInfo.activeProcessorCount - 1))
     }
     /// Queues per interface, with `auto` filled in.
     public var queueCount: Int { queues ?? min(8, max(1, ProcessInfo.processInfo.activeProcessorCount)) }
@@ -100,6 +105,16 @@ public struct RunConfiguration: Sendable {
             )
         }
     }
+}
+
+/// What `--explain` prints.
+public enum Explanation: String, CaseIterable, Sendable {
+    /// Text for people, then the same for Graphviz.
+    case all
+    /// Text alone.
+    case text
+    /// Graphviz's language alone, so that it can be piped into `dot -Tsvg`.
+    case dot
 }
 
 /// Why the appliance could not do what it was asked; one line for people.

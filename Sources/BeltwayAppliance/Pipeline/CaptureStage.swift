@@ -7,10 +7,11 @@ internal import BeltwayWire
 
 // What runs in a producer's thread after each batch.
 //
-//     batch -> decode -> classify -+-> worker            (called directly: one worker, capture files)
-//                                  +-> statistics        (called directly: capture files)
+//     batch -> decode -> classify -+-> worker            (where the plan has it called)
+//                                  +-> statistics        (where the plan has them called)
 //                                  +-> index buffers     (one per worker in another thread, one for the tracer)
 //
+// Classifying is inlined; decoder, tracker, detector and statistics are direct calls (`CallCodeTests` looks).
 // Budget: 40 ns per packet without a worker (decode 15, classify 5, entry 5, statistics 15).
 
 /// The classifier of one producer thread, with whatever else the pipeline has placed there.
@@ -22,13 +23,16 @@ struct CaptureStage: ~Copyable, BatchStage {
     private var workers: OwnedArray<Worker<FactProducer>>
     private let workerProgress: ConsumerCounters?
     private let workerFlows: FlowTableCounters?
-    private var statistics: StatisticsStage?
+    /// The statistics, if this thread calls them; none or one. (An optional would be asked by a call per packet.)
+    private var statistics: OwnedArray<StatisticsStage>
     /// Index buffers of workers in other threads, then the tracer's.
     private var lanes: OwnedArray<IndexBufferProducer>
     private let hasTracer: Bool
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
-    /// Whether this stage tells the workers the time: capture files, whose facts must not depend on their number.
+    /// Whether packets come from files: their lanes get time marks, since facts must not depend on who is called.
+    private let isOffline: Bool
+    /// Whether somebody here needs to be told the time: over files everybody, live the worker that is called.
     private let tellsTime: Bool
     /// Greatest time of the packets so far, whatever ring they are in.
     private var clock = Timestamp.zero
@@ -40,10 +44,10 @@ struct CaptureStage: ~Copyable, BatchStage {
         workers: consuming OwnedArray<Worker<FactProducer>>,
         workerProgress: ConsumerCounters?,
         workerFlows: FlowTableCounters?,
-        statistics: consuming StatisticsStage?,
+        statistics: consuming OwnedArray<StatisticsStage>,
         lanes: consuming OwnedArray<IndexBufferProducer>,
         hasTracer: Bool,
-        tellsTime: Bool = false
+        isOffline: Bool
     ) {
         self.classifier = classifier
         self.workers = workers
@@ -52,7 +56,8 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.statistics = statistics
         self.lanes = lanes
         self.hasTracer = hasTracer
-        self.tellsTime = tellsTime
+        self.isOffline = isOffline
+        tellsTime = isOffline || self.workers.count > 0
     }
 
     mutating func open(_ buffer: DataBuffer) {
@@ -66,8 +71,9 @@ struct CaptureStage: ~Copyable, BatchStage {
         let number = buffer.number
         let classifier = self.classifier
         let hasWorker = workers.count > 0
+        let hasStatistics = statistics.count > 0
         let workerLanes = lanes.count - (hasTracer ? 1 : 0)
-        statistics?.select(linkType)
+        if hasStatistics { statistics[0].select(linkType) }
         let place = tellsTime ? rings.lastIndex { $0.number == number } : nil
         let chunkLength = UInt64(memory.geometry.chunkLength)
         var chunkEnd = place.map { (chunks[$0] &+ 1) &* chunkLength } ?? .max
@@ -105,7 +111,13 @@ struct CaptureStage: ~Copyable, BatchStage {
                 if workerLanes > 0 { push(entry, to: Int(verdict.worker)) }
                 if hasTracer, verdict.classification != .other { push(entry, to: lanes.count - 1) }
             }
-            statistics?.account(headers, originalLength: descriptor.originalLength, time: descriptor.time)
+            if hasStatistics {
+                statistics[0].account(
+                    headers,
+                    originalLength: descriptor.originalLength,
+                    time: descriptor.time
+                )
+            }
         }
         if let place { chunks[place] = chunkEnd / chunkLength &- 1 }
         packets &+= batch.endOrdinal &- batch.firstOrdinal
@@ -119,15 +131,21 @@ struct CaptureStage: ~Copyable, BatchStage {
             payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0
         )
         if hasWorker { workerFlows?.store(workers[0].flows) }
-        statistics?.showProgress()
+        if hasStatistics { statistics[0].showProgress() }
     }
 
-    /// Its clock follows the capture alone (``tellTime()``), not the silence of a pipe.
-    mutating func idle(through time: Timestamp) { statistics?.showProgress() }
+    /// Over files the clock follows the capture alone (``tellTime()``), not the silence of a pipe.
+    mutating func idle(through time: Timestamp) {
+        if !isOffline, workers.count > 0, time != .zero {
+            workers[0].idle(through: time)
+            workerFlows?.store(workers[0].flows)
+        }
+        if statistics.count > 0 { statistics[0].showProgress() }
+    }
 
     mutating func finish() {
         for lane in 0..<lanes.count { lanes[lane].close() }
-        statistics?.finish()
+        if statistics.count > 0 { statistics[0].finish() }
         if workers.count > 0 {
             workers[0].finish(at: finalClock(of: rings))
             workerFlows?.store(workers[0].flows)
@@ -144,11 +162,14 @@ struct CaptureStage: ~Copyable, BatchStage {
 
     /// Tells every consumer the time at the same place in the order of packets: when any ring begins a chunk.
     ///
+    /// Live, consumers in threads of their own follow their rings' clocks themselves, and a mark could be lapped.
+    ///
     /// The greatest time of all packets so far is the same in every run over a capture. A ring's own chunk table would
     /// not do: which rings a worker has looked at depends on its share, and so on the number of workers.
     @inline(never)
     private mutating func tellTime() {
         if workers.count > 0 { workers[0].idle(through: clock) }
+        guard isOffline else { return }
         for lane in 0..<lanes.count { push(.timeMark(clock), to: lane) }
     }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A fixed number of values that cannot be copied: the lanes and readers of one thread.
+/// Values that cannot be copied: the lanes and readers of one thread.
 ///
-/// Safe because every index is checked against the count, and because the storage lives exactly as long as the array.
+/// Safe because every index is checked against the count, because the storage lives exactly as long as the array, and
+/// because growing moves every value, which nobody can hold the address of while `append` has the array to itself.
 @safe struct OwnedArray<Element: ~Copyable>: ~Copyable, @unchecked Sendable {
-    private let storage: UnsafeMutablePointer<Element>
+    private var storage: UnsafeMutablePointer<Element>
     private var capacity: Int
     private(set) var count = 0
 
     init(capacity: Int) {
-        self.capacity = capacity
-        unsafe storage = .allocate(capacity: max(1, capacity))
+        self.capacity = max(1, capacity)
+        unsafe storage = .allocate(capacity: self.capacity)
     }
 
     deinit {
@@ -19,9 +20,17 @@
     }
 
     mutating func append(_ element: consuming Element) {
-        precondition(count < capacity, "an owned array is made with its capacity")
+        if count == capacity { grow() }
         unsafe (storage + count).initialize(to: element)
         count += 1
+    }
+
+    private mutating func grow() {
+        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
+        unsafe larger.moveInitialize(from: storage, count: count)
+        unsafe storage.deallocate()
+        unsafe storage = larger
+        capacity *= 2
     }
 
     subscript(index: Int) -> Element {

@@ -1,65 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The pipeline as data (paper, 5.3): a directed acyclic graph of stages, built from the configuration. What is run
-// is built from the same decisions (`PipelinePlan`), so what is printed is what runs.
-
-/// Decisions that the configuration leads to; both the graph and the running pipeline are built from them.
-public struct PipelinePlan: Equatable, Sendable {
-    /// Producer threads, by the name of their first ring.
-    public var producers: [String]
-    /// Whether packets come from capture files.
-    public var isOffline: Bool
-    /// Worker threads, or 1 for a worker that the producer's thread calls.
-    public var workers: Int
-    /// Whether the one worker is called directly by the one producer's thread.
-    public var workerIsCalled: Bool
-    /// Whether the statistics are called directly by the producers' threads.
-    public var statisticsAreCalled: Bool
-    /// Whether packets are stored.
-    public var hasLogger: Bool
-    /// Whether the tracer follows flows.
-    public var hasTracer: Bool
-    /// Whether rules are loaded.
-    public var hasDetector: Bool
-    /// Whether rows are written.
-    public var hasStore: Bool
-    /// Whether events are written.
-    public var hasEvents: Bool
-    /// The BPF expression, if any.
-    public var filter: String?
-    /// Whether the kernel runs the filter, on the socket; else the producers' threads do.
-    public var filterIsInKernel: Bool
-
-    /// Decides how a configuration runs.
-    ///
-    /// - Parameters:
-    ///   - configuration: What was asked for.
-    ///   - hasDetector: Whether any rule was loaded.
-    public init(_ configuration: RunConfiguration, hasDetector: Bool) {
-        isOffline = configuration.isOffline
-        producers =
-            isOffline
-            ? ["file.0"]
-            : configuration.interfaces.flatMap { name in
-                (0..<configuration.queueCount).map { "\(name).\($0)" }
-            }
-        workers = configuration.workerCount
-        workerIsCalled = isOffline && workers == 1
-        statisticsAreCalled = isOffline
-        hasLogger = configuration.storesPackets
-        hasTracer = configuration.trace != nil
-        self.hasDetector = hasDetector
-        hasStore = configuration.storesFlows
-        hasEvents = configuration.writesEvents
-        filter = configuration.filter
-        filterIsInKernel = !isOffline && !configuration.usesLibpcap
-    }
-}
+// The pipeline as data (paper, 5.3): a directed acyclic graph of stages and of how each edge is crossed. It is built
+// from the plan that `RunSession` starts its threads by, so what is printed is what runs; `CallCodeTests` looks at the
+// program's machine code and checks that what is said to be inlined or called is.
 
 /// Stages and edges of a plan, for people and for Graphviz.
 public struct PipelineGraph: Equatable, Sendable {
     /// Where a stage runs.
-    public enum Space: Equatable, Sendable, CustomStringConvertible {
+    public enum Space: Hashable, Sendable, CustomStringConvertible {
         /// In the kernel, attached to the socket.
         case kernel
         /// In a producer's thread.
@@ -83,26 +31,47 @@ public struct PipelineGraph: Equatable, Sendable {
         }
     }
 
-    /// How an edge is crossed.
-    public enum Crossing: String, Sendable {
+    /// How an edge is crossed, from the cheapest way for a packet to the dearest, then what is no call.
+    public enum Crossing: String, CaseIterable, Sendable {
+        /// Nothing is left of the call.
+        case inlined = "inlined"
+        /// A direct call in the same thread; no index buffer exists.
+        case called = "called"
+        /// A call through the protocol that Capture knows its stage by.
+        case calledPerBatch = "called per batch"
+        /// A call per packet through the protocol that Capture knows its filter by.
+        case calledIndirectly = "called indirectly"
+        /// The reader walks the ring's descriptors.
+        case descriptors = "descriptors"
+        /// An index buffer between two threads.
+        case indexBuffer = "index buffer"
         /// The one copy of the packet.
         case copy = "the one copy"
         /// Blocks of memory that the kernel shares with the process.
         case socketRing = "packet socket"
-        /// Specialised into the caller: no call remains.
-        case inlined = "inlined"
-        /// A direct call in the same thread; no index buffer exists.
-        case called = "called"
-        /// An index buffer between two threads.
-        case indexBuffer = "index buffer"
-        /// The reader walks the ring's descriptors.
-        case descriptors = "descriptors"
         /// Whole chunks of the ring.
         case chunks = "chunks"
         /// A bounded queue of facts.
         case queue = "bounded queue"
         /// Written to disk.
         case written = "written"
+
+        /// What crossing costs.
+        public var cost: String {
+            switch self {
+            case .inlined: "no call"
+            case .called: "a direct call per packet"
+            case .calledPerBatch: "an indirect call per batch"
+            case .calledIndirectly: "an indirect call per packet"
+            case .descriptors: "32 bytes read per packet, nothing for the capture thread"
+            case .indexBuffer: "32 bytes per packet, a system call per batch for a reader that sleeps"
+            case .copy: "all bytes, once"
+            case .socketRing: "nothing per packet"
+            case .chunks: "nothing per packet, a system call per chunk"
+            case .queue: "one copy of a fact"
+            case .written: "a system call per block"
+            }
+        }
     }
 
     /// A stage.
@@ -121,6 +90,8 @@ public struct PipelineGraph: Equatable, Sendable {
         public var to: String
         /// How it is crossed.
         public var crossing: Crossing
+        /// Why it is crossed so, for people: part of a sentence.
+        public var reason: String
     }
 
     /// Stages in the order in which packets reach them.
@@ -130,114 +101,133 @@ public struct PipelineGraph: Equatable, Sendable {
 
     /// Builds the graph of a plan.
     public init(_ plan: PipelinePlan) {
-        let workerNames = (0..<plan.workers).map { "worker.\($0)" }
-        for producer in plan.producers {
-            let thread = Space.captureThread(producer)
-            let capture = "capture \(producer)"
-            let ring = "ring \(producer)"
-            let classify = "classify \(producer)"
-            if plan.filter != nil {
-                stages.append(
-                    Stage(name: "filter \(producer)", space: plan.filterIsInKernel ? .kernel : thread)
-                )
-                edges.append(
-                    Edge(
-                        from: "filter \(producer)",
-                        to: capture,
-                        crossing: plan.filterIsInKernel ? .socketRing : .called
-                    )
-                )
-            }
-            stages.append(Stage(name: capture, space: thread))
-            stages.append(Stage(name: ring, space: .memory))
-            stages.append(Stage(name: classify, space: thread))
-            edges.append(Edge(from: capture, to: ring, crossing: .copy))
-            edges.append(Edge(from: ring, to: classify, crossing: .inlined))
-            for worker in workerNames {
-                edges.append(
-                    Edge(
-                        from: classify,
-                        to: "\(worker) flow tracker",
-                        crossing: plan.workerIsCalled ? .inlined : .indexBuffer
-                    )
-                )
-            }
-            if plan.hasTracer { edges.append(Edge(from: classify, to: "tracer", crossing: .indexBuffer)) }
-            edges.append(
-                plan.statisticsAreCalled
-                    ? Edge(from: classify, to: "statistics", crossing: .called)
-                    : Edge(from: ring, to: "statistics", crossing: .descriptors)
-            )
-            if plan.hasLogger {
-                stages.append(Stage(name: "logger \(producer)", space: .thread("logger \(producer)")))
-                edges.append(Edge(from: ring, to: "logger \(producer)", crossing: .chunks))
-                edges.append(Edge(from: "logger \(producer)", to: "packets/\(producer)", crossing: .written))
-                stages.append(Stage(name: "packets/\(producer)", space: .disk))
-            }
+        for producer in plan.producers { addProducer(producer, plan) }
+        for worker in 0..<plan.workers { addWorker("worker.\(worker)", plan) }
+        let captureThread = Space.captureThread(plan.producers.first ?? "")
+        add("statistics", plan.statistics.isCalled ? captureThread : .thread("statistics"))
+        if plan.hasTracer {
+            add("tracer", .thread("tracer"))
         }
-        for worker in workerNames {
-            let space =
-                plan.workerIsCalled ? Space.captureThread(plan.producers[0]) : .thread(worker)
-            stages.append(Stage(name: "\(worker) flow tracker", space: space))
-            edges.append(Edge(from: "\(worker) flow tracker", to: "writer", crossing: .queue))
-            if plan.hasDetector {
-                stages.append(Stage(name: "\(worker) detector", space: space))
-                edges.append(
-                    Edge(from: "\(worker) flow tracker", to: "\(worker) detector", crossing: .called)
-                )
-                edges.append(Edge(from: "\(worker) detector", to: "writer", crossing: .queue))
-            }
-        }
-        stages.append(
-            Stage(
-                name: "statistics",
-                space: plan.statisticsAreCalled ? .captureThread(plan.producers[0]) : .thread("statistics")
-            )
-        )
-        if plan.hasTracer { stages.append(Stage(name: "tracer", space: .thread("tracer"))) }
-        stages.append(Stage(name: "writer", space: .thread("writer")))
+        add("writer", .thread("writer"))
         if plan.hasStore {
-            stages.append(Stage(name: "flows/ (SQLite)", space: .disk))
-            edges.append(Edge(from: "writer", to: "flows/ (SQLite)", crossing: .written))
+            add("flows/ (SQLite)", .disk)
+            connect("writer", "flows/ (SQLite)", .written, "rows, a transaction for many")
         }
         if plan.hasEvents {
-            stages.append(Stage(name: "eve.json", space: .disk))
-            edges.append(Edge(from: "writer", to: "eve.json", crossing: .written))
+            add("eve.json", .disk)
+            connect("writer", "eve.json", .written, "events become text here, once")
         }
     }
 
-    /// One line per stage, and below it one per edge that leaves it.
-    public var text: String {
-        var lines: [String] = []
-        for stage in stages {
-            lines.append("\(stage.name)  [\(stage.space)]")
-            for edge in edges where edge.from == stage.name {
-                lines.append("    -> \(edge.to)  (\(edge.crossing.rawValue))")
-            }
-        }
-        return lines.joined(separator: "\n")
+    private mutating func add(_ name: String, _ space: Space) {
+        stages.append(Stage(name: name, space: space))
     }
 
-    /// The same as a Graphviz digraph.
-    public var dot: String {
-        func quoted(_ text: String) -> String {
-            "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-        }
-        /// Two lines: `\n` is Graphviz's own escape, so it must not be escaped again.
-        func label(_ stage: Stage) -> String {
-            let (name, space) = (quoted(stage.name), quoted(stage.space.description))
-            return name.dropLast() + "\\n" + space.dropFirst()
-        }
-        var lines = ["digraph beltway {", "    rankdir=LR; node [shape=box, fontname=\"sans-serif\"];"]
-        for stage in stages {
-            lines.append("    \(quoted(stage.name)) [label=\(label(stage))];")
-        }
-        for edge in edges {
-            lines.append(
-                "    \(quoted(edge.from)) -> \(quoted(edge.to)) [label=\(quoted(edge.crossing.rawValue))];"
+    private mutating func connect(_ from: String, _ to: String, _ crossing: Crossing, _ reason: String) {
+        edges.append(Edge(from: from, to: to, crossing: crossing, reason: reason))
+    }
+
+    /// What runs in a producer's thread, and its ring.
+    private mutating func addProducer(_ producer: String, _ plan: PipelinePlan) {
+        let thread = Space.captureThread(producer)
+        let (capture, ring, filter) = ("capture \(producer)", "ring \(producer)", "filter \(producer)")
+        let (decode, classify) = ("decode \(producer)", "classify \(producer)")
+        if plan.filter != nil, plan.filterIsInKernel {
+            add(filter, .kernel)
+            connect(
+                filter,
+                capture,
+                .socketRing,
+                "the kernel filters on the socket; a packet with a VLAN tag, which it does not see, is asked again here"
             )
         }
-        lines.append("}")
-        return lines.joined(separator: "\n")
+        add(capture, thread)
+        let copying =
+            plan.isOffline
+            ? "everything else reads it there; a second link type has a ring of its own behind the same thread"
+            : "everything else reads it there"
+        if plan.filter != nil, !plan.filterIsInKernel {
+            add(filter, thread)
+            connect(
+                capture,
+                filter,
+                .calledIndirectly,
+                "the kernel cannot; Capture does not know how its filter decides"
+            )
+            connect(filter, ring, .copy, copying)
+        } else {
+            connect(capture, ring, .copy, copying)
+        }
+        add(ring, .memory)
+        add(decode, thread)
+        connect(
+            ring,
+            decode,
+            .calledPerBatch,
+            "Capture does not know what follows it; the loop over the batch is behind it"
+        )
+        add(classify, thread)
+        connect(decode, classify, .inlined, "a few lines that every packet passes")
+        if plan.worker.isCalled {
+            connect(classify, "worker.0 flow tracker", .called, plan.worker.reason)
+        } else {
+            for worker in 0..<plan.workers {
+                connect(classify, "worker.\(worker) decode", .indexBuffer, plan.worker.reason)
+            }
+        }
+        if plan.hasTracer {
+            connect(
+                classify,
+                "tracer",
+                .indexBuffer,
+                "it prints, and standard output may stand still; has a thread of its own always"
+            )
+        }
+        if plan.statistics.isCalled {
+            connect(classify, "statistics", .called, plan.statistics.reason)
+        } else {
+            connect(ring, "statistics", .descriptors, plan.statistics.reason)
+        }
+        if plan.hasLogger {
+            let (logger, packets) = ("logger \(producer)", "packets/\(producer)")
+            add(logger, .thread("log \(producer)"))
+            connect(ring, logger, .chunks, "the ring is the file: whole pages go to disk as they stand")
+            add(packets, .disk)
+            connect(logger, packets, .written, "O_DIRECT where the file system takes it")
+        }
+    }
+
+    /// What is done for one share of the flows.
+    private mutating func addWorker(_ worker: String, _ plan: PipelinePlan) {
+        let space = plan.worker.isCalled ? Space.captureThread(plan.producers.first ?? "") : .thread(worker)
+        let (decode, tracker, detector) = ("\(worker) decode", "\(worker) flow tracker", "\(worker) detector")
+        if !plan.worker.isCalled {
+            add(decode, space)
+            connect(
+                decode,
+                tracker,
+                .called,
+                "same thread; specialised for its facts, and too large to inline"
+            )
+        }
+        add(tracker, space)
+        connect(
+            tracker,
+            "writer",
+            .queue,
+            plan.isOffline
+                ? "another thread; when it is full the worker waits"
+                : "another thread; when it is full the fact is dropped, and counted"
+        )
+        if plan.hasDetector {
+            add(detector, space)
+            connect(
+                tracker,
+                detector,
+                .called,
+                "same thread: payload in place, flow in registers; too large to inline"
+            )
+            connect(detector, "writer", .queue, "alerts, by the same queue")
+        }
     }
 }

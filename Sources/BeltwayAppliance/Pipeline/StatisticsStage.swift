@@ -76,60 +76,6 @@ struct StatisticsStage: ~Copyable {
     }
 }
 
-/// The statistics in a thread of their own, walking the descriptors of every ring: live capture.
-struct StatisticsThread: ~Copyable {
-    var stage: StatisticsStage
-    var readers: OwnedArray<DescriptorReader>
-
-    /// Runs until every ring has ended.
-    mutating func run() {
-        while true {
-            var taken = 0
-            var isAtEnd = true
-            var lost: UInt64 = 0
-            var lag = ConsumerLag()
-            var through = Timestamp.zero
-            for index in 0..<readers.count {
-                taken += drain(index)
-                if !readers[index].isAtEnd { isAtEnd = false }
-                lost += readers[index].lost
-                lag.bytes += readers[index].lagInBytes
-                lag.packets += readers[index].backlog
-                through = max(through, readers[index].memory.timeThrough)
-            }
-            stage.showProgress(lost: lost, lag: lag, through: through)
-            if isAtEnd { break }
-            // Nobody waits for statistics: twenty looks a second are enough, and cost nothing per packet.
-            if taken == 0 { sleep() }
-        }
-        stage.finish()
-    }
-
-    /// Sleeps on a ring that has not ended: waiting for one whose interface is gone returns at once.
-    private func sleep() {
-        var ring = 0
-        while ring < readers.count - 1, readers[ring].isAtEnd { ring += 1 }
-        readers[ring].wait(nanoseconds: 50_000_000)
-    }
-
-    private mutating func drain(_ index: Int) -> Int {
-        let linkType = readers[index].buffer.linkType
-        stage.select(linkType)
-        var taken = 0
-        while taken < 1024, let descriptor = readers[index].next() {
-            taken += 1
-            do {
-                let headers = try readers[index].packet(descriptor) {
-                    PacketDecoder.decode($0, linkType: linkType)
-                }
-                stage.account(headers, originalLength: descriptor.originalLength, time: descriptor.time)
-            } catch { continue }
-        }
-        readers[index].release()
-        return taken
-    }
-}
-
 extension Timestamp {
     /// The wall clock's time; only for what is not about a packet.
     static var now: Timestamp {

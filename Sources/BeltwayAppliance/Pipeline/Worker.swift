@@ -41,7 +41,8 @@ protocol EntryConsumer: ~Copyable {
 /// The flow tracker and the detector of one share of the flows.
 struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     var tracker: FlowTracker
-    var detector: Detector?
+    /// None or one. (An optional would be asked by a call per packet.)
+    private var detectors: OwnedArray<Detector>
     var facts: Sink
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     private(set) var payloadSkipped: UInt64 = 0
@@ -54,7 +55,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
 
     init(tracker: consuming FlowTracker, detector: consuming Detector?, facts: consuming Sink) {
         self.tracker = tracker
-        self.detector = detector
+        detectors = OwnedArray(capacity: 1)
+        if let detector { detectors.append(detector) }
         self.facts = facts
         staged.reserveCapacity(64)
     }
@@ -80,7 +82,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             interface: descriptor.interface,
             facts: &facts
         )
-        guard detector != nil else { return }
+        guard detectors.count > 0 else { return }
         inspect(headers, packet: packet, flow: flow)
         if !staged.isEmpty {
             recordStaged(
@@ -121,7 +123,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             interface: entry.interface,
             facts: &facts
         )
-        guard detector != nil else { return true }
+        guard detectors.count > 0 else { return true }
         if isLive, memory.headroom(of: entry.position) <= memory.geometry.capacity / 2 {
             payloadSkipped &+= 1
             return true
@@ -157,8 +159,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
 
     @inline(__always)
     private mutating func inspect(_ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?) {
-        // Taken out and put back: two stored properties are changed at once.
-        detector?.inspect(headers, packet: packet, flow: flow) { staged.append($0) }
+        detectors[0].inspect(headers, packet: packet, flow: flow) { staged.append($0) }
     }
 
     @inline(never)

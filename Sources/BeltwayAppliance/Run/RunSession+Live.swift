@@ -19,19 +19,38 @@ extension RunSession {
             }
         }
         plan.producers = sources.map(\.ring.name)
-        try startStatistics(sources.map(\.ring))
+        let statistics = try placeStatistics()
+        if let inbox = statistics.inbox {
+            for source in sources { try attach(inbox, to: source.ring) }
+            inbox.close()
+        }
         let lanes = makeLanes(producers: sources.count)
         for producer in sources.indices {
             for lane in lanes[producer] { try hold(sources[producer].ring, for: lane.holds) }
         }
-        for worker in 0..<plan.workers {
+        let signalled = plan.worker.isCalled ? 0 : plan.workers
+        for worker in 0..<signalled {
             try startWorker(worker, lanes: inputs(of: worker, lanes), isLive: true)
         }
-        if plan.hasTracer { try startTracer(lanes: inputs(of: plan.workers, lanes), isLive: true) }
+        if plan.hasTracer { try startTracer(lanes: inputs(of: signalled, lanes), isLive: true) }
+        // The plan has nothing called where there are several capture threads: the first takes what there is.
+        var called = Optional(placeWorker())
+        var counting = Optional(statistics)
         for (number, entry) in sources.enumerated() {
-            try startCapturing(entry.source, entry.ring, lanes[number], number: number)
+            try startCapturing(
+                entry.source,
+                entry.ring,
+                lanes[number],
+                called.take() ?? CalledWorker(),
+                counting.take() ?? PlacedStatistics(),
+                number: number
+            )
         }
         console.note("capturing on \(configuration.interfaces.joined(separator: ", ")); Ctrl-C ends it")
+    }
+
+    private func attach(_ inbox: ReaderInbox, to ring: DataBuffer) throws(ApplianceError) {
+        do { try inbox.add(ring) } catch { throw .failure("ring \(ring.name): \(error)") }
     }
 
     private func hold(_ ring: DataBuffer, for lane: LaneHolds) throws(ApplianceError) {
@@ -119,30 +138,10 @@ extension RunSession {
         }
     }
 
-    private func startStatistics(_ rings: [DataBuffer]) throws(ApplianceError) {
-        let counters = ConsumerCounters("statistics")
-        consumerCounters.append(counters)
-        var readers = OwnedArray<DescriptorReader>(capacity: rings.count)
-        for ring in rings {
-            do { readers.append(try DescriptorReader(ring)) } catch { throw .failure("\(error)") }
-        }
-        let parcel = Parcel(
-            StatisticsThread(
-                stage: StatisticsStage(board: board, counters: counters, isLive: true),
-                readers: readers
-            )
-        )
-        consumerThreads.append(
-            try start("statistics") {
-                var thread = parcel.open()
-                thread.run()
-            }
-        )
-    }
-
-    /// One index buffer per producer and consumer: the workers', then the tracer's.
+    /// One index buffer per producer and consumer that is signalled: the workers', then the tracer's.
     private func makeLanes(producers: Int) -> [[(index: IndexBuffer, holds: LaneHolds)]] {
-        let names = (0..<plan.workers).map { "worker.\($0)" } + (plan.hasTracer ? ["tracer"] : [])
+        let workers = plan.worker.isCalled ? [] : (0..<plan.workers).map { "worker.\($0)" }
+        let names = workers + (plan.hasTracer ? ["tracer"] : [])
         let capacity = max(16_384, configuration.ringCapacity / 1024)
         return (0..<producers).map { _ in
             names.map { (IndexBuffer(name: $0, capacity: capacity, policy: .fastReader), LaneHolds()) }
@@ -153,19 +152,21 @@ extension RunSession {
         _ source: LiveSource,
         _ ring: DataBuffer,
         _ lanes: [(index: IndexBuffer, holds: LaneHolds)],
+        _ worker: consuming CalledWorker,
+        _ statistics: consuming PlacedStatistics,
         number: Int
     ) throws(ApplianceError) {
         var producers = OwnedArray<IndexBufferProducer>(capacity: lanes.count)
         for lane in lanes { producers.append(IndexBufferProducer(lane.index)) }
         let stage = CaptureStage(
             classifier: makeClassifier(),
-            workers: OwnedArray(capacity: 0),
-            workerProgress: nil,
-            workerFlows: nil,
-            statistics: nil,
+            workers: worker.workers,
+            workerProgress: worker.progress,
+            workerFlows: worker.flows,
+            statistics: statistics.called,
             lanes: producers,
             hasTracer: plan.hasTracer,
-            tellsTime: false
+            isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd
         do {

@@ -10,16 +10,10 @@ internal import BeltwayWire
 extension RunSession {
     /// Starts the one producer thread that reads all files, and the workers if they have threads of their own.
     func startOffline() throws(ApplianceError) {
-        var called = OwnedArray<Worker<FactProducer>>(capacity: 1)
+        let worker = placeWorker()
         var lanes = OwnedArray<IndexBufferProducer>(capacity: plan.workers + 1)
         var holds: [LaneHolds] = []
-        var calledCounters: ConsumerCounters?
-        if plan.workerIsCalled {
-            let counters = ConsumerCounters("worker.0")
-            consumerCounters.append(counters)
-            calledCounters = counters
-            called.append(makeWorker(0, share: 1))
-        } else {
+        if !plan.worker.isCalled {
             for worker in 0..<plan.workers {
                 let lane = LaneHolds()
                 holds.append(lane)
@@ -39,22 +33,25 @@ extension RunSession {
             inputs.append(WorkerLane(index, holds: lane, isLive: false))
             try startTracer(lanes: inputs, isLive: false)
         }
-        let statisticsCounters = ConsumerCounters("statistics")
-        consumerCounters.append(statisticsCounters)
+        let statistics = try placeStatistics()
         let stage = CaptureStage(
             classifier: makeClassifier(),
-            workers: called,
-            workerProgress: calledCounters,
-            workerFlows: plan.workerIsCalled ? addFlowTable() : nil,
-            statistics: StatisticsStage(board: board, counters: statisticsCounters, isLive: false),
+            workers: worker.workers,
+            workerProgress: worker.progress,
+            workerFlows: worker.flows,
+            statistics: statistics.called,
             lanes: lanes,
             hasTracer: plan.hasTracer,
-            tellsTime: true
+            isOffline: true
         )
-        try startReading(stage, holds)
+        try startReading(stage, holds, statistics.inbox)
     }
 
-    private func startReading(_ stage: consuming CaptureStage, _ holds: [LaneHolds]) throws(ApplianceError) {
+    private func startReading(
+        _ stage: consuming CaptureStage,
+        _ holds: [LaneHolds],
+        _ inbox: ReaderInbox?
+    ) throws(ApplianceError) {
         let parcel = Parcel(stage)
         let (configuration, rings, loggers) = (configuration, rings, loggers)
         let (counters, reading, stop, console) = (counters, reading, stop, console)
@@ -73,6 +70,7 @@ extension RunSession {
                 )
             }
             for hold in holds { try hold.add(ring) }
+            try inbox?.add(ring)
             try loggers.attach(to: ring)
             ringSharing?.share(ring)
             return ring
@@ -90,6 +88,7 @@ extension RunSession {
             return producer.run()
         }
         let thread = try start("file.0", processor: processor) {
+            defer { inbox?.close() }
             // Without a filter nothing is asked per packet.
             let reports =
                 configuration.filter == nil

@@ -48,9 +48,9 @@ public final class RunSession {
     /// Salt of flow ids in live capture; files have a fixed one.
     var flowSalt: FlowIDSalt?
 
-    private init(_ configuration: RunConfiguration) {
+    private init(_ configuration: RunConfiguration) throws(ApplianceError) {
         self.configuration = configuration
-        plan = PipelinePlan(configuration, hasDetector: false)
+        plan = try PipelinePlan(configuration, hasDetector: false)
         loggers = PacketLoggers(data: nil, run: configuration, console: console)
     }
 
@@ -59,12 +59,11 @@ public final class RunSession {
     /// - Parameter configuration: What to do; it is validated first.
     /// - Returns: Exit status: 0 only if all went well.
     public static func run(_ configuration: RunConfiguration) -> Int32 {
-        let session = RunSession(configuration)
-        do {
+        do throws(ApplianceError) {
             try configuration.validate()
-            return try session.run()
+            return try RunSession(configuration).run()
         } catch {
-            session.console.note(error.description)
+            Console().note(error.description)
             return error.exitStatus
         }
     }
@@ -76,11 +75,15 @@ public final class RunSession {
         try checkCaptures()
         let filtersInKernel = try checkInterfaces()
         try loadRules()
-        plan = PipelinePlan(configuration, hasDetector: ruleSet != nil)
+        plan = try PipelinePlan(configuration, hasDetector: ruleSet != nil)
         plan.filterIsInKernel = plan.filterIsInKernel && filtersInKernel
-        if configuration.explain {
+        if let form = configuration.explanation {
             let graph = PipelineGraph(plan)
-            console.print(graph.text + "\n\n" + graph.dot)
+            switch form {
+            case .all: console.print(graph.text + "\n\n" + graph.dot)
+            case .text: console.print(graph.text)
+            case .dot: console.print(graph.dot)
+            }
             return 0
         }
         let signals = StopSignals(stop)
@@ -135,7 +138,7 @@ public final class RunSession {
                 if try CaptureInterface(named: name).isCooked { filtersInKernel = false }
             } catch {
                 // What would run on another machine can be looked at here.
-                guard configuration.explain else { throw .failure("\(error)") }
+                guard configuration.explanation != nil else { throw .failure("\(error)") }
             }
         }
         return filtersInKernel

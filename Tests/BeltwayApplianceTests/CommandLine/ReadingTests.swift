@@ -152,6 +152,14 @@ extension `The command line` {
             two.components(separatedBy: "index buffer").count - 1 == 4,
             "two edges, each in text and graph"
         )
+        for (form, begins) in [("text", "capture file.0 "), ("dot", "digraph beltway {")] {
+            let outcome = try BeltwayProgram.run(
+                ["run", "--explain", form, "-r", Samples.sample],
+                in: folder.path
+            )
+            #expect(outcome.output.hasPrefix(begins), "\(outcome.output.prefix(40))")
+            #expect(outcome.output.contains("digraph") == (form == "dot"))
+        }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty, "nothing ran")
         // What runs has the consumers that the graph names.
         for (workers, text) in [("1", one), ("2", two)] {

@@ -54,7 +54,7 @@ import Testing
         #expect(set.workers == 3)
         #expect(set.summaryAsJSON)
         #expect(set.trace == "port == 80")
-        #expect(set.explain)
+        #expect(set.explanation == .all)
         #expect(!set.storesPackets && !set.storesFlows && !set.writesEvents)
     }
 
@@ -66,6 +66,7 @@ import Testing
             promiscuous: no
             capture-by: libpcap
             pin: [0, 1]
+            pipeline: {worker: signalled, statistics: called}
             packets: {quota: 10GiB, free-floor: 1GiB, segment: 64MiB}
             flow:
               capacity: 4096
@@ -76,6 +77,7 @@ import Testing
         )
         #expect(!set.vlansSeparateFlows && !set.promiscuous && set.usesLibpcap)
         #expect(set.pinned == [0, 1])
+        #expect(set.workerWish == .signalled && set.statisticsWish == .called)
         #expect(set.packetQuota == 10 << 30 && set.freeFloor == 1 << 30 && set.segmentLength == 64 << 20)
         #expect(set.flow.capacity == 4096 && !set.flow.midstream)
         #expect(set.flow.tcp.new == 5 && set.flow.tcp.established == 50 && set.flow.tcp.closed == 1)
@@ -85,6 +87,11 @@ import Testing
     @Test(arguments: ["", "# nothing\n", "---\n", "{}\n"])
     func `may say nothing`(text: String) throws {
         #expect(try read(text).workers == nil)
+    }
+
+    @Test(arguments: [("yes", Explanation.all), ("no", nil), ("text", .text), ("dot", .dot)])
+    func `says in which form the pipeline is printed`(text: String, form: Explanation?) throws {
+        #expect(try read("explain: \(text)").explanation == form)
     }
 
     @Test func `takes auto for the queues`() throws {
@@ -101,6 +108,12 @@ import Testing
         ("workers: [1]", ":1:10: expected a number from 1 to 60, found `a list or mapping`"),
         ("ring: 5 apples", ":1:7: expected a size such as 64MiB, found `5 apples`"),
         ("store-flows: perhaps", ":1:14: expected yes or no, found `perhaps`"),
+        (
+            "pipeline: {worker: inlined}",
+            ":1:20: expected auto or called or signalled, found `inlined`"
+        ),
+        ("pipeline: {woker: auto}", ":1:12: unknown key `woker` in `pipeline`; did you mean `worker`?"),
+        ("explain: loudly", ":1:10: expected yes, no, all, text or dot, found `loudly`"),
         ("summary: xml", ":1:10: expected json or text, found `xml`"),
         ("data: {a: b}", ":1:7: expected a text"),
         ("interfaces: {a: b}", ":1:13: expected a value or a list of values"),

@@ -68,9 +68,10 @@ struct SteppedCapture: ~Copyable {
             workers: OwnedArray(capacity: 0),
             workerProgress: nil,
             workerFlows: nil,
-            statistics: nil,
+            statistics: OwnedArray(capacity: 0),
             lanes: lanes,
-            hasTracer: false
+            hasTracer: false,
+            isOffline: false
         )
         stage.open(ring)
         self.ring = ring

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayAppliance
+import BeltwayTestSupport
 import Testing
 
 @Suite struct `The graph of the pipeline` {
-    private func graph(_ change: (inout RunConfiguration) -> Void, hasDetector: Bool = true) -> PipelineGraph
-    {
+    private func graph(
+        _ change: (inout RunConfiguration) -> Void,
+        hasDetector: Bool = true
+    ) throws -> PipelineGraph {
         var configuration = RunConfiguration()
         change(&configuration)
-        return PipelineGraph(PipelinePlan(configuration, hasDetector: hasDetector))
+        return PipelineGraph(try PipelinePlan(configuration, hasDetector: hasDetector))
     }
 
     private func space(_ stage: String, _ graph: PipelineGraph) -> PipelineGraph.Space? {
         graph.stages.first { $0.name == stage }?.space
     }
 
-    @Test func `has no index buffer where the one worker of a file is called`() {
-        let graph = graph {
+    @Test func `has no index buffer where the one worker of a file is called`() throws {
+        let graph = try graph {
             $0.captures = ["a.pcap"]
             $0.workers = 1
         }
@@ -25,18 +28,19 @@ import Testing
         #expect(space("statistics", graph) == .captureThread("file.0"))
     }
 
-    @Test func `has one index buffer per worker where they have threads of their own`() {
-        let graph = graph {
+    @Test func `has one index buffer per worker where they have threads of their own`() throws {
+        let graph = try graph {
             $0.captures = ["a.pcap"]
             $0.workers = 3
         }
         let crossed = graph.edges.filter { $0.crossing == .indexBuffer }
-        #expect(crossed.map(\.to) == (0..<3).map { "worker.\($0) flow tracker" })
+        #expect(crossed.map(\.to) == (0..<3).map { "worker.\($0) decode" })
         #expect(space("worker.2 flow tracker", graph) == .thread("worker.2"))
     }
 
-    @Test func `has one index buffer per queue and worker live, and statistics that walk descriptors`() {
-        let graph = graph {
+    @Test func `has one index buffer per queue and worker live, and statistics that walk descriptors`() throws
+    {
+        let graph = try graph {
             $0.interfaces = ["eth0"]
             $0.queues = 2
             $0.workers = 2
@@ -47,9 +51,9 @@ import Testing
         #expect(graph.stages.count { $0.name.hasPrefix("capture ") } == 2)
     }
 
-    @Test func `copies each packet once`() {
+    @Test func `copies each packet once`() throws {
         for queues in 1...3 {
-            let graph = graph {
+            let graph = try graph {
                 $0.interfaces = ["eth0"]
                 $0.queues = queues
             }
@@ -57,8 +61,8 @@ import Testing
         }
     }
 
-    @Test func `leaves out what is turned off`() {
-        let graph = graph(
+    @Test func `leaves out what is turned off`() throws {
+        let graph = try graph(
             {
                 $0.captures = ["a.pcap"]
                 $0.storesPackets = false
@@ -72,24 +76,26 @@ import Testing
         #expect(!graph.stages.contains { $0.name.contains("detector") })
     }
 
-    @Test func `places the filter where it runs`() {
-        let live = graph {
+    @Test func `places the filter where it runs`() throws {
+        let live = try graph {
             $0.interfaces = ["eth0"]
             $0.filter = "tcp"
         }
         #expect(space("filter eth0.0", live) == .kernel)
-        let file = graph {
+        let file = try graph {
             $0.captures = ["a.pcap"]
             $0.filter = "tcp"
         }
         #expect(space("filter file.0", file) == .captureThread("file.0"))
+        // There it stands between the capture and the ring: what it rejects is never copied.
+        #expect(file.edges.filter { $0.to == "ring file.0" }.map(\.from) == ["filter file.0"])
     }
 
-    @Test func `has no cycle, and no edge to a stage that it does not have`() {
+    @Test func `has no cycle, and no edge to a stage that it does not have`() throws {
         for (isLive, workers, tracer) in [
             (true, 2, true), (true, 1, false), (false, 1, true), (false, 4, false),
         ] {
-            let graph = graph {
+            let graph = try graph {
                 if isLive { $0.interfaces = ["eth0", "eth1"] } else { $0.captures = ["a.pcap"] }
                 $0.workers = workers
                 $0.trace = tracer ? "tcp" : nil
@@ -108,8 +114,8 @@ import Testing
         }
     }
 
-    @Test func `says in text and in Graphviz's language the same`() {
-        let graph = graph {
+    @Test func `says in text and in Graphviz's language the same`() throws {
+        let graph = try graph {
             $0.captures = ["a.pcap"]
             $0.workers = 2
         }
@@ -121,6 +127,32 @@ import Testing
         for stage in graph.stages {
             #expect(graph.text.contains("\(stage.name)  [\(stage.space)]"))
             #expect(graph.dot.contains("\"\(stage.name)\" [label="))
+        }
+        for edge in graph.edges {
+            #expect(!edge.reason.isEmpty)
+            #expect(
+                graph.text.contains("-> \(edge.to)  (\(edge.crossing.rawValue): \(edge.crossing.cost))")
+            )
+            #expect(graph.text.contains("       \(edge.reason)"))
+            #expect(graph.dot.contains("\(edge.crossing.cost); \(edge.reason)"))
+        }
+    }
+
+    @Test(.enabled(if: isInstalled("dot"), "Graphviz is not installed."), arguments: [1, 2])
+    func `is taken by Graphviz without a word`(workers: Int) throws {
+        let graph = try graph {
+            $0.interfaces = ["eth0", "we\"ird"]
+            $0.workers = workers
+            $0.trace = "port == 1"
+            $0.filter = "tcp and len < 5 & 6"
+        }
+        let folder = TemporaryFolder()
+        let file = try folder.write(graph.dot, to: "graph.dot")
+        let outcome = try RunningProgram(["dot", "-Tsvg", file]).wait(seconds: 20)
+        #expect(outcome.status == 0)
+        #expect(outcome.errors == "")
+        for stage in graph.stages where !stage.name.contains("\"") {
+            #expect(outcome.output.contains("<title>\(stage.name)</title>"), "\(stage.name)")
         }
     }
 }

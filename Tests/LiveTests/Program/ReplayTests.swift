@@ -78,6 +78,30 @@ extension `The program, live` {
         try checkQueues(run.data, packets: run.sent, tuples: live)
     }
 
+    @Test func `counts the same flows when the capture thread calls worker and statistics itself`() throws {
+        let folder = TemporaryFolder()
+        let capture = try LiveCaptures.write(rounds: 2, to: folder)
+        let network = try LiveProgram.network()
+        let called = try folder.write("pipeline: {worker: called, statistics: called}", to: "called.yaml")
+        let program = try LiveProgram.start(["-c", called, "--data", folder / "live"], in: network)
+        let sent = try LiveProgram.replay(capture, in: network, perSecond: 5_000)
+        // Packets first, then silence, in which time goes on all the same.
+        let outcome = LiveProgram.stop(program)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.json["packets"] as? Int == sent)
+        let ledgers = LiveProgram.ledgers(outcome.json)
+        #expect(Set(ledgers.keys) == ["worker.0", "statistics", "logger"])
+        for (name, ledger) in ledgers {
+            #expect(ledger.read == sent, "\(name)")
+            #expect(ledger.lost == 0, "\(name)")
+        }
+        let offline = try BeltwayProgram.run(
+            ["run", "-r", capture, "--data", folder / "file", "--no-packets", "--no-eve"]
+        )
+        #expect(offline.status == 0, "\(offline.errors)")
+        #expect(try LiveProgram.tuples(in: folder / "live") == LiveProgram.tuples(in: folder / "file"))
+    }
+
     /// Both directions of each flow are in one queue, and the queues together hold what was sent.
     private func checkQueues(_ data: TemporaryFolder, packets: Int, tuples: [String: LiveProgram.Tuple])
         throws
