@@ -7,7 +7,7 @@ public import BeltwayWire
 ///     bytes         come in answers to requests of up to 1,024 ranges; at most two requests are open
 ///
 /// So that a round trip is paid per batch and not per record, an access that is not served from the replica asks for
-/// the same part of all the records of the batch that follow (``Habit``), and a batch's first bytes are asked for when
+/// the same part of all the records of the batch that follow (`Habit`), and a batch's first bytes are asked for when
 /// the batch comes in. Zero-copy alone pays for every access: that is what it is.
 ///
 /// Invariant: at most one batch and two requests are under way, so neither end ever has more to send than the other

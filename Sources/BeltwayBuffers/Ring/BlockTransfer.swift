@@ -24,7 +24,7 @@
 public protocol BlockProducer: ~Copyable {
     /// Bytes of the longest block that can be appended.
     var maximumBlock: Int { get }
-    /// Appends a block; invisible until ``publish()``.
+    /// Appends a block; invisible until ``publishBlocks()``.
     ///
     /// - Returns: False if readers still need the room, or what was not published yet fills the ring.
     mutating func appendBlock(_ block: RawSpan) -> Bool

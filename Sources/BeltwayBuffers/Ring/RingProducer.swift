@@ -101,7 +101,7 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
 }
 
 extension RingProducer: BlockProducer {
-    /// See ``append(_:)``.
+    /// See ``append(_:)-(RawSpan)``.
     @inlinable @inline(__always)
     public mutating func appendBlock(_ block: RawSpan) -> Bool { append(block) }
     /// See ``publish()``.
