@@ -77,7 +77,7 @@ extension PipelineGraph.Space {
     fileprivate var isThread: Bool {
         switch self {
         case .captureThread, .thread: true
-        case .kernel, .memory, .disk: false
+        case .kernel, .memory, .processes, .disk: false
         }
     }
 }

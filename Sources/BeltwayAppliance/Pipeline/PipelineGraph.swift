@@ -16,6 +16,8 @@ public struct PipelineGraph: Equatable, Sendable {
         case thread(String)
         /// Shared memory, read in place.
         case memory
+        /// In processes of other people, which come and go.
+        case processes
         /// On disk.
         case disk
 
@@ -26,6 +28,7 @@ public struct PipelineGraph: Equatable, Sendable {
             case .captureThread(let name): "capture thread \(name)"
             case .thread(let name): "thread \(name)"
             case .memory: "shared memory"
+            case .processes: "other processes"
             case .disk: "disk"
             }
         }
@@ -63,7 +66,7 @@ public struct PipelineGraph: Equatable, Sendable {
             case .called: "a direct call per packet"
             case .calledPerBatch: "an indirect call per batch"
             case .calledIndirectly: "an indirect call per packet"
-            case .descriptors: "32 bytes read per packet, nothing for the capture thread"
+            case .descriptors: "32 bytes read per packet; for the capture thread nothing per packet"
             case .indexBuffer: "32 bytes per packet, a system call per batch for a reader that sleeps"
             case .copy: "all bytes, once"
             case .socketRing: "nothing per packet"
@@ -108,6 +111,7 @@ public struct PipelineGraph: Equatable, Sendable {
         if plan.hasTracer {
             add("tracer", .thread("tracer"))
         }
+        if plan.isShared { add("taps", .processes) }
         add("writer", .thread("writer"))
         if plan.hasStore {
             add("flows/ (SQLite)", .disk)
@@ -187,6 +191,14 @@ public struct PipelineGraph: Equatable, Sendable {
             connect(classify, "statistics", .called, plan.statistics.reason)
         } else {
             connect(ring, "statistics", .descriptors, plan.statistics.reason)
+        }
+        if plan.isShared {
+            connect(
+                ring,
+                "taps",
+                .descriptors,
+                "who attaches by the socket run/\(producer) reads in place, read-only; nobody waits for strangers"
+            )
         }
         if plan.hasLogger {
             let (logger, packets) = ("logger \(producer)", "packets/\(producer)")

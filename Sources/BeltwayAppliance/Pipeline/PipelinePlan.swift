@@ -50,6 +50,8 @@ public struct PipelinePlan: Equatable, Sendable {
     public var hasStore: Bool
     /// Whether events are written.
     public var hasEvents: Bool
+    /// Whether other processes can attach to the rings.
+    public var isShared: Bool
     /// The BPF expression, if any.
     public var filter: String?
     /// Whether the kernel runs the filter, on the socket; else the producers' threads do.
@@ -77,6 +79,10 @@ public struct PipelinePlan: Equatable, Sendable {
         self.hasDetector = hasDetector
         hasStore = configuration.storesFlows
         hasEvents = configuration.writesEvents
+        // Where there is a data directory, there are sockets in it.
+        isShared =
+            configuration.sharing.isOn
+            && (hasLogger || hasStore || hasEvents || !isOffline || configuration.data != nil)
         filter = configuration.filter
         filterIsInKernel = !isOffline && !configuration.usesLibpcap
     }

@@ -40,7 +40,7 @@ extension RunSession {
 
     /// Starts the server of the sockets, after removing those of a run that crashed: the lock says that it is gone.
     func openSharing() {
-        guard configuration.sharing.isOn, let data else { return }
+        guard plan.isShared, let data else { return }
         let folder = data.path + "/run"
         BufferServer.removeStaleSockets(in: folder)
         let (consumers, process, user) = (localConsumers, getpid(), geteuid())

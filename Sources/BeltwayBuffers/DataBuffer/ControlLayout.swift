@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control memory of a data buffer, as every process sees it (pinned by `ControlLayoutTests`).
+// The control memory of a data buffer, as every process sees it (pinned by `LayoutTests`).
 //
 //   page 0   control page
 //            0 magic   8 version   16 capacity   24 generation   32 link type   40 policy   48 snap length   56 kind

@@ -3,7 +3,7 @@ public import BeltwayWire
 
 /// What the producer says of one record, beside the data ring: the d-DBuf's header out of band (paper, 4.2.2).
 ///
-/// 32 bytes, the layout that other processes see (pinned by `DescriptorLayoutTests`). It is authoritative: no reader
+/// 32 bytes, the layout that other processes see (pinned by `LayoutTests`). It is authoritative: no reader
 /// trusts a length that it finds in the data ring.
 @frozen public struct Descriptor: Equatable, Sendable, BitwiseCopyable {
     /// Where the record starts.

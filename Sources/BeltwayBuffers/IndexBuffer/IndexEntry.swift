@@ -2,7 +2,7 @@
 
 /// One packet of a consumer's selection: a "rich pointer" (paper, 3.2 and 3.5) that holds no address.
 ///
-/// 32 bytes, valid in every process, the layout pinned by `IndexEntryLayoutTests`. Time and original length are in
+/// 32 bytes, valid in every process, the layout pinned by `LayoutTests`. Time and original length are in
 /// the record in place.
 @frozen public struct IndexEntry: Equatable, Sendable, BitwiseCopyable {
     /// Where the record starts in its data buffer.

@@ -19,7 +19,7 @@ public struct ReadingPlace {
 
 /// Sleeps until one of several buffers has more, one of their producers has ended, or the time is over.
 ///
-/// The same protocol as for one buffer (``WakeUp``): look at every word, set every flag, fence, look again, and only
+/// The same protocol as for one buffer (`WakeUp`): look at every word, set every flag, fence, look again, and only
 /// then sleep, on all words at once. Leave out buffers that have ended: there is nothing more to wait for.
 ///
 /// Safe because each word and flag belongs to a buffer that `places` keeps.

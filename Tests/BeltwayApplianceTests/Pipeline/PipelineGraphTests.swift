@@ -76,6 +76,25 @@ import Testing
         #expect(!graph.stages.contains { $0.name.contains("detector") })
     }
 
+    @Test func `shows other processes at every ring, unless nothing is shared`() throws {
+        let shared = try graph {
+            $0.interfaces = ["eth0"]
+            $0.queues = 2
+        }
+        #expect(shared.edges.filter { $0.to == "taps" }.map(\.from) == ["ring eth0.0", "ring eth0.1"])
+        #expect(space("taps", shared) == .processes)
+        let alone = try graph {
+            $0.interfaces = ["eth0"]
+            $0.sharing.isOn = false
+        }
+        #expect(!alone.stages.contains { $0.name == "taps" })
+        let lean = try graph {
+            $0.captures = ["a.pcap"]
+            ($0.storesPackets, $0.storesFlows, $0.writesEvents) = (false, false, false)
+        }
+        #expect(!lean.stages.contains { $0.name == "taps" }, "no data directory, no sockets")
+    }
+
     @Test func `places the filter where it runs`() throws {
         let live = try graph {
             $0.interfaces = ["eth0"]
