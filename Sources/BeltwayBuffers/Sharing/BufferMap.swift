@@ -8,10 +8,26 @@ internal import Synchronization
 public final class BufferMap: Sendable {
     private let connection: SharingConnection
     private let buffers: Mutex<[UInt16: DataBuffer]>
+    /// Buffers of other owners, who are asked for them.
+    private let elsewhere: [UInt16: SharedBufferEntry]
+    private let folder: SocketFolder
+    private let reader: String
 
-    init(_ connection: SharingConnection, first: DataBuffer) {
+    init(
+        _ connection: SharingConnection,
+        first: DataBuffer? = nil,
+        elsewhere: [SharedBufferEntry] = [],
+        in folder: SocketFolder,
+        as reader: String
+    ) {
         self.connection = connection
-        buffers = Mutex([first.number: first])
+        buffers = Mutex(first.map { [$0.number: $0] } ?? [:])
+        self.elsewhere = Dictionary(
+            elsewhere.map { ($0.number, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        self.folder = folder
+        self.reader = reader
     }
 
     /// The buffer that entries call `number`.
@@ -19,6 +35,10 @@ public final class BufferMap: Sendable {
     /// - Throws: ``SharingError/refused(_:_:)`` if there is none, or its policy does not let this process in.
     public func buffer(_ number: UInt16) throws(SharingError) -> DataBuffer {
         if let known = known(number) { return known }
+        if let entry = elsewhere[number] {
+            let hello = SharingRequest.Hello(name: reader)
+            return add(try AttachedBuffer.map(entry, in: folder, hello))
+        }
         let received = try connection.buffer(number).buffers[0]
         return add(try AttachedBuffer.map(received))
     }

@@ -85,15 +85,41 @@ public final class BufferServer: Sendable {
         try share(buffer, as: buffer.name, named: [], policy: policy, waitsForReaders: waitsForReaders)
     }
 
+    /// Opens a socket for a ring of any kind, under its own name.
+    ///
+    /// - Parameters:
+    ///   - ring: What is shared.
+    ///   - naming: For an index ring: the buffers of other owners that its entries name, as this process has attached
+    ///     to them. They are not handed on: a reader asks their owners, whose policies decide.
+    ///   - policy: Who may attach.
+    ///   - waitsForReaders: Whether readers of other processes may hold the ring, where its policy protects readers.
+    /// - Throws: ``SharingError`` if the name cannot be a socket's, or is taken, or the system refuses.
+    public func share(
+        _ ring: Ring,
+        naming: [DataBuffer] = [],
+        policy: AccessPolicy,
+        waitsForReaders: Bool = true
+    ) throws(SharingError) {
+        try share(
+            ring,
+            as: ring.name,
+            named: [],
+            elsewhere: naming.map(\.sharedEntry),
+            policy: policy,
+            waitsForReaders: waitsForReaders
+        )
+    }
+
     /// Opens a socket for a buffer of any kind, with the buffers that its entries name.
     func share(
         _ buffer: any SharedBuffer,
         as name: String,
         named: [any SharedBuffer],
+        elsewhere: [SharedBufferEntry] = [],
         policy: AccessPolicy,
         waitsForReaders: Bool
     ) throws(SharingError) {
-        guard named.count < SharingMessage.greatestBufferCount else {
+        guard named.count + elsewhere.count < SharingMessage.greatestBufferCount else {
             throw .buffer(.tooManyBuffers(SharingMessage.greatestBufferCount))
         }
         let listener = try listen(name, policy)
@@ -102,6 +128,7 @@ public final class BufferServer: Sendable {
             name: name,
             buffer: buffer,
             named: named,
+            elsewhere: elsewhere,
             policy: policy,
             mayHold: waitsForReaders,
             listener: listener,

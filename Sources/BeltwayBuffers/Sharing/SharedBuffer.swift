@@ -15,6 +15,8 @@ protocol SharedBuffer: AnyObject, Sendable {
     /// - Parameter holds: Whether they are for a reader that the producer waits for.
     /// - Returns: At least one.
     func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)]
+    /// One of the areas that its data lies in, if it has many; nil if it is gone.
+    func areaFile(_ number: UInt64) -> OwnedDescriptor?
     /// How far the producer has come.
     var sharedProgress: SharedProgress { get }
     /// Bytes between a record and the tail; the capacity if it is overwritten.
@@ -40,7 +42,7 @@ struct SharedProgress {
 
 extension DataBuffer: SharedBuffer {
     /// The kind in messages: a buffer whose headers are out of band (d-DBuf).
-    static var sharedKind: UInt8 { 4 }
+    static var sharedKind: UInt8 { UInt8(BufferKind.described.rawValue) }
 
     var sharedEntry: SharedBufferEntry {
         SharedBufferEntry(
@@ -50,11 +52,14 @@ extension DataBuffer: SharedBuffer {
             linkType: linkType.rawValue,
             capacity: UInt64(geometry.capacity),
             name: name,
-            areas: []
+            areas: [],
+            generation: generation
         )
     }
 
     var isNamedByEntries: Bool { true }
+
+    func areaFile(_ number: UInt64) -> OwnedDescriptor? { nil }
 
     func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)] {
         let own = descriptors

@@ -10,6 +10,8 @@ final class SharedRing: Sendable {
     let buffer: any SharedBuffer
     /// Buffers handed over with it: those that its index entries name.
     let named: [any SharedBuffer]
+    /// Buffers of other owners that its index entries name.
+    let elsewhere: [SharedBufferEntry]
     let policy: AccessPolicy
     /// Whether its producer waits for readers of other processes that ask for it.
     let mayHold: Bool
@@ -21,6 +23,7 @@ final class SharedRing: Sendable {
         name: String,
         buffer: any SharedBuffer,
         named: [any SharedBuffer],
+        elsewhere: [SharedBufferEntry],
         policy: AccessPolicy,
         mayHold: Bool,
         listener: UnixSocket,
@@ -29,6 +32,7 @@ final class SharedRing: Sendable {
         self.name = name
         self.buffer = buffer
         self.named = named
+        self.elsewhere = elsewhere
         self.policy = policy
         self.mayHold = mayHold
         self.listener = listener

@@ -27,9 +27,14 @@ public struct SharedBufferEntry: Equatable, Sendable {
     public var linkType: UInt16
     /// Bytes, or slots, that it holds.
     public var capacity: UInt64
+    /// Differs between runs of its producer.
+    public var generation: UInt64
     /// Its name.
     public var name: String
     /// Its areas, one descriptor each.
+    ///
+    /// Without any it is another owner's, who is asked for it at the socket of its name in the same folder: who may
+    /// read it is for that owner to say.
     public var areas: [SharedArea]
 
     /// Makes an entry.
@@ -40,13 +45,15 @@ public struct SharedBufferEntry: Equatable, Sendable {
         linkType: UInt16,
         capacity: UInt64,
         name: String,
-        areas: [SharedArea]
+        areas: [SharedArea],
+        generation: UInt64 = 0
     ) {
         self.kind = kind
         self.policy = policy
         self.number = number
         self.linkType = linkType
         self.capacity = capacity
+        self.generation = generation
         self.name = name
         self.areas = areas
     }
@@ -130,6 +137,7 @@ extension MessageWriter {
         put(buffer.number)
         put(buffer.linkType)
         put(buffer.capacity)
+        put(buffer.generation)
         put(UInt8(clamping: buffer.areas.count))
         for area in buffer.areas { put(area.rawValue) }
         put(name: buffer.name)
@@ -148,6 +156,9 @@ extension MessageReader {
         var areas = 0
         for _ in 0..<count {
             buffers.append(try sharedBuffer())
+            guard buffers.count > 1 || !buffers[0].areas.isEmpty else {
+                throw .field("a buffer without memory")
+            }
             areas += buffers[buffers.count - 1].areas.count
         }
         guard areas <= SharingMessage.greatestDescriptorCount else { throw .field("\(areas) areas") }
@@ -164,8 +175,9 @@ extension MessageReader {
         let number: UInt16 = try take()
         let linkType: UInt16 = try take()
         let capacity: UInt64 = try take()
+        let generation: UInt64 = try take()
         let count: UInt8 = try take()
-        guard (1...8).contains(count) else { throw .field("\(count) areas of one buffer") }
+        guard count <= 8 else { throw .field("\(count) areas of one buffer") }
         var areas: [SharedArea] = []
         for _ in 0..<count {
             let raw: UInt8 = try take()
@@ -180,7 +192,8 @@ extension MessageReader {
             linkType: linkType,
             capacity: capacity,
             name: try name(),
-            areas: areas
+            areas: areas,
+            generation: generation
         )
     }
 }

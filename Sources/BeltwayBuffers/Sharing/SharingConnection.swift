@@ -50,6 +50,12 @@ final class SharingConnection: Sendable {
         return answer
     }
 
+    /// Asks for an area of the ring of this socket; nil if there is none, or the owner has gone.
+    func area(_ number: UInt64) -> OwnedDescriptor? {
+        guard let answer = try? attachment(.area(number)) else { return nil }
+        return answer.buffers[0].descriptors[.data]
+    }
+
     /// Asks for what the owner says of the ring and all its readers.
     func description() throws(SharingError) -> RingDescription {
         var whole: RingDescription?

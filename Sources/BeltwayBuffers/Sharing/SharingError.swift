@@ -55,7 +55,7 @@ public enum RefusalReason: UInt16, Equatable, Sendable {
     case version = 3
     /// As many readers or connections as the owner takes are there.
     case tooMany = 4
-    /// There is no buffer of that name or number, or no successor.
+    /// There is no buffer of that name or number, no area of that number.
     case unknownBuffer = 5
     /// The hello did not come in time.
     case tooLate = 6

@@ -7,7 +7,7 @@
 //   reader                                       owner
 //     hello, describe                -->           before anything: does the policy allow the peer?
 //                                    <--           attachment + descriptors | description | refusal
-//     buffer N, successor of N       -->           while the connection stays open
+//     buffer N, area N               -->           while the connection stays open
 //                                    <--           attachment + descriptors | refusal
 //
 // Whoever hangs up has gone: the owner forgets the reader at once, the reader knows that the producer died (or ended,
@@ -37,7 +37,7 @@ public enum SharingMessage {
 
     static let hello: UInt16 = 0x01
     static let bufferRequest: UInt16 = 0x02
-    static let successorRequest: UInt16 = 0x03
+    static let areaRequest: UInt16 = 0x03
     static let describe: UInt16 = 0x04
     static let attachment: UInt16 = 0x81
     static let refusal: UInt16 = 0x82
@@ -81,8 +81,8 @@ public enum SharingRequest: Equatable, Sendable {
     case hello(Hello)
     /// Hand me the buffer that entries call `number` (paper, 3.5).
     case buffer(number: UInt16)
-    /// Hand me the area that follows in the buffer called `number`, after area `area` (resizing).
-    case successor(number: UInt16, area: UInt64)
+    /// Hand me area `area` of this socket's ring: its first one, or one that came by resizing.
+    case area(UInt64)
     /// Tell me about the ring and its readers, from the `first` reader on.
     case describe(first: UInt32)
 
@@ -115,9 +115,8 @@ public enum SharingRequest: Equatable, Sendable {
             var message = MessageWriter(SharingMessage.bufferRequest, request: number)
             message.put(UInt32(buffer))
             return message.finished()
-        case .successor(let buffer, let area):
-            var message = MessageWriter(SharingMessage.successorRequest, request: number)
-            message.put(UInt32(buffer))
+        case .area(let area):
+            var message = MessageWriter(SharingMessage.areaRequest, request: number)
             message.put(area)
             return message.finished()
         case .describe(let first):
@@ -142,8 +141,8 @@ public enum SharingRequest: Equatable, Sendable {
             guard flags & ~1 == 0 else { throw .field("unknown flags in a hello") }
             request = .hello(Hello(name: try reader.name(), holds: flags & 1 != 0))
         case SharingMessage.bufferRequest: request = .buffer(number: try reader.bufferNumber())
-        case SharingMessage.successorRequest:
-            request = .successor(number: try reader.bufferNumber(), area: try reader.take())
+        case SharingMessage.areaRequest:
+            request = .area(try reader.take())
         case SharingMessage.describe: request = .describe(first: try reader.take())
         default: throw .type(head.type)
         }

@@ -238,12 +238,7 @@ struct SharingService {
         case .describe(let first):
             send(.description(describe(connection.ring, from: Int(first))), to: connection, request: number)
         case .buffer(let wanted): hand(wanted, to: connection, request: number)
-        case .successor(let wanted, _):
-            send(
-                .refusal(.unknownBuffer, "buffer \(wanted) has no successor"),
-                to: connection,
-                request: number
-            )
+        case .area(let wanted): hand(area: wanted, to: connection, request: number)
         }
     }
 
@@ -282,7 +277,7 @@ struct SharingService {
             (ring.buffer, ring.buffer.sharedAreas(holds: holds) + [(.cursor, reader.cursorDescriptor)])
         ]
         for buffer in ring.named { parts.append((buffer, buffer.sharedAreas(holds: false))) }
-        send(parts, to: connection, request: number)
+        send(parts, elsewhere: ring.elsewhere, to: connection, request: number)
     }
 
     /// A buffer that an index entry has named (paper, 3.5); its own policy decides.
@@ -303,6 +298,18 @@ struct SharingService {
             return send(.refusal(.notAllowed, text), to: connection, request: number)
         }
         send([(found.buffer, found.buffer.sharedAreas(holds: false))], to: connection, request: number)
+    }
+
+    /// An area of the ring of this socket, which the peer has attached to.
+    private mutating func hand(area wanted: UInt64, to connection: Connection, request number: UInt32) {
+        guard connection.reader != nil else {
+            return refuse(connection, malformed: "a request for an area before the hello")
+        }
+        guard let file = connection.ring.buffer.areaFile(wanted) else {
+            let text = "ring \(connection.ring.name) has no area \(wanted)"
+            return send(.refusal(.unknownBuffer, text), to: connection, request: number)
+        }
+        send([(connection.ring.buffer, [(.data, file.number)])], to: connection, request: number)
     }
 
     private func describe(_ ring: SharedRing, from first: Int) -> RingDescription {
@@ -333,6 +340,7 @@ struct SharingService {
 
     private mutating func send(
         _ parts: [(buffer: any SharedBuffer, areas: [(area: SharedArea, descriptor: Int32)])],
+        elsewhere: [SharedBufferEntry] = [],
         to connection: Connection,
         request number: UInt32
     ) {
@@ -343,7 +351,7 @@ struct SharingService {
                 var entry = part.buffer.sharedEntry
                 entry.areas = part.areas.map(\.area)
                 return entry
-            }
+            } + elsewhere
         )
         send(
             .attachment(attachment),

@@ -12,6 +12,12 @@ final class OwnedDescriptor: Sendable {
     let number: Int32
     init(_ number: Int32) { self.number = number }
     deinit { close(number) }
+
+    /// Another descriptor of the same file, which the caller closes; nil if the process has no more of them.
+    func duplicate() -> Int32? {
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+        return copy >= 0 ? copy : nil
+    }
 }
 
 /// What the system calls an error number.

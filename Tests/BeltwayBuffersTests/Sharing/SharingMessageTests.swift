@@ -10,7 +10,7 @@ import Testing
     static let requests: [SharingRequest] = [
         .hello(.init(name: "tap")), .hello(.init(name: "", holds: true)),
         .hello(.init(name: String(repeating: "n", count: 72))), .buffer(number: 0), .buffer(number: .max),
-        .describe(first: 0), .describe(first: .max),
+        .describe(first: 0), .describe(first: .max), .area(0), .area(.max),
     ]
 
     static var answers: [SharingAnswer] {
@@ -21,7 +21,8 @@ import Testing
             linkType: 1,
             capacity: 1 << 26,
             name: "eth0.0",
-            areas: [.data, .control, .cursor]
+            areas: [.data, .control, .cursor],
+            generation: 98
         )
         var ring = RingDescription(
             name: "eth0.0",
@@ -45,9 +46,11 @@ import Testing
         ring.counters.malformed = 6
         var other = entry
         other.areas = [.data]
+        var elsewhere = entry
+        elsewhere.areas = []
         return [
             .attachment(SharedAttachment(generation: 99, process: 12, buffers: [entry])),
-            .attachment(SharedAttachment(generation: 99, process: -1, buffers: [entry, other])),
+            .attachment(SharedAttachment(generation: 99, process: -1, buffers: [entry, other, elsewhere])),
             .refusal(.notAllowed, "no"), .refusal(.other, ""), .description(ring),
         ]
     }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+// For whoever takes several blocks at a time and keeps their addresses: what keeps them mapped, whether they are whole.
+
+extension RingReader {
+    /// Published and not yet taken, in blocks (bytes in a stream).
+    public var backlog: UInt64 { max(ring.tailOrdinal, ordinal) &- ordinal }
+
+    /// Keeps the memory of the block taken last mapped, whatever becomes of the ring's size.
+    public var lender: AnyObject { area }
+
+    /// Whether no byte of a block taken earlier has been overwritten so far, even if the ring was resized since.
+    public func isStillWhole(_ block: Block) -> Bool {
+        let position = block.position.bytes
+        if position >= space.start { return isWhole(block) }
+        guard let mapped = ring.space(holding: position) else { return false }
+        // As in `isWhole`; partner: the release fence in RingProducer.announce.
+        atomicMemoryFence(ordering: .acquiring)
+        return ring.relaxed(ControlLayout.intent) &- position <= mapped.space.window
+            && position >= mapped.space.floor
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+// A ring of any kind behind a socket. Its control page is handed over with the hello; its areas, of which resizing
+// makes more, are asked for by number.
+
+extension Ring: SharedBuffer {
+    var sharedEntry: SharedBufferEntry {
+        SharedBufferEntry(
+            kind: UInt8(truncatingIfNeeded: kind.rawValue),
+            policy: UInt8(truncatingIfNeeded: policy.rawValue),
+            number: 0,
+            linkType: 0,
+            capacity: UInt64(capacity),
+            name: name,
+            areas: [],
+            generation: generation
+        )
+    }
+
+    var isNamedByEntries: Bool { false }
+
+    func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)] {
+        [(.control, controlDescriptor)] + (holds ? [(.bell, coordination.bell.descriptor)] : [])
+    }
+
+    func areaFile(_ number: UInt64) -> OwnedDescriptor? { areaDescriptor(number).map { OwnedDescriptor($0) } }
+
+    var sharedProgress: SharedProgress {
+        // `closed` first: it is stored after the last tail.
+        let isClosed = isClosed
+        let end = end
+        return SharedProgress(bytes: end.position, ordinal: end.ordinal, isClosed: isClosed)
+    }
+
+    /// Exact where blocks are of one size; by the average where only markers tell.
+    func bytesBehind(ordinal: UInt64) -> UInt64 {
+        let end = end
+        guard ordinal < end.ordinal else { return 0 }
+        let blocks = end.ordinal - ordinal
+        let block: UInt64 =
+            switch kind {
+            case .slots, .index: UInt64(shape.slotLength)
+            case .stream: 1
+            case .marked, .described: max(1, end.position / end.ordinal)
+            }
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: block)
+        return overflow ? UInt64(capacity) : min(bytes, UInt64(capacity))
+    }
+
+    func attachReader(
+        _ cursor: ReaderCursor,
+        holds: Bool
+    ) throws(BufferError) -> (id: UInt64, ordinal: UInt64) {
+        let reader = try coordination.attach(cursor, holds: holds, at: { end })
+        return (reader.id, reader.ordinal)
+    }
+
+    func detachReader(_ id: UInt64) { coordination.detach(id) }
+
+    func setPatience(nanoseconds: UInt64) { coordination.patience.store(nanoseconds, ordering: .relaxed) }
+}
