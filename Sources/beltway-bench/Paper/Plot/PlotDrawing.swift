@@ -52,7 +52,7 @@ struct PlotDrawing {
     private mutating func draw(_ panel: PlotPanel, from top: Double) {
         // The legend stands to the right, as wide as its longest name.
         let longest = panel.series.map(\.name.count).max() ?? 0
-        let legend = min(270, 44 + Double(longest) * 6.4)
+        let legend = min(300, 54 + Double(longest) * 6.8)
         let points = panel.series.flatMap(\.points)
         let groups = Double(max(1, panel.categories.count))
         let isBars = panel.style == .bars
