@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BeltwayBuffers
+internal import BeltwayWire
 internal import CRingPeer
 
 /// The rings with headers in line: what one block costs their producer, against the same loops in C.
@@ -67,13 +68,19 @@ struct KindBenchmark {
                         block_peer_index,
                         (capacity, 32, batch),
                         pairs,
-                        blocks
+                        blocks,
+                        produceEntries
                     )
                 )
             }
         }
         return results
     }
+
+    /// A loop that appends a block so often, publishing per batch.
+    private typealias Loop<Layout: BlockLayout> = (
+        _ block: RawSpan, _ count: Int, _ batch: Int, _ producer: inout RingProducer<Layout>
+    ) -> Void
 
     private static func measure<Layout: BlockLayout>(
         _ name: String,
@@ -82,7 +89,8 @@ struct KindBenchmark {
         _ peerKind: block_peer_kind,
         _ each: (capacity: Int, length: Int, batch: Int),
         _ pairs: Int,
-        _ blocks: Int
+        _ blocks: Int,
+        _ loop: Loop<Layout> = produce
     ) throws -> Result {
         let slot = 2048
         let ring = try Ring(
@@ -117,7 +125,7 @@ struct KindBenchmark {
         }
         func nanoseconds(_ producer: inout RingProducer<Layout>) -> Double {
             let start = threadSeconds()
-            produce(block.rawSpan, count: blocks, batch: each.batch, into: &producer)
+            loop(block.rawSpan, blocks, each.batch, &producer)
             return (threadSeconds() - start) * 1e9 / Double(blocks)
         }
 
@@ -150,9 +158,9 @@ struct KindBenchmark {
     @inline(never)
     private static func produce<Layout: BlockLayout>(
         _ block: RawSpan,
-        count: Int,
-        batch: Int,
-        into producer: inout RingProducer<Layout>
+        _ count: Int,
+        _ batch: Int,
+        _ producer: inout RingProducer<Layout>
     ) {
         var inside = 0
         for _ in 0..<count {
@@ -160,6 +168,31 @@ struct KindBenchmark {
                 producer.publish()
                 inside = 0
                 _ = producer.append(block)
+            }
+            inside &+= 1
+            if inside == batch {
+                producer.publish()
+                inside = 0
+            }
+        }
+        producer.publish()
+    }
+
+    /// The same for entries, whose length is known.
+    @inline(never)
+    private static func produceEntries(
+        _ block: RawSpan,
+        _ count: Int,
+        _ batch: Int,
+        _ producer: inout RingProducer<EntryLayout>
+    ) {
+        let entry = IndexEntry.packet(Int(truncatingIfNeeded: block.littleEndian64(at: 0)) & .max)
+        var inside = 0
+        for _ in 0..<count {
+            if !producer.append(entry) {
+                producer.publish()
+                inside = 0
+                _ = producer.append(entry)
             }
             inside &+= 1
             if inside == batch {

@@ -36,8 +36,7 @@ struct ReportPage {
         <h1>Beltway buffers, evaluated</h1>
         \(opening)
         \(summary)
-        \(entries.map(section).joined(separator: "\n"))
-        \(rest)
+        \(sections)
         </body>
         </html>
 
@@ -137,20 +136,24 @@ struct ReportPage {
             """
     }
 
-    private var rest: String {
-        let later = following.map { figure in
-            """
-            <section id="figure\(figure.number)"><h2>Figure \(figure.number): \(escaped(figure.title))</h2>
-            <p>Follows: \(escaped(figure.follows ?? "")).</p></section>
-            """
+    /// Everything that was asked for, by the paper's numbers.
+    private var sections: String {
+        var all = entries.map { (number: $0.figure.number, text: section($0)) }
+        all += following.map { figure in
+            let text = """
+                <section id="figure\(figure.number)"><h2>Figure \(figure.number): \(escaped(figure.title))</h2>
+                <p>Follows: \(escaped(figure.follows ?? "")).</p></section>
+                """
+            return (figure.number, text)
         }
-        let failures = failed.map { failure in
-            """
-            <section><h2>Figure \(failure.figure.number): \(escaped(failure.figure.title))</h2>
-            <p class="warning">Could not be measured: \(escaped(failure.reason))</p></section>
-            """
+        all += failed.map { figure, reason in
+            let text = """
+                <section id="figure\(figure.number)"><h2>Figure \(figure.number): \(escaped(figure.title))</h2>
+                <p class="warning">Could not be measured: \(escaped(reason))</p></section>
+                """
+            return (figure.number, text)
         }
-        return (failures + later).joined(separator: "\n")
+        return all.sorted { $0.number < $1.number }.map(\.text).joined(separator: "\n")
     }
 
     private func paragraph(_ text: String) -> String { "<p>\(escaped(text))</p>\n" }
