@@ -104,7 +104,7 @@ public final class FlowStore: @unchecked Sendable {
         partition?.forgetNames()
     }
 
-    /// Sets the table that ``AlertRecord/signature`` indexes, once the rules are loaded.
+    /// Sets the table that `AlertRecord.signature` indexes, once the rules are loaded.
     public func setSignatures(_ signatures: [SignatureInfo]) {
         flush()
         self.signatures = signatures
