@@ -97,7 +97,7 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
     @Test(arguments: [BufferPolicy.fastReader, .blocking])
     func `an index buffer hands over whole entries in order`(policy: BufferPolicy) throws {
         let count: UInt64 = 1_000_000
-        let buffer = IndexBuffer(name: "worker 1", capacity: 256, policy: policy)
+        let buffer = try IndexBuffer(name: "worker 1", capacity: 256, policy: policy)
         let result = Mutex((wrong: UInt64(0), read: UInt64(0), lost: UInt64(0)))
         let consumer = TestThread {
             var reader = IndexBufferReader(buffer)
@@ -153,7 +153,7 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
         let rounds: UInt64 = 5000
         let limit: Int64 = 10_000_000_000
         let ring = try makeBuffer(32_768, .blocking)
-        let answers = IndexBuffer(name: "answers", capacity: 64, policy: .blocking)
+        let answers = try IndexBuffer(name: "answers", capacity: 64, policy: .blocking)
         let late = Atomic<Int>(0)
         let attached = DispatchSemaphore(value: 0)
         let echo = TestThread { [lateHere = Late()] in
@@ -204,7 +204,7 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
     @Test func `the end of a buffer wakes who sleeps for more`() throws {
         for _ in 0..<200 {
             let ring = try makeBuffer(32_768, .fastReader)
-            let index = IndexBuffer(name: "worker", capacity: 64, policy: .fastReader)
+            let index = try IndexBuffer(name: "worker", capacity: 64, policy: .fastReader)
             let late = Late()
             let ready = DispatchSemaphore(value: 0)
             let sleeper = TestThread {
@@ -236,7 +236,7 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
     @Test func `a consumer that gets no entry is woken to let go of the ring`() throws {
         let limit: Int64 = 10_000_000_000
         let ring = try makeBuffer(32_768, .blocking)
-        let index = IndexBuffer(name: "worker", capacity: 64, policy: .blocking)
+        let index = try IndexBuffer(name: "worker", capacity: 64, policy: .blocking)
         let late = Late()
         let ready = DispatchSemaphore(value: 0)
         let consumer = TestThread {
@@ -274,7 +274,7 @@ private func produce(_ count: UInt64, into buffer: DataBuffer, batch: UInt64) {
         var producer = ring.makeProducer()
         let reader = try DescriptorReader(ring)
         let logger = try RegionReader(ring)
-        let entries = IndexBufferReader(IndexBuffer(name: "worker", capacity: 64, policy: .blocking))
+        let entries = IndexBufferReader(try IndexBuffer(name: "worker", capacity: 64, policy: .blocking))
         reader.wait(nanoseconds: 1_000_000)
         logger.wait(nanoseconds: 1_000_000)
         entries.wait(nanoseconds: 1_000_000)

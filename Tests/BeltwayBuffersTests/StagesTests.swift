@@ -196,7 +196,7 @@ private func packets(_ count: Int) -> [[UInt8]] {
 
         for (policy, waits) in [(BufferPolicy.blocking, true), (.slowReader, true)] {
             let signalled = Notes()
-            let signal = Signal(name: "noting", capacity: 128, waits: waits)
+            let signal = try Signal(name: "noting", capacity: 128, waits: waits)
             let reader = Mutex<SignalledReader?>(signal.reader())
             let counts = Mutex<(read: UInt64, lost: UInt64)>((0, 0))
             var third = try Stepped(Summing(divisor: 3).then(signal.stage()), policy: policy)
@@ -219,7 +219,7 @@ private func packets(_ count: Int) -> [[UInt8]] {
         throws
     {
         let notes = Notes()
-        let signal = Signal(name: "noting", capacity: 256, waits: false)
+        let signal = try Signal(name: "noting", capacity: 256, waits: false)
         var reader = signal.reader()
         var stage = Noting(notes: notes)
         var stepped = try Stepped(signal.stage(), policy: .fastReader, capacity: 32_768)
@@ -245,7 +245,7 @@ private func packets(_ count: Int) -> [[UInt8]] {
     @Test func `never hold up a producer for records that they were not sent`() throws {
         // Nothing goes on: the reader has no entry to let go of, and the ring turns many times all the same.
         let notes = Notes()
-        let signal = Signal(name: "idle", capacity: 64, waits: true)
+        let signal = try Signal(name: "idle", capacity: 64, waits: true)
         let reader = Mutex<SignalledReader?>(signal.reader())
         var stepped = try Stepped(
             Noting(notes: Notes(), goesOn: false).then(signal.stage()),

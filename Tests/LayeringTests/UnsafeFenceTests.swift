@@ -18,9 +18,6 @@ private let fence: [String: String] = [
     "BeltwayBuffers/DataBuffer/RecordWriting.swift": "memory: lays blocks down in the ring",
     "BeltwayBuffers/DataBuffer/RingMemory.swift": "memory: addresses inside the mapped ring",
     "BeltwayBuffers/SharedMemory.swift": "memory: owns a memfd and its mapping",
-    "BeltwayBuffers/IndexBuffer/IndexBuffer.swift": "memory: owns entries and control words",
-    "BeltwayBuffers/IndexBuffer/IndexBufferProducer.swift": "memory: stores entries",
-    "BeltwayBuffers/IndexBuffer/IndexBufferReader.swift": "memory: loads entries",
     "BeltwayBuffers/Sharing/UnixSocket.swift":
         "call: sockets, whose messages and descriptors are owned as soon as they arrive",
     "BeltwayBuffers/Ring/BlockLayout.swift": "memory: lays blocks down and finds them",

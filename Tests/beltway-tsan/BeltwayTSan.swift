@@ -18,7 +18,7 @@ import Foundation
             for policy in [BufferPolicy.blocking, .slowReader] { try DataBufferSchedule.run(policy) }
             try DataBufferSchedule.runWithoutWrap()
             try IndexBufferSchedule.run()
-            IndexBufferSchedule.runAlone()
+            try IndexBufferSchedule.runAlone()
         } catch {
             print("failed: \(error)")
             exit(1)

@@ -15,7 +15,7 @@ enum IndexBufferSchedule {
             capacity: 32_768,
             policy: .blocking
         )
-        let index = IndexBuffer(name: "worker 1", capacity: 256, policy: .blocking)
+        let index = try IndexBuffer(name: "worker 1", capacity: 256, policy: .blocking)
         let consumer = Consumer(try RingHold(ring), IndexBufferReader(index))
         let crew = Crew()
         crew.start { consumer.run() }
@@ -26,8 +26,8 @@ enum IndexBufferSchedule {
     }
 
     /// Entries that point nowhere: no ring between the two threads that could order what the entries' own words do not.
-    static func runAlone() {
-        let index = IndexBuffer(name: "worker 1", capacity: 64, policy: .blocking)
+    static func runAlone() throws {
+        let index = try IndexBuffer(name: "worker 1", capacity: 64, policy: .blocking)
         let crew = Crew()
         let reader = EntryReader(IndexBufferReader(index))
         crew.start { reader.run() }

@@ -154,7 +154,7 @@ struct CaptureStage: ~Copyable, BatchStage {
 
     /// A consumer that got nothing sleeps and holds the ring where it fell asleep: it is woken each quarter of the ring,
     /// so that it lets go before the producer has to wait for it.
-    private func wakeIdleConsumers(_ batch: PublishedBatch, _ memory: RingMemory) {
+    private mutating func wakeIdleConsumers(_ batch: PublishedBatch, _ memory: RingMemory) {
         let quarter = UInt64(memory.geometry.capacity / 4)
         guard batch.start.bytes / quarter != batch.end.bytes / quarter else { return }
         for lane in 0..<lanes.count { lanes[lane].wakeConsumer() }

@@ -24,7 +24,7 @@ extension RunSession {
             for source in sources { try attach(inbox, to: source.ring) }
             inbox.close()
         }
-        let lanes = makeLanes(producers: sources.count)
+        let lanes = try makeLanes(producers: sources.count)
         for producer in sources.indices {
             for lane in lanes[producer] { try hold(sources[producer].ring, for: lane.holds) }
         }
@@ -139,12 +139,27 @@ extension RunSession {
     }
 
     /// One index buffer per producer and consumer that is signalled: the workers', then the tracer's.
-    private func makeLanes(producers: Int) -> [[(index: IndexBuffer, holds: LaneHolds)]] {
+    private func makeLanes(
+        producers: Int
+    ) throws(ApplianceError) -> [[(index: IndexBuffer, holds: LaneHolds)]] {
         let workers = plan.worker.isCalled ? [] : (0..<plan.workers).map { "worker.\($0)" }
         let names = workers + (plan.hasTracer ? ["tracer"] : [])
         let capacity = max(16_384, configuration.ringCapacity / 1024)
-        return (0..<producers).map { _ in
-            names.map { (IndexBuffer(name: $0, capacity: capacity, policy: .fastReader), LaneHolds()) }
+        return try (0..<producers).map { _ throws(ApplianceError) in
+            try names.map { name throws(ApplianceError) in
+                (try makeIndex(name, capacity: capacity, .fastReader), LaneHolds())
+            }
+        }
+    }
+
+    /// An index buffer, whose memory may be refused like any other.
+    func makeIndex(
+        _ name: String,
+        capacity: Int,
+        _ policy: BufferPolicy
+    ) throws(ApplianceError) -> IndexBuffer {
+        do { return try IndexBuffer(name: name, capacity: capacity, policy: policy) } catch {
+            throw .failure("index buffer \(name): \(error)")
         }
     }
 

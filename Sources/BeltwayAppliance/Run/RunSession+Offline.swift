@@ -17,7 +17,7 @@ extension RunSession {
             for worker in 0..<plan.workers {
                 let lane = LaneHolds()
                 holds.append(lane)
-                let index = IndexBuffer(name: "worker.\(worker)", capacity: 16_384, policy: .blocking)
+                let index = try makeIndex("worker.\(worker)", capacity: 16_384, .blocking)
                 lanes.append(IndexBufferProducer(index))
                 var inputs = OwnedArray<WorkerLane>(capacity: 1)
                 inputs.append(WorkerLane(index, holds: lane, isLive: false))
@@ -27,7 +27,7 @@ extension RunSession {
         if plan.hasTracer {
             let lane = LaneHolds()
             holds.append(lane)
-            let index = IndexBuffer(name: "tracer", capacity: 16_384, policy: .blocking)
+            let index = try makeIndex("tracer", capacity: 16_384, .blocking)
             lanes.append(IndexBufferProducer(index))
             var inputs = OwnedArray<WorkerLane>(capacity: 1)
             inputs.append(WorkerLane(index, holds: lane, isLive: false))

@@ -23,8 +23,9 @@ public final class Signal: Sendable {
     ///   - capacity: Entries; a power of two of 64 or more.
     ///   - waits: Whether the producer's thread waits for this reader when the index buffer is full; else entries are
     ///     overwritten, and counted as lost.
-    public init(name: String, capacity: Int, waits: Bool) {
-        entries = IndexBuffer(name: name, capacity: capacity, policy: waits ? .blocking : .fastReader)
+    /// - Throws: ``BufferError`` for another capacity, or when memory cannot be had.
+    public init(name: String, capacity: Int, waits: Bool) throws(BufferError) {
+        entries = try IndexBuffer(name: name, capacity: capacity, policy: waits ? .blocking : .fastReader)
     }
 
     /// The end in the producer's thread; a second one is a programmer error.

@@ -52,6 +52,8 @@ public struct RingOptions: Equatable, Sendable {
     public var minimumLength: Int
     /// Whether free space is under-reported as the ring fills (paper, 4.3.1).
     public var avoidsExhaustion: Bool
+    /// How fast the reported share of the free space moves; see ``ExhaustionAvoidance``.
+    public var agility: Double
 
     /// Says what is wanted; what is not named has the usual value.
     public init(
@@ -63,7 +65,8 @@ public struct RingOptions: Equatable, Sendable {
         resizing: Resizing = .fixed,
         initialLength: Int? = nil,
         minimumLength: Int? = nil,
-        avoidsExhaustion: Bool = false
+        avoidsExhaustion: Bool = false,
+        agility: Double = 1.0 / 16
     ) {
         self.kind = kind
         self.policy = policy
@@ -74,6 +77,7 @@ public struct RingOptions: Equatable, Sendable {
         self.initialLength = initialLength ?? capacity
         self.minimumLength = minimumLength ?? (resizing == .fixed ? capacity : min(4096, capacity))
         self.avoidsExhaustion = avoidsExhaustion
+        self.agility = agility
     }
 }
 
@@ -99,12 +103,14 @@ public struct RingOptions: Equatable, Sendable {
         minimumLength: Int
     ) throws(BufferError) {
         func isPower(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
-        guard isPower(capacity), capacity >= 4096, capacity <= BufferGeometry.maximumCapacity else {
-            throw .invalidRing("a capacity of \(capacity) bytes is not a power of two from 4096 to 2^36")
+        // A page where the memory is mapped twice in a row, or resized; 64 entries otherwise.
+        let least = kind == .index && minimumLength == capacity ? 2048 : 4096
+        guard isPower(capacity), capacity >= least, capacity <= BufferGeometry.maximumCapacity else {
+            throw .invalidRing("a capacity of \(capacity) bytes is not a power of two from \(least) to 2^36")
         }
-        guard isPower(minimumLength), minimumLength >= 4096, minimumLength <= capacity else {
+        guard isPower(minimumLength), minimumLength >= least, minimumLength <= capacity else {
             throw .invalidRing(
-                "a least length of \(minimumLength) bytes is not a power of two from 4096 to \(capacity)"
+                "a least length of \(minimumLength) bytes is not a power of two from \(least) to \(capacity)"
             )
         }
         self.minimumLength = minimumLength

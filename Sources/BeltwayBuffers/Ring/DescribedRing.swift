@@ -243,13 +243,13 @@ extension DescribedReader: BlockReader {
     }
 
     /// Lets a producer that waits, or drops, for this reader overwrite everything taken so far.
-    public mutating func release() {
+    public func release() {
         bodies.release()
         headers.release()
     }
 
     /// Sleeps until more is published, the producer ends, or the time is over; releases first.
-    public mutating func wait(nanoseconds: Int64) {
+    public func wait(nanoseconds: Int64) {
         bodies.release()
         headers.wait(nanoseconds: nanoseconds)
     }

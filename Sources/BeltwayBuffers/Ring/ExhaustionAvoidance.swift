@@ -4,10 +4,11 @@
 ///
 /// A producer that finds less room slows down, so its own input fills and reports less in turn, until the bottleneck
 /// shows at the input, where blocks are dropped before work is spent on them. The share of the free space that is
-/// reported contracts while the ring is more than half full, faster when it is filling, and expands while it is not;
-/// never more than the real free space is reported, and never less than an eighth of it, so that nothing stands still.
+/// reported moves, a little with each report, towards one that follows from fill and filling rate: it contracts while
+/// the ring is more than half full or filling, and expands while it is not. Never more than the real free space is
+/// reported, and never less than an eighth of it, so that nothing stands still.
 public struct ExhaustionAvoidance: Equatable, Sendable {
-    /// How fast the share moves, per report; 1/16 in the paper's spirit of "gradually".
+    /// How fast the share moves: this part of the way to its target with each report.
     public var agility: Double
     private var share = 1.0
     private var lastFill = 0.0
@@ -26,7 +27,10 @@ public struct ExhaustionAvoidance: Equatable, Sendable {
         let rate = fill - lastFill
         lastFill = fill
         let pressure = (fill - 0.5) * 2 + rate * 4
-        share = min(1, max(0.125, share * (1 - agility * pressure)))
-        return UInt64(Double(free) * share)
+        // All of it up to half full; an eighth when full, or when filling by a quarter of the ring per report.
+        let target = min(1, max(0.125, 1 - pressure))
+        share += (target - share) * min(1, max(0, agility))
+        let most = min(free, length)
+        return min(most, UInt64(Double(most) * share))
     }
 }

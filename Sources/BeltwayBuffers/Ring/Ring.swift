@@ -35,8 +35,8 @@ public import Synchronization
     public let shape: RingShape
     /// How its size may change.
     public let resizing: Resizing
-    /// Whether free space is under-reported as it fills.
-    public let avoidsExhaustion: Bool
+    /// How free space is under-reported as it fills, if it is.
+    let avoidance: ExhaustionAvoidance?
     @usableFromInline let control: UnsafeMutableRawPointer
     @usableFromInline let coordination: Coordination
 
@@ -74,7 +74,7 @@ public import Synchronization
         policy = options.policy
         capacity = options.capacity
         resizing = options.resizing
-        avoidsExhaustion = options.avoidsExhaustion
+        avoidance = options.avoidsExhaustion ? ExhaustionAvoidance(agility: options.agility) : nil
         controlMemory = try SharedMemory(creating: "beltway-ring-control", length: ControlLayout.ringLength)
         unsafe control = controlMemory.base
         coordination = try Coordination(policy: options.policy)
@@ -152,7 +152,7 @@ public import Synchronization
         self.capacity = capacity
         self.shape = shape
         self.resizing = resizing
-        avoidsExhaustion = false
+        avoidance = nil
         coordination = try Coordination(
             policy: policy,
             cursorDescriptor: cursorDescriptor,

@@ -43,7 +43,7 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
         space = mapped.space
         area = mapped.area
         watch = ReaderWatch(publication: ring.publication, coordination: ring.coordination)
-        avoidance = ring.avoidsExhaustion ? ExhaustionAvoidance() : nil
+        avoidance = ring.avoidance
     }
 
     deinit {

@@ -25,6 +25,10 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     @usableFromInline var taken: UInt64 = 0
     @usableFromInline var skipped: UInt64 = 0
     @usableFromInline var seenEpochCount: UInt64
+    /// Whether nothing that this reader has not released can be overwritten.
+    ///
+    /// The producer, in this process, waits or drops for it whatever happens: no check is needed then.
+    @usableFromInline let isProtected: Bool
     var epochNumber: UInt64
     var area: RingArea
     var step = OverwriteStep()
@@ -60,11 +64,27 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
         self.ring = ring
         self.slot = slot
         shape = ring.shape
+        isProtected = slot != nil && coordination.cursor == nil && ring.policy != .mediumReader
         position = place.position
         ordinal = place.ordinal
         first = place.ordinal
         seenTail = place.position
         seenEpochCount = epochCount
+        (space, spaceEnd, area, epochNumber) = (mapped.space, mapped.end, mapped.area, mapped.number)
+    }
+
+    /// Takes the place that was kept for the one consumer of a ring of fixed size since it was made.
+    init(adopting slot: Int?, of ring: Ring) {
+        guard let mapped = ring.newestSpace() else { preconditionFailure("an own ring has its memory") }
+        self.ring = ring
+        self.slot = slot
+        shape = ring.shape
+        isProtected = slot != nil && ring.policy != .mediumReader
+        position = 0
+        ordinal = 0
+        first = 0
+        seenTail = 0
+        seenEpochCount = ring.acquire(ControlLayout.epochCount)
         (space, spaceEnd, area, epochNumber) = (mapped.space, mapped.end, mapped.area, mapped.number)
     }
 
@@ -139,6 +159,7 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     /// Call it after reading: the fence keeps the reads before the load of `intent`.
     @inlinable @inline(__always)
     func isWhole(_ position: UInt64) -> Bool {
+        if isProtected { return true }
         atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
         return ring.relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
     }
@@ -152,7 +173,7 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     }
 
     /// Lets a producer that waits, or drops, for this reader overwrite everything taken so far.
-    public mutating func release() {
+    public func release() {
         ring.coordination.report(read: taken, lost: skipped)
         guard let slot else { return }
         ring.coordination.release(slot, position: position, ordinal: ordinal)
@@ -161,7 +182,7 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     /// Sleeps until more is published, the producer ends, or the time is over; releases first.
     ///
     /// - Parameter nanoseconds: At most so long.
-    public mutating func wait(nanoseconds: Int64) {
+    public func wait(nanoseconds: Int64) {
         release()
         let (ring, position) = (ring, position)
         ring.publication.wait(nanoseconds: nanoseconds, coalescing: coalescing, tail: ring.tail.bytes) {
@@ -182,11 +203,34 @@ extension RingReader where Layout == EntryLayout {
     /// Takes the next index entry; nil if nothing more is published.
     @inlinable
     public mutating func nextEntry() -> IndexEntry? {
-        while let block = next() {
-            let entry = withBytes(of: block) { unsafe $0.unsafeLoad(as: IndexEntry.self) }
-            if isWhole(block) { return entry }
-            giveBackLapped(block)
+        while true {
+            if position >= min(seenTail, spaceEnd) {
+                guard advance() else { return nil }
+            }
+            let entry = unsafe UnsafeRawPointer(space.address(position)).load(as: IndexEntry.self)
+            guard isWhole(position) || isWholeAfterAll(position) else {
+                skipWhatWasLapped()
+                continue
+            }
+            position &+= 32
+            ordinal &+= 1
+            taken &+= 1
+            return entry
         }
-        return nil
+    }
+
+    /// Undoes the last ``nextEntry()``.
+    @inlinable
+    mutating func putBackEntry() {
+        position &-= 32
+        ordinal &-= 1
+        taken &-= 1
+    }
+
+    /// Counts the entry taken last as lost: what it points to was overwritten while it was used.
+    @inlinable
+    public mutating func giveBackEntry() {
+        taken &-= 1
+        skipped &+= 1
     }
 }

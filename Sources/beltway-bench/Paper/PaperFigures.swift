@@ -24,6 +24,7 @@ extension PaperFigure {
                 follows: "it needs the file interface",
                 measure: { _ in throw FigureTrouble(description: "the file interface is not built yet") }
             ),
+            .exhaustionAvoidance,
         ]
     }
 }

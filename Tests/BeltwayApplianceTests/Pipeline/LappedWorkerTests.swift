@@ -44,7 +44,7 @@ struct SteppedCapture: ~Copyable {
             capacity: ringCapacity,
             policy: .fastReader
         )
-        try self.init(ring, IndexBuffer(name: "worker.0", capacity: entries, policy: .fastReader))
+        try self.init(ring, try IndexBuffer(name: "worker.0", capacity: entries, policy: .fastReader))
     }
 
     private init(_ ring: DataBuffer, _ index: IndexBuffer) throws {

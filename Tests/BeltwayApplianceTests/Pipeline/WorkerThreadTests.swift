@@ -48,7 +48,7 @@ private final class Rounds: Sendable {
         var producer = ring.makeProducer()
         let holds = LaneHolds()
         try holds.add(ring)
-        let index = IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
+        let index = try IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
         var entries = IndexBufferProducer(index)
         var lane = WorkerLane(index, holds: holds, isLive: true)
         producer.setTimeThrough(Timestamp(nanoseconds: 5_000))
@@ -58,8 +58,8 @@ private final class Rounds: Sendable {
     }
 
     @Test func `sleeps while one of them has ended and the other is silent`() throws {
-        let ended = IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
-        let silent = IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
+        let ended = try IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
+        let silent = try IndexBuffer(name: "worker.0", capacity: 64, policy: .fastReader)
         var endedProducer = IndexBufferProducer(ended)
         endedProducer.close()
         var lanes = OwnedArray<WorkerLane>(capacity: 2)
