@@ -269,7 +269,9 @@ private func isWhole(_ path: String) throws -> Bool {
         configuration.rowsPerTransaction = 500
         let store = try FlowStore(directory: directory.path, configuration: configuration)
         for number in 0..<512 { store.insert(Sample.flow(number)) }
-        let reader = try DatabaseQueue(path: directory.partition(1))
+        var patient = Configuration()
+        patient.busyMode = .timeout(5)  // the store may be writing at this moment
+        let reader = try DatabaseQueue(path: directory.partition(1), configuration: patient)
         try reader.read { db in
             let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM flows")
             #expect(count == 512)
