@@ -8,64 +8,19 @@ private let isOptimised = false
 private let isOptimised = true
 #endif
 
-/// Calls of one function of the built program, as objdump shows them: whom it calls directly, how often by address.
-private struct Calls {
-    var direct: [String] = []
-    var indirect = 0
-
-    /// Disassembles the one function whose mangled name has all of these parts, in this order.
-    init(of parts: String...) throws {
-        let program = try #require(BeltwayProgram.path)
-        let names = try Self.symbols.filter { name in
-            var rest = name[...]
-            return parts.allSatisfy { part in
-                guard let found = rest.firstRange(of: part) else { return false }
-                rest = rest[found.upperBound...]
-                return true
-            }
-        }
-        let name = try #require(names.count == 1 ? names[0] : nil, "\(parts): \(names)")
-        let outcome = try RunningProgram(
-            ["objdump", "-d", "--no-show-raw-insn", "--disassemble=\(name)", program]
-        ).wait(seconds: 60)
-        try #require(outcome.status == 0, "\(outcome.errors)")
-        for line in outcome.output.split(separator: "\n") {
-            let words = line.split(whereSeparator: \.isWhitespace)
-            guard let call = words.firstIndex(where: { ["call", "callq", "bl", "blr"].contains($0) }) else {
-                continue
-            }
-            if let callee = words.last, callee.hasPrefix("<") {
-                direct.append(String(callee.dropFirst().dropLast()))
-            } else if words[call] == "blr" || words[words.count - 1].hasPrefix("*") {
-                indirect += 1
-            }
-        }
-        #expect(direct.count + indirect > 0, "\(name) calls nobody: was it disassembled?")
-    }
-
-    func has(_ part: String) -> Bool { direct.contains { $0.contains(part) } }
-
-    /// Mangled names of all functions.
-    private static var symbols: [String] {
-        get throws {
-            let outcome = try RunningProgram(["nm", BeltwayProgram.path ?? ""]).wait(seconds: 60)
-            return outcome.output.split(separator: "\n").compactMap { line in
-                let words = line.split(separator: " ")
-                guard words.count == 3, words[1] == "t" || words[1] == "T" else { return nil }
-                return String(words[2])
-            }
-        }
-    }
-}
-
 /// Checks the words of `--explain` against the program's machine code.
 @Suite(
     .enabled(if: isOptimised, "What is inlined is settled by the release build: swift test -c release"),
     .enabled(if: BeltwayProgram.path != nil, "\(BeltwayProgram.absence)"),
-    .enabled(if: isInstalled("objdump") && isInstalled("nm"), "objdump and nm (binutils) are not installed."),
+    .enabled(if: FunctionCalls.hasTools, "objdump and nm (binutils) are not installed."),
     .timeLimit(.minutes(2))
 )
 struct `The machine code of the pipeline` {
+    private func calls(of parts: String...) throws -> FunctionCalls {
+        let program = try #require(BeltwayProgram.path)
+        return try FunctionCalls(in: program, of: parts)
+    }
+
     private static let decoder = "13PacketDecoderO6decode"
     private static let classifier = "16PacketClassifierV8classify"
     /// Specialised for the queue of facts: `Tg5` is how the compiler marks that.
@@ -76,7 +31,7 @@ struct `The machine code of the pipeline` {
     @Test func `has the classifier inlined, and decoder, tracker, detector and statistics called directly`()
         throws
     {
-        let calls = try Calls(of: "12CaptureStageV7process", "CtF")
+        let calls = try self.calls(of: "12CaptureStageV7process", "CtF")
         #expect(calls.has(Self.decoder))
         #expect(!calls.has(Self.classifier), "inlined")
         #expect(calls.direct.contains { $0.contains(Self.tracker) && $0.hasSuffix("Tg5") })
@@ -90,7 +45,7 @@ struct `The machine code of the pipeline` {
     }
 
     @Test func `calls a worker's stages directly in its own thread`() throws {
-        let calls = try Calls(of: "10WorkerLaneV5drain", "0C0V", "12FactProducerV", "Tg5")
+        let calls = try self.calls(of: "10WorkerLaneV5drain", "0C0V", "12FactProducerV", "Tg5")
         #expect(calls.has(Self.decoder))
         #expect(calls.direct.contains { $0.contains(Self.tracker) && $0.hasSuffix("Tg5") })
         #expect(calls.has(Self.detector))
@@ -99,11 +54,11 @@ struct `The machine code of the pipeline` {
     }
 
     @Test func `reaches the stage behind a capture by one call by address per batch`() throws {
-        #expect(try Calls(of: "12FileProducerV", "7publish").indirect == 1)
+        #expect(try calls(of: "12FileProducerV", "7publish").indirect == 1)
     }
 
     @Test func `asks a filter that runs in the capture thread by a call by address`() throws {
-        let calls = try Calls(of: "14BeltwayCapture9fillBatch")
+        let calls = try self.calls(of: "14BeltwayCapture9fillBatch")
         #expect(calls.indirect >= 1)
         #expect(calls.has("18DataBufferProducerV6append"), "the copy")
     }
