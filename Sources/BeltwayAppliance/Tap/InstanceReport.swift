@@ -33,7 +33,8 @@ public struct InstanceReport: Sendable {
         ]
         for ring in rings {
             rows.append([
-                ring.name, linkName(ring), "\(ByteSize(bytes: Int(clamping: ring.capacity)))",
+                ring.name, isOfPackets(ring) ? linkName(ring) : kindName(ring),
+                "\(ByteSize(bytes: Int(clamping: ring.capacity)))",
                 policyName(ring),
                 String(ring.generation), ring.access, String(ring.packets), String(ring.tail),
                 String(attached(ring).count), ring.isClosed ? "ended" : "running",
@@ -51,7 +52,7 @@ public struct InstanceReport: Sendable {
         let instance = try RunningInstance.find(data)
         let rings = try instance.describe(nil)
         let console = Console()
-        let local = rings.first.map { ring in ring.readers.filter { $0.process == ring.process } } ?? []
+        let local = localReaders(rings)
         guard !asJSON else {
             let all = rings.map { ring in
                 var object = ringObject(ring)
@@ -61,14 +62,15 @@ public struct InstanceReport: Sendable {
             var object: [String: Any] = [
                 "rings": all, "consumers": local.map(readerObject), "data": instance.data,
             ]
-            if let ring = rings.first {
+            if let ring = rings.first(where: isOfPackets) ?? rings.first {
                 object["process"] = Int(ring.process)
                 object["sockets"] = countersObject(ring.counters)
             }
             console.print(json(object))
             return 0
         }
-        guard let first = rings.first else {
+        // Programs that index these packets may share rings of their own in the same folder.
+        guard let first = rings.first(where: isOfPackets) ?? rings.first else {
             console.print("instance in \(instance.data): it shares no ring")
             return 0
         }
@@ -93,6 +95,18 @@ public struct InstanceReport: Sendable {
     }
 
     // MARK: Parts
+
+    private func isOfPackets(_ ring: RingDescription) -> Bool {
+        UInt64(ring.kind) == BufferKind.described.rawValue
+    }
+
+    /// Readers in the process that owns the rings; each ring names them all.
+    private func localReaders(_ rings: [RingDescription]) -> [ReaderStatus] {
+        var seen: Set<Int32> = []
+        return rings.flatMap { ring in
+            seen.insert(ring.process).inserted ? ring.readers.filter { $0.process == ring.process } : []
+        }
+    }
 
     /// Readers in other processes.
     private func attached(_ ring: RingDescription) -> [ReaderStatus] {
@@ -123,6 +137,11 @@ public struct InstanceReport: Sendable {
         case .ppp, .pppHDLC: "ppp"
         default: String(ring.linkType)
         }
+    }
+
+    /// What a ring that holds no packets is made of.
+    private func kindName(_ ring: RingDescription) -> String {
+        BufferKind(rawValue: UInt64(ring.kind)).map { "\($0)" } ?? String(ring.kind)
     }
 
     private func policyName(_ ring: RingDescription) -> String {

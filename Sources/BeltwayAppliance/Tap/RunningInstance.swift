@@ -43,12 +43,14 @@ struct RunningInstance {
 
     /// Attaches to the rings that a name means.
     ///
-    /// A socket that a crashed instance has left is passed over, unless it was asked for.
+    /// A socket that a crashed instance has left is passed over, and so is a ring of another kind that somebody shares
+    /// in the same folder (an index of these packets), unless it was asked for.
     func attach(_ ring: String?, as reader: String) throws(ApplianceError) -> [AttachedBuffer] {
         var attached: [AttachedBuffer] = []
         var problem: SharingError?
         for name in try select(ring) {
             do {
+                if name != ring, try !holdsPackets(name) { continue }
                 attached.append(try AttachedBuffer(name, in: folder, as: reader))
             } catch {
                 guard case .nobodyListens = error else { throw .failure("ring \(name): \(error)") }
@@ -56,7 +58,12 @@ struct RunningInstance {
             }
         }
         if attached.isEmpty, let problem { throw .failure("\(problem)") }
+        guard !attached.isEmpty else { throw .failure("no ring of packets is shared in \(folder)") }
         return attached
+    }
+
+    private func holdsPackets(_ name: String) throws(SharingError) -> Bool {
+        UInt64(try SharedBuffers.describe(name, in: folder).kind) == BufferKind.described.rawValue
     }
 
     /// What the owner says of each ring; those at which nobody listens are left out.

@@ -119,6 +119,10 @@ import Testing
         ("interfaces: {a: b}", ":1:13: expected a value or a list of values"),
         ("flow: 3", ":1:7: expected `key: value` pairs in `flow`"),
         ("- a\n- b", ":1:1: expected `key: value` pairs in the file"),
+        ("sharing: maybe", ":1:10: expected on, off, or `mode`, `user`, `group`, found `maybe`"),
+        ("sharing: {mode: 999}", ":1:17: expected a mode in octal such as 0440, found `999`"),
+        ("sharing: {group: no-such-group}", ":1:18: there is no group `no-such-group`"),
+        ("sharing: {grup: adm}", ":1:11: unknown key `grup` in `sharing`; did you mean `group`?"),
         ("api: 127.0.0.1:80", ":1:6: the API is not built into this version; use `off`"),
         ("? [a, b]\n: c", ":1:3: a key must be a word"),
     ])
