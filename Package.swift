@@ -38,6 +38,7 @@ let package = Package(
         .executable(name: "beltway", targets: ["beltway"]),
         .executable(name: "beltway-bench", targets: ["beltway-bench"]),
         .library(name: "BeltwayBuffers", targets: ["BeltwayBuffers"]),
+        .library(name: "BeltwayC", type: .dynamic, targets: ["BeltwayC"]),  // deployments/build-c
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -48,6 +49,7 @@ let package = Package(
         // 0  C
         .target(name: "CLinux"),
         .target(name: "CRingPeer"),  // the ring's loop in C, for beltway-bench to compare with
+        .systemLibrary(name: "CBeltway"),  // beltway.h, which BeltwayC implements
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -75,7 +77,7 @@ let package = Package(
                 "BeltwayBuffers", "BeltwayWire", "CLinux", yams,
             ]
         ),
-        // 6  programs
+        // 6  programs and libraries
         .executableTarget(
             name: "beltway",
             dependencies: ["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers", arguments],
@@ -86,6 +88,12 @@ let package = Package(
             dependencies: [
                 "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments,
             ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BeltwayC",
+            dependencies: ["BeltwayBuffers", "BeltwayWire", "CBeltway"],
+            exclude: ["Examples"],
             swiftSettings: settings
         ),
 
@@ -130,6 +138,13 @@ let package = Package(
                 "BeltwayClassify",
                 "BeltwayBuffers", "BeltwayWire",
             ]
+        ),
+        .testTarget(
+            name: "BeltwayCTests",
+            dependencies: ["BeltwayTestSupport", "BeltwayBuffers", "BeltwayWire"],
+            path: "Tests/BeltwayCTests",
+            exclude: ["Programs"],
+            swiftSettings: testSettings
         ),
         tests("BeltwayBenchTests", ["beltway-bench"]),
         .testTarget(

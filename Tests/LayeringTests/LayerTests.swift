@@ -10,6 +10,7 @@ import Testing
 private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
     // 0  C
     "CLinux": ([], []), "CPcap": ([], []), "CPCRE2": ([], []), "CZlib": ([], []), "CRingPeer": ([], []),
+    "CBeltway": ([], []),
     // 1  formats
     "BeltwayWire": ([], []),
     // 2  transport
@@ -32,6 +33,7 @@ private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
     ),
     // 6  programs
     "beltway": (["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers"], ["ArgumentParser"]),
+    "BeltwayC": (["BeltwayBuffers", "BeltwayWire", "CBeltway"], []),
     "beltway-bench": (
         [
             "BeltwayAppliance", "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect",

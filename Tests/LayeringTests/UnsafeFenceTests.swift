@@ -36,6 +36,17 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Waiting/ReaderWatch.swift": "memory: futex flags of readers elsewhere",
     "BeltwayBuffers/Waiting/WaitForAny.swift": "memory: futex words of several buffers at once",
     "BeltwayBuffers/Waiting/WakeUp.swift": "memory: futex words",
+    // C interface
+    "BeltwayC/BlockReader.swift": "memory: hands out addresses of blocks that it keeps mapped",
+    "BeltwayC/EntryReader.swift": "memory: hands out addresses of packets that it keeps mapped",
+    "BeltwayC/Exports+Attaching.swift": "call: what C programs pass, checked as far as C allows",
+    "BeltwayC/Exports+Reading.swift": "call: what C programs pass, checked as far as C allows",
+    "BeltwayC/Failure.swift": "memory: one line of text per thread",
+    "BeltwayC/Handles.swift": "call: pthread_atfork; handles are numbers in the shape of pointers",
+    "BeltwayC/IndexHandle.swift": "call: clock and signal mask",
+    "BeltwayC/PacketReader.swift": "memory: hands out addresses of packets that it keeps mapped",
+    "BeltwayC/ReaderHandle.swift": "memory: keeps one packet's address, in memory that it keeps mapped",
+    "BeltwayC/Source.swift": "call: a name into a C structure",
     // Capture
     "BeltwayCapture/Files/ByteSource.swift": "call: read(2) into memory that the caller lends",
     "BeltwayCapture/Files/Inflater.swift": "memory: owns a z_stream and its input",
