@@ -16,7 +16,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     @usableFromInline let memory: RingMemory
     /// Who sleeps until something is published; looked at per batch.
     private var watch: ReaderWatch
-    private let number: UInt16
+    @usableFromInline let number: UInt16
     @usableFromInline let snapLength: Int
 
     @usableFromInline var tail: UInt64 = 0
@@ -140,11 +140,11 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
 
     /// Makes everything appended so far readable, and wakes who sleeps for it.
     ///
+    /// Inlined up to the stores themselves, so that a caller that has no use for the batch does not pay for it.
+    ///
     /// - Returns: What was published since the last call.
-    @discardableResult
+    @inlinable @inline(__always) @discardableResult
     public mutating func publish() -> PublishedBatch {
-        // From locals: a member read back at once would stall on its own stores.
-        let (tail, ordinal) = (tail, ordinal)
         let batch = PublishedBatch(
             buffer: number,
             firstOrdinal: publishedOrdinal,
@@ -152,6 +152,13 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             start: Position(publishedTail),
             end: Position(tail)
         )
+        makeReadable()
+        return batch
+    }
+
+    @usableFromInline mutating func makeReadable() {
+        // From locals: a member read back at once would stall on its own stores.
+        let (tail, ordinal) = (tail, ordinal)
         // Records may end on the chunk's very end: no padding then notes that the chunk is whole.
         if tail & memory.chunkMask == 0 { noteFlushed() }
         if tail != publishedTail {
@@ -163,11 +170,10 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             memory.storeReleasing(ControlLayout.tailOrdinal, ordinal)
             memory.storeReleasing(ControlLayout.tail, tail)
         } else if flushedIsStored {
-            return batch
+            return
         }
         if !flushedIsStored { storeFlushed() }
         watch.wake(tail: tail)
-        return batch
     }
 
     /// States that no packet earlier than `time` will come; shown to readers that merge several buffers.
@@ -219,4 +225,13 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
     public var start: Position
     /// Tail after the batch.
     public var end: Position
+
+    @inlinable
+    init(buffer: UInt16, firstOrdinal: UInt64, endOrdinal: UInt64, start: Position, end: Position) {
+        self.buffer = buffer
+        self.firstOrdinal = firstOrdinal
+        self.endOrdinal = endOrdinal
+        self.start = start
+        self.end = end
+    }
 }

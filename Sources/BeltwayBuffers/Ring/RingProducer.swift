@@ -24,7 +24,7 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
     /// Blocks (calls, in a stream) that found no room and were given up.
     public var dropped: UInt64 = 0
 
-    var watch: ReaderWatch
+    @usableFromInline var watch: ReaderWatch
     var area: RingArea
     var epochNumber: UInt64 = 0
     /// Window of positions before the present space.
@@ -85,10 +85,10 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
         atomicMemoryFence(ordering: .releasing)  // partner: the acquire fence in Ring.end
         ring.store(ControlLayout.tail, tail)  // releasing; partner: Ring.tail
         ring.store(ControlLayout.tailOrdinal, ordinal)  // releasing; partner: Ring.tailOrdinal
-        wakeReaders()
+        watch.wake(tail: tail)
     }
 
-    @usableFromInline mutating func wakeReaders() { watch.wake(tail: tail) }
+    mutating func wakeReaders() { watch.wake(tail: tail) }
 
     /// Ends the ring: publishes, then stores `closed`.
     public mutating func close() {

@@ -8,10 +8,11 @@ internal import Synchronization
 ///     slot 0 ... 63   one cache line each: release bytes, release ordinal             stored by one reader
 ///     classified      bytes and ordinal up to which every index buffer is complete    stored by the classifier
 ///     sleepers        flag of readers of this process that sleep until the tail moves
+///     readers' version changes whenever a reader in another process comes or goes     stored by who registers it
 ///     bell page       0 word, 64 flag of a producer that sleeps until readers let go
 ///                     128 shared read pointer: position, ordinal (medium reader preference, paper, 4.3.2)
 ///
-/// The first three are private to the process, so that the ring's own memory can be sealed. Readers in other
+/// All but the last are private to the process, so that the ring's own memory can be sealed. Readers in other
 /// processes have a ``ReaderCursor`` each, and those that the producer waits for the bell page too. Who writes rubbish
 /// into the bell page can ring it for nothing or silence it until a time-out (10 ms), or, under medium reader
 /// preference, let go of what others still read: what that policy lets every reader do.
@@ -27,7 +28,6 @@ internal import Synchronization
     let cursor: ReaderCursor?
     private let slots = Mutex<UInt64>(0)
     private let attached = Mutex<AttachedReaders>(AttachedReaders())
-    private let version = Atomic<UInt64>(1)
     /// How long a reader in another process may hold up the producer without moving, in nanoseconds.
     let patience = Atomic<UInt64>(5_000_000_000)
 
@@ -35,7 +35,8 @@ internal import Synchronization
     static let slotLength = 64
     static let classified = slotCount * slotLength
     static let sleepers = classified + 64
-    static let length = sleepers + 64
+    static let readersChanges = sleepers + 64
+    static let length = readersChanges + 64
     /// Readers in other processes that one buffer has at most.
     static let attachedCapacity = 256
 
@@ -75,6 +76,7 @@ internal import Synchronization
         self.policy = policy
         unsafe memory = .allocate(byteCount: Self.length, alignment: 64)
         _ = unsafe memory.initializeMemory(as: UInt64.self, repeating: 0, count: Self.length / 8)
+        unsafe version.pointee.store(1, ordering: .relaxed)
     }
 
     deinit { unsafe memory.deallocate() }
@@ -195,10 +197,13 @@ internal import Synchronization
 
     // MARK: Readers in other processes
 
-    private var hasAttached: Bool { version.load(ordering: .acquiring) != 1 }
+    /// The word that producers look at per publication.
+    var version: UnsafeMutablePointer<Atomic<UInt64>> { unsafe word(Self.readersChanges) }
+
+    private var hasAttached: Bool { readersVersion != 1 }
 
     /// Changes whenever a reader in another process comes or goes; partner: the releasing adds below.
-    var readersVersion: UInt64 { version.load(ordering: .acquiring) }
+    var readersVersion: UInt64 { unsafe version.pointee.load(ordering: .acquiring) }
 
     /// Registers a reader of another process.
     ///
@@ -216,7 +221,7 @@ internal import Synchronization
         let result: (id: UInt64, position: UInt64, ordinal: UInt64)? = attached.withLock { attached in
             guard attached.readers.count < Self.attachedCapacity else { return nil }
             // Before the place is taken: a producer that does not see the new version has not reserved beyond it.
-            version.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            unsafe version.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
             let (position, ordinal) = place()
             cursor.store(ReaderCursor.releasePosition, position)
             cursor.store(ReaderCursor.releaseOrdinal, ordinal)
@@ -236,14 +241,14 @@ internal import Synchronization
             return (id, position, ordinal)
         }
         guard let result else { throw .tooManyReaders }
-        version.wrappingAdd(1, ordering: .releasing)
+        unsafe version.pointee.wrappingAdd(1, ordering: .releasing)
         return result
     }
 
     /// Forgets a reader of another process, at once; its page goes when the producer has noticed.
     func detach(_ id: UInt64) {
         attached.withLock { $0.readers.removeAll { $0.id == id } }
-        version.wrappingAdd(1, ordering: .releasing)
+        unsafe version.pointee.wrappingAdd(1, ordering: .releasing)
         room.wake()
     }
 
@@ -268,7 +273,7 @@ internal import Synchronization
     /// The pages of all readers in other processes, and the version of that list.
     func attachedCursors() -> (version: UInt64, cursors: [ReaderCursor]) {
         // The version first: a reader that comes meanwhile is in the list, and the next look takes the list again.
-        let seen = version.load(ordering: .acquiring)
+        let seen = readersVersion
         return (seen, attached.withLock { $0.readers.map(\.cursor) })
     }
 

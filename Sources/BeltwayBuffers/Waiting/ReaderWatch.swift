@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
-internal import Synchronization
+public import Synchronization
 
 /// The producer's view of who sleeps: one flag for its own process, one word for each reader elsewhere.
 ///
@@ -13,22 +13,40 @@ internal import Synchronization
 /// locked instruction, since a store followed by a load is what TSO does reorder).
 ///
 /// Safe because each address belongs to a page that `cursors` keeps mapped.
-@safe struct ReaderWatch: ~Copyable {
+@safe @usableFromInline struct ReaderWatch: ~Copyable {
     private let publication: WakeUp
     private let coordination: Coordination
-    private var version: UInt64 = 0
     private var cursors: [ReaderCursor] = []
     private var wakeWords: [UnsafeMutablePointer<Atomic<UInt64>>] = unsafe []
+    /// Not 0 if somebody of this process may sleep.
+    @usableFromInline let flag: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Changes with the list of readers in other processes.
+    @usableFromInline let versionWord: UnsafeMutablePointer<Atomic<UInt64>>
+    @usableFromInline var version: UInt64 = 0
+    @usableFromInline var hasCursors = false
 
     init(publication: WakeUp, coordination: Coordination) {
+        unsafe flag = publication.flag
+        unsafe versionWord = coordination.version
         self.publication = publication
         self.coordination = coordination
     }
 
     /// Wakes who sleeps for what was stored before, `tail` being the published end in bytes.
+    ///
+    /// Inlined as far as the common case goes: nobody sleeps, and nobody elsewhere reads.
+    @inlinable @inline(__always)
     mutating func wake(tail: UInt64) {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        var due = unsafe publication.flag.pointee.load(ordering: .relaxed) != 0
+        let isQuiet =
+            unsafe flag.pointee.load(ordering: .relaxed) == 0
+            && versionWord.pointee.load(ordering: .acquiring) == version
+        if isQuiet, !hasCursors { return }
+        look(tail: tail)
+    }
+
+    @usableFromInline mutating func look(tail: UInt64) {
+        var due = unsafe flag.pointee.load(ordering: .relaxed) != 0
         if coordination.readersVersion != version { refresh() }
         for index in unsafe 0..<wakeWords.count {
             let word = unsafe wakeWords[index]
@@ -49,8 +67,10 @@ internal import Synchronization
         publication.wakeNow()
     }
 
+    @inline(never)
     private mutating func refresh() {
         (version, cursors) = coordination.attachedCursors()
+        hasCursors = !cursors.isEmpty
         unsafe wakeWords = cursors.map { unsafe $0.word(ReaderCursor.wakeAt) }
     }
 }
