@@ -121,7 +121,8 @@ struct `A harmful reader` {
         #expect(kill(victim, SIGKILL) == 0)
         let stalled = shared.packets
         #expect(eventually { shared.packets > stalled + 5_000 })
-        #expect(shared.server.readers.isEmpty)
+        // The hold is gone before the list says so.
+        #expect(eventually { shared.server.readers.isEmpty })
         shared.end()
         #expect(child.join())
     }
