@@ -16,6 +16,28 @@ import Testing
         Seeds.report(result)
     }
 
+    @Test func `never makes a reader of a ring of any kind trap, hang, or leave its memory`() async {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            let forged = try ForgedRing()
+            Seeds.run(2000, length: 300) { RingForging.run($0, on: forged) }
+        }
+        Seeds.report(result)
+    }
+
+    @Test func `is refused when it comes as a message, by readers, owners and both ends of a remote ring`()
+        async
+    {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            let buffer = try makeBuffer(32_768, .fastReader)
+            var producer = buffer.makeProducer()
+            for ordinal in UInt64(0)..<100 { _ = producer.append(ordinal: ordinal, length: 300) }
+            producer.publish()
+            Seeds.run(20_000, length: 200) { SharingForgery.run($0) }
+            Seeds.run(2000, length: 400) { RemoteForgery.run($0, serving: buffer) }
+        }
+        Seeds.report(result)
+    }
+
     @Test func `never does so either while it changes within a call`() async {
         let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
             let memory = try ForgedMemory()

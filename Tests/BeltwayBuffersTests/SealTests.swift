@@ -18,6 +18,23 @@ import Testing
         await #expect(processExitsWith: .success) { try Intruder.breakIntoDataBuffer(asNobody: true) }
     }
 
+    @Test(arguments: [BufferKind.slots, .stream, .marked, .index], [Resizing.fixed, .partial])
+    func `is never written, by any path, whatever the kind of ring`(kind: BufferKind, resizing: Resizing)
+        async
+    {
+        await #expect(processExitsWith: .success) {
+            [kind = kind.rawValue as UInt64, resizing = resizing.rawValue as UInt64] in
+            try Intruder.breakIntoRing(kind, resizing)
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0, "becoming nobody needs root"), arguments: [BufferKind.slots, .marked])
+    func `is never written, by any path, by nobody, whatever the kind of ring`(kind: BufferKind) async {
+        await #expect(processExitsWith: .success) { [kind = kind.rawValue as UInt64] in
+            try Intruder.breakIntoRing(kind, Resizing.fixed.rawValue, asNobody: true)
+        }
+    }
+
     @Test(.enabled(if: getuid() == 0, "some of the ways are open to root alone"))
     func `would be written by nearly every path if it were not sealed`() async {
         // So that the tests above do not pass because an attempt is made wrongly.
@@ -73,6 +90,31 @@ private enum Intruder {
         _ = producer.append(ordinal: 50, length: 700)
         producer.publish()
         #expect(files[1].mapping.load(fromByteOffset: ControlLayout.tail, as: UInt64.self) > tail)
+    }
+
+    static func breakIntoRing(_ kind: UInt64, _ resizing: UInt64, asNobody: Bool = false) throws {
+        let ring = try Ring(
+            name: "seals",
+            options: RingOptions(
+                kind: try #require(BufferKind(rawValue: kind)),
+                capacity: 32_768,
+                slotLength: 256,
+                resizing: try #require(Resizing(rawValue: resizing))
+            )
+        )
+        let area = try #require(ring.newestSpace()).area
+        let base = try #require(area.base(of: ring.length))
+        memset(base, 7, ring.length)
+        let files = [
+            try #require(
+                Handed(ring.controlDescriptor, owner: ring.control, length: ControlLayout.ringLength)
+            ),
+            try #require(Handed(area.descriptor, owner: base, length: area.length)),
+        ]
+        if asNobody { try becomeNobody() }
+        for (name, handed) in zip(["control", "area"], files) { expectNoWayIn(name, handed) }
+        memset(base, 8, 1)
+        #expect(files[1].mapping.load(as: UInt8.self) == 8)
     }
 
     static func breakIntoPages(asNobody: Bool = false) throws {

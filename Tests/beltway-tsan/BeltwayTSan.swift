@@ -19,6 +19,7 @@ import Foundation
             try DataBufferSchedule.runWithoutWrap()
             try IndexBufferSchedule.run()
             try IndexBufferSchedule.runAlone()
+            try RingSchedule.run()
         } catch {
             print("failed: \(error)")
             exit(1)

@@ -33,10 +33,14 @@ extension Ring {
         atomicMemoryFence(ordering: .acquiring)
         guard relaxed(row) == number else { return nil }
         guard epoch.length & (epoch.length &- 1) == 0, epoch.length >= UInt64(shape.minimumLength),
-            epoch.length <= UInt64(capacity), epoch.origin <= epoch.start
+            epoch.length <= UInt64(capacity), epoch.origin <= epoch.start,
+            isBlockStart(epoch.origin), isBlockStart(epoch.start)
         else { return nil }
         return epoch
     }
+
+    /// Whether a block may begin at a position: one that lies elsewhere would reach beyond the memory's end.
+    @inlinable func isBlockStart(_ position: UInt64) -> Bool { position & UInt64(shape.alignment &- 1) == 0 }
 
     /// Number of the newest space.
     var newestEpochNumber: UInt64 { acquire(ControlLayout.epochCount) &- 1 }

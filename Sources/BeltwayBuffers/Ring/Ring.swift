@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 public import Synchronization
 
@@ -195,15 +196,27 @@ public import Synchronization
     /// Blocks (bytes in a stream) published since the ring was made.
     @inlinable public var tailOrdinal: UInt64 { acquire(ControlLayout.tailOrdinal) }
     /// Published end, position and ordinal of the same publication; partner: `RingProducer.publish`.
-    var end: (position: UInt64, ordinal: UInt64) {
-        while true {
+    ///
+    /// Nil if they do not agree for half a millisecond: the producer was stopped between its stores, or lies.
+    var agreedEnd: (position: UInt64, ordinal: UInt64)? {
+        for attempt in 0..<104 {
             let ordinal = acquire(ControlLayout.tailOrdinal)
             let position = relaxed(ControlLayout.tail)
             atomicMemoryFence(ordering: .acquiring)
             if relaxed(ControlLayout.tailOrdinalBefore) == ordinal { return (position, ordinal) }
-            // The producer is between the two stores; of one that died there, the tail alone is known.
-            if isClosed { return (position, ordinal) }
+            if attempt >= 100 { beltway_sleep(50_000) }
         }
+        return nil
+    }
+
+    /// The same, for who must have one: a producer that is still not done after some 20 milliseconds has died there,
+    /// was stopped, or lies, and the tail alone is known.
+    var end: (position: UInt64, ordinal: UInt64) {
+        for _ in 0..<50 {
+            if let end = agreedEnd { return end }
+            if isClosed { break }
+        }
+        return (tail.bytes, tailOrdinal)
     }
 
     /// Whether the producer has ended; stored after its last tail, so load it *before* the tail.
@@ -262,6 +275,8 @@ public import Synchronization
         areas.withLock { areas in
             // A reader may still be one space behind; what is older is kept by the readers that use it.
             areas.removeAll { $0.number &+ 1 < number }
+            // Numbers only rise, unless the owner lies: it does not make us map without end.
+            if areas.count > 3 { areas.removeFirst(areas.count - 3) }
             areas.append(area)
         }
         return area

@@ -12,10 +12,12 @@ extension RingProducer {
     ///
     /// - Parameters:
     ///   - footprint: Bytes, at most half of the ring's least length.
-    ///   - isRest: Whether the first part of this block is written already, so that nothing may refuse the rest.
+    ///   - known: What was found to be the oldest place needed when the first part of this block was written, so that
+    ///     nothing may refuse the rest. (Under medium reader preference it goes back as well as forth.)
     /// - Returns: False if readers still need that room, or the batch itself does; or if a stream has to be split.
-    @usableFromInline mutating func reserve(_ footprint: Int, isRest: Bool = false) -> Bool {
-        let oldest = oldestNeeded
+    @usableFromInline mutating func reserve(_ footprint: Int, rest known: UInt64? = nil) -> Bool {
+        let isRest = known != nil
+        let oldest = known ?? oldestNeeded
         letGoOfOldArea(oldest)
         if !isRest, let wanted = controller?.length(used: tail &- oldest, of: space.length) {
             resize(to: wanted)
@@ -42,7 +44,8 @@ extension RingProducer {
     }
 
     /// Where the policy drops instead of waiting, this is when a reader that does not move is noticed.
-    private func refuse(_ needed: UInt64) -> Bool {
+    private mutating func refuse(_ needed: UInt64) -> Bool {
+        refusedRoom = needed &- tail
         if ring.policy == .slowReader || ring.policy == .mediumReader {
             ring.coordination.dropStalled(before: (needed &- min(needed, space.length), 0))
         }
@@ -51,6 +54,7 @@ extension RingProducer {
 
     private mutating func announce(_ end: UInt64) {
         reservedTail = max(reservedTail, end)
+        refusedRoom = 0
         unsafe ring.word(ControlLayout.intent).pointee.store(reservedTail, ordering: .relaxed)
         atomicMemoryFence(ordering: .releasing)  // partner: the acquire fence in RingReader.isWhole
     }
@@ -72,8 +76,8 @@ extension RingProducer {
         guard ring.policy == .blocking else { return }
         let coordination = ring.coordination
         let (published, ordinal, tail) = (publishedTail, publishedOrdinal, self.tail)
-        // A quarter of the ring, so that a slow reader is not asked again for every block.
-        let wanted = space.length / 4
+        // A quarter of the ring, so that a slow reader is not asked again for every block; more for a long one.
+        let wanted = min(space.length, max(space.length / 4, refusedRoom))
         let (space, window) = (space, previousWindow)
         func hasRoom() -> Bool {
             let oldest = coordination.oldestProtected((published, ordinal)).position
@@ -144,7 +148,8 @@ extension RingProducer {
         var after = RingEpoch(start: tail, origin: tail, length: length, area: area.number)
         if ring.resizing == .partial {
             // Growing, the producer goes on behind what is there; shrinking, it begins again at the first byte.
-            if length > space.length { after.origin = tail &- space.length }
+            // (At position 0 there is nothing yet to be behind.)
+            if length > space.length, tail >= space.length { after.origin = tail &- space.length }
             guard let base = unsafe area.base(of: wanted) else { return }
             unsafe space = RingSpace(base: base, origin: after.origin, length: wanted, start: tail)
         } else {
@@ -170,6 +175,10 @@ extension RingProducer {
 
     /// No byte may be older than the space before the present one, nor any reader further back than the table goes.
     private func mayChange(_ oldest: UInt64) -> Bool {
+        // Who attaches begins at what is published: its memory is the present space's, or the one's before.
+        if publishedTail < space.start { return false }
+        // Nor is there a space without a byte, through which a reader would have to pass.
+        if epochNumber > 0, tail == space.start { return false }
         if epochNumber > 0, previousWindow != RingSpace.unlimited {
             guard tail &- space.start >= previousWindow else { return false }
         }
@@ -221,7 +230,7 @@ extension RingProducer {
         tail &+= UInt64(first)
         ordinal &+= Layout.count(first)
         let rest = block.extracting(droppingFirst: first)
-        guard reserve(rest.byteCount, isRest: true) else {
+        guard reserve(rest.byteCount, rest: oldest) else {
             preconditionFailure("room that was counted is there")
         }
         unsafe Layout.write(rest, at: space.address(tail))

@@ -34,6 +34,8 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
     var avoidance: ExhaustionAvoidance?
     /// Grows and shrinks the ring with use, if set.
     public var controller: ResizeController?
+    /// Bytes that the last refused block needed.
+    var refusedRoom: UInt64 = 0
     var isClosed = false
 
     init(_ ring: Ring) {

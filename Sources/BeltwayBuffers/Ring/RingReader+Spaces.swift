@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
 
 // How a reader follows the tail, changes of size, and a producer that lapped it.
 
@@ -20,10 +21,10 @@ extension RingReader {
     @inlinable
     public mutating func seek(to block: Block) -> Bool {
         let start = block.position.bytes
-        let end = start &+ UInt64(block.length)
-        guard start >= position, block.length >= 0, UInt64(block.length) <= space.length, end >= start else {
-            return false
-        }
+        let end = start &+ UInt64(truncatingIfNeeded: block.length)
+        guard start >= position, block.length >= 0, UInt64(block.length) <= space.length, end >= start,
+            ring.isBlockStart(start)
+        else { return false }
         if end > min(seenTail, spaceEnd) {
             position = start
             _ = advance()
@@ -58,29 +59,53 @@ extension RingReader {
         }
     }
 
-    /// Whether the block is whole by a window that grew since this reader looked.
+    /// Whether the block is whole by a window that grew since this reader looked; the reader stays as it is.
+    @usableFromInline func isWholeByNow(_ position: UInt64) -> Bool {
+        guard ring.acquire(ControlLayout.epochCount) != seenEpochCount, spaceEnd == .max,
+            ring.newestEpochNumber > epochNumber, let now = ring.epoch(epochNumber),
+            let next = ring.epoch(epochNumber &+ 1)
+        else { return false }
+        var space = space
+        space.end(now, before: next)
+        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
+        return ring.relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
+    }
+
+    /// Whether the block is whole by a window that grew since this reader looked; the reader takes note of it.
     @usableFromInline mutating func isWholeAfterAll(_ position: UInt64) -> Bool {
         guard ring.acquire(ControlLayout.epochCount) != seenEpochCount else { return false }
         look()
         return isWhole(position)
     }
 
-    /// Resumes a step beyond the oldest block that is left; at the end where markers alone tell where blocks begin.
-    @usableFromInline mutating func skipWhatWasLapped() {
+    /// Resumes a step beyond the oldest block that is left; at the end where markers alone tell where blocks begin, and
+    /// for a reader that was lapped again and again.
+    @usableFromInline mutating func skipWhatWasLapped(all: Bool) {
         let unit = UInt64(max(shape.slotLength, 64))
         let limit = max(1, space.length / unit / 2)
         let jump = step.miss(at: position / unit, limit: limit) &* unit
-        resume(jump: jump)
+        resume(jump: all ? .max : jump)
     }
 
     @usableFromInline mutating func skipToEnd() { resume(jump: .max) }
 
     private mutating func resume(jump: UInt64) {
-        let end = ring.end
-        // The newest space may begin beyond what is published.
-        if let mapped = ring.space(holding: end.position) ?? ring.newestSpace() {
-            (space, spaceEnd, area, epochNumber) = (mapped.space, mapped.end, mapped.area, mapped.number)
+        var end = ring.agreedEnd
+        var mapped = end.flatMap { ring.space(holding: $0.position) }
+        for _ in 0..<8 where mapped == nil && end != nil {
+            // The producer has gone on so far since that its row or its memory is gone.
+            end = ring.agreedEnd
+            mapped = end.flatMap { ring.space(holding: $0.position) }
         }
+        guard let end, let mapped, end.position >= position, end.ordinal >= ordinal,
+            ring.isBlockStart(end.position)
+        else {
+            // The producer stands between two stores, or takes back its tail, or its memory cannot be had: nothing is
+            // read until it says something that can be.
+            seenTail = position
+            return
+        }
+        (space, spaceEnd, area, epochNumber) = (mapped.space, mapped.end, mapped.area, mapped.number)
         var target = (position: end.position, ordinal: end.ordinal)
         if Layout.serves(.stream) || shape.slotLength > 0, jump != .max {
             // Positions alone tell where a block begins, and how many were passed over.
@@ -90,12 +115,6 @@ extension RingReader {
             oldest = (oldest &+ unit &- 1) / unit &* unit &+ jump
             let here = max(min(oldest, end.position), min(position, end.position))
             target = (here, ordinal &+ (here &- min(position, here)) / unit)
-        }
-        guard target.position >= position else {
-            // Only a producer that takes back its tail gets here: nothing of it is believed any more.
-            position = target.position
-            seenTail = target.position
-            return
         }
         skipped &+= target.ordinal &- ordinal
         (position, ordinal) = target

@@ -57,7 +57,13 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
         } else {
             place = ring.end
         }
-        guard let mapped = ring.space(holding: place.position) ?? ring.newestSpace() else {
+        var mapped = ring.space(holding: place.position)
+        for _ in 0..<8 where mapped == nil && slot == nil {
+            // The producer has gone on so far since that its row or its memory is gone.
+            place = ring.end
+            mapped = ring.space(holding: place.position)
+        }
+        guard let mapped, ring.isBlockStart(place.position) else {
             if let slot { coordination.removeReader(slot) }
             throw .notABuffer("its memory cannot be had")
         }
@@ -105,7 +111,10 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     /// - Returns: The block, valid until the next one is taken.
     @inlinable
     public mutating func next(atMost limit: Int = .max) -> Block? {
-        while true {
+        // What is looked at in vain: lapped blocks, markers that cannot be, padding. Of that an honest producer leaves
+        // little in one place; a lying one does not keep us here.
+        var vain = 0
+        while vain < 16 {
             if position >= min(seenTail, spaceEnd) {
                 guard advance() else { return nil }
             }
@@ -118,12 +127,14 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
             )
             // The first check: what was found counts only if nothing of it was overwritten meanwhile.
             guard isWhole(position) || isWholeAfterAll(position) else {
-                skipWhatWasLapped()
+                vain &+= 1
+                skipWhatWasLapped(all: vain > 4)
                 continue
             }
-            guard found.footprint > 0, UInt64(found.footprint) <= available else {
+            guard found.footprint > 0, UInt64(found.footprint) <= min(available, space.length) else {
                 // A marker that no producer of ours writes, or a request for no bytes.
                 if limit == 0 { return nil }
+                vain &+= 1
                 skipToEnd()
                 continue
             }
@@ -134,27 +145,39 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
                 ordinal: ordinal
             )
             position &+= UInt64(found.footprint)
-            if found.isPadding { continue }
+            if found.isPadding {
+                vain &+= 1
+                continue
+            }
             let count = Layout.count(found.length)
             ordinal &+= count
             taken &+= count
             return block
         }
+        return nil
     }
 
     /// Hands out a block's bytes, in place: the one taken last.
+    ///
+    /// A block that somebody made up may get other bytes of the ring, or none, but never what lies outside.
     @inlinable @inline(__always)
     public func withBytes<Result>(of block: Block, _ body: (RawSpan) -> Result) -> Result {
+        let offset = space.offset(block.position.bytes)
+        let room = UInt(space.length) &* (Layout.isMirrored ? 2 : 1) &- UInt(bitPattern: offset)
+        let header = UInt(bitPattern: block.header)
+        let isInside = header <= room && UInt(bitPattern: block.length) <= room &- header
         let bytes = unsafe UnsafeRawBufferPointer(
-            start: space.address(block.position.bytes) + block.header,
-            count: block.length
+            start: space.base + (isInside ? offset &+ block.header : 0),
+            count: isInside ? block.length : 0
         )
         return unsafe body(bytes.bytes)
     }
 
     /// Whether no byte of the block taken last has been overwritten so far.
     @inlinable @inline(__always)
-    public func isWhole(_ block: Block) -> Bool { isWhole(block.position.bytes) }
+    public func isWhole(_ block: Block) -> Bool {
+        isWhole(block.position.bytes) || isWholeByNow(block.position.bytes)
+    }
 
     /// Call it after reading: the fence keeps the reads before the load of `intent`.
     @inlinable @inline(__always)
@@ -191,7 +214,7 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     }
 
     /// Whether the producer has ended and everything was taken.
-    public var isAtEnd: Bool { ring.isClosed && ring.tail.bytes == position }
+    public var isAtEnd: Bool { ring.isClosed && ring.tail.bytes <= position }
 }
 
 extension RingReader: BlockReader {
@@ -203,13 +226,15 @@ extension RingReader where Layout == EntryLayout {
     /// Takes the next index entry; nil if nothing more is published.
     @inlinable
     public mutating func nextEntry() -> IndexEntry? {
-        while true {
+        var vain = 0
+        while vain < 16 {
             if position >= min(seenTail, spaceEnd) {
                 guard advance() else { return nil }
             }
             let entry = unsafe UnsafeRawPointer(space.address(position)).load(as: IndexEntry.self)
             guard isWhole(position) || isWholeAfterAll(position) else {
-                skipWhatWasLapped()
+                vain &+= 1
+                skipWhatWasLapped(all: vain > 4)
                 continue
             }
             position &+= 32
@@ -217,6 +242,7 @@ extension RingReader where Layout == EntryLayout {
             taken &+= 1
             return entry
         }
+        return nil
     }
 
     /// Undoes the last ``nextEntry()``.
