@@ -15,8 +15,12 @@ public protocol BlockLayout: Sendable {
     static func footprint(_ length: Int, _ shape: RingShape) -> Int
     /// What a block of `length` bytes counts for in ordinals: 1, or its bytes.
     static func count(_ length: Int) -> UInt64
+    /// Bytes between the start of a block's footprint and its first byte.
+    static var headerLength: Int { get }
     /// Lays a block down at a position that is reserved for its footprint.
     @unsafe static func write(_ block: RawSpan, at address: UnsafeMutableRawPointer)
+    /// Writes the marker of a block whose bytes are written already.
+    @unsafe static func mark(_ length: Int, at address: UnsafeMutableRawPointer)
     /// Finds the block at a position: where its bytes begin and how many they are.
     ///
     /// What it reads may be overwritten meanwhile, or a lie: the caller checks the result against `available`.
@@ -49,7 +53,8 @@ public protocol BlockLayout: Sendable {
 
 /// p-DBuf: the block's length in the slot's first 4 bytes, 4 bytes unused, then the block.
 public enum SlotLayout: BlockLayout {
-    @usableFromInline static let headerLength = 8
+    /// As ``BlockLayout`` has it.
+    @inlinable public static var headerLength: Int { 8 }
 
     /// As ``BlockLayout`` has it.
     @inlinable public static func serves(_ kind: BufferKind) -> Bool { kind == .slots }
@@ -68,6 +73,12 @@ public enum SlotLayout: BlockLayout {
     public static func write(_ block: RawSpan, at address: UnsafeMutableRawPointer) {
         unsafe address.storeBytes(of: UInt64(UInt32(truncatingIfNeeded: block.byteCount)), as: UInt64.self)
         unsafe block.copy(to: address + headerLength)
+    }
+
+    /// As ``BlockLayout`` has it.
+    @inlinable @inline(__always) @unsafe
+    public static func mark(_ length: Int, at address: UnsafeMutableRawPointer) {
+        unsafe address.storeBytes(of: UInt64(UInt32(truncatingIfNeeded: length)), as: UInt64.self)
     }
 
     /// As ``BlockLayout`` has it.
@@ -108,6 +119,12 @@ public enum EntryLayout: BlockLayout {
     }
 
     /// As ``BlockLayout`` has it.
+    @inlinable public static var headerLength: Int { 0 }
+    /// As ``BlockLayout`` has it.
+    @inlinable @inline(__always) @unsafe
+    public static func mark(_ length: Int, at address: UnsafeMutableRawPointer) {}
+
+    /// As ``BlockLayout`` has it.
     @inlinable @inline(__always) @unsafe
     public static func find(
         at address: UnsafeRawPointer,
@@ -138,6 +155,12 @@ public enum StreamLayout: BlockLayout {
     }
 
     /// As ``BlockLayout`` has it.
+    @inlinable public static var headerLength: Int { 0 }
+    /// As ``BlockLayout`` has it.
+    @inlinable @inline(__always) @unsafe
+    public static func mark(_ length: Int, at address: UnsafeMutableRawPointer) {}
+
+    /// As ``BlockLayout`` has it.
     @inlinable @inline(__always) @unsafe
     public static func find(
         at address: UnsafeRawPointer,
@@ -152,7 +175,8 @@ public enum StreamLayout: BlockLayout {
 
 /// v-DBuf: a marker of 8 bytes before each block: its length, and 4 bytes that are 0, or all ones for padding.
 public enum MarkedLayout: BlockLayout {
-    @usableFromInline static let headerLength = 8
+    /// As ``BlockLayout`` has it.
+    @inlinable public static var headerLength: Int { 8 }
     @usableFromInline static let padding: UInt64 = 0xffff_ffff_0000_0000
 
     /// As ``BlockLayout`` has it.
@@ -174,6 +198,12 @@ public enum MarkedLayout: BlockLayout {
     public static func write(_ block: RawSpan, at address: UnsafeMutableRawPointer) {
         unsafe address.storeBytes(of: UInt64(UInt32(truncatingIfNeeded: block.byteCount)), as: UInt64.self)
         unsafe block.copy(to: address + headerLength)
+    }
+
+    /// As ``BlockLayout`` has it.
+    @inlinable @inline(__always) @unsafe
+    public static func mark(_ length: Int, at address: UnsafeMutableRawPointer) {
+        unsafe address.storeBytes(of: UInt64(UInt32(truncatingIfNeeded: length)), as: UInt64.self)
     }
 
     /// As ``BlockLayout`` has it.

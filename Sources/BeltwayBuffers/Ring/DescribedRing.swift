@@ -34,6 +34,12 @@ public enum BodyLayout: BlockLayout {
         unsafe StreamLayout.write(block, at: address)
     }
     /// As ``BlockLayout`` has it.
+    @inlinable public static var headerLength: Int { 0 }
+    /// As ``BlockLayout`` has it.
+    @inlinable @inline(__always) @unsafe
+    public static func mark(_ length: Int, at address: UnsafeMutableRawPointer) {}
+
+    /// As ``BlockLayout`` has it.
     @inlinable @inline(__always) @unsafe
     public static func find(
         at address: UnsafeRawPointer,

@@ -189,6 +189,9 @@ public import Synchronization
             .flatMap { $0 >= 0 ? $0 : nil }
     }
 
+    /// Descriptor of the first area, where that is never replaced; owned by this object.
+    var firstAreaDescriptor: Int32? { areas.withLock { $0.first { $0.number == 0 }?.descriptor } }
+
     /// Differs between runs of a producer.
     public var generation: UInt64 { relaxed(ControlLayout.generationOffset) }
     /// Published end in bytes; acquires what `publish` released.
@@ -232,7 +235,7 @@ public import Synchronization
         return Array(sequence(first: shape.minimumLength) { $0 < length ? $0 * 2 : nil })
     }
 
-    private var isMirrored: Bool { kind == .stream || kind == .marked }
+    var isMirrored: Bool { kind == .stream || kind == .marked }
 
     /// Makes memory; the producer's business.
     func makeArea(number: UInt64, length: Int) throws(BufferError) -> RingArea {

@@ -74,21 +74,19 @@ extension RingProducer {
     /// Sleeps until a reader lets go of something, at most ten milliseconds; publish before.
     public mutating func waitForRoom() {
         guard ring.policy == .blocking else { return }
-        let coordination = ring.coordination
-        let (published, ordinal, tail) = (publishedTail, publishedOrdinal, self.tail)
         // A quarter of the ring, so that a slow reader is not asked again for every block; more for a long one.
-        let wanted = min(space.length, max(space.length / 4, refusedRoom))
-        let (space, window) = (space, previousWindow)
-        func hasRoom() -> Bool {
-            let oldest = coordination.oldestProtected((published, ordinal)).position
-            let limit =
-                oldest < space.start
-                ? min(oldest &+ window, space.start &+ space.length) : oldest &+ space.length
-            return limit >= tail &+ wanted
-        }
-        guard !hasRoom() else { return }
-        coordination.dropStalled(before: (tail &+ wanted &- min(space.length, tail &+ wanted), 0))
-        coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom)
+        let wanted = Int(min(space.length, max(space.length / 4, refusedRoom)))
+        guard !hasRoom(wanted) else { return }
+        let needed = tail &+ UInt64(wanted)
+        ring.coordination.dropStalled(before: (needed &- min(space.length, needed), 0))
+        let room = ring.coordination.room
+        room.wait(nanoseconds: 10_000_000) { hasRoom(wanted) }
+    }
+
+    /// Whether readers have let go of so many bytes beyond the tail.
+    func hasRoom(_ wanted: Int) -> Bool {
+        let oldest = ring.coordination.oldestProtected((publishedTail, publishedOrdinal)).position
+        return limit(oldest, in: space, previousWindow: previousWindow) >= tail &+ UInt64(wanted)
     }
 
     /// Bytes that the ring reports as free: with exhaustion avoidance, fewer than there are.

@@ -28,11 +28,11 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     /// Whether nothing that this reader has not released can be overwritten.
     ///
     /// The producer, in this process, waits or drops for it whatever happens: no check is needed then.
-    @usableFromInline let isProtected: Bool
+    @usableFromInline var isProtected: Bool
     var epochNumber: UInt64
     var area: RingArea
     var step = OverwriteStep()
-    private let first: UInt64
+    var first: UInt64
     private let slot: Int?
 
     /// Attaches at the ring's tail: what is published from now on is offered.

@@ -78,13 +78,14 @@ public final class AttachedRing: Sendable {
         }
         let control = try received.descriptor(.control)
         let ring: Ring
+        let data = received.descriptors[.data]
         do throws(BufferError) {
             ring = try Ring(
                 attachingTo: entry.name,
                 controlDescriptor: control,
                 cursorDescriptor: received.descriptors[.cursor]?.number,
                 bellDescriptor: received.descriptors[.bell]?.number,
-                areaSource: { connection.area($0)?.duplicate() }
+                areaSource: { ($0 == 0 ? data : nil)?.duplicate() ?? connection.area($0)?.duplicate() }
             )
         } catch {
             throw .buffer(error)

@@ -21,7 +21,11 @@ extension Ring: SharedBuffer {
     var isNamedByEntries: Bool { false }
 
     func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)] {
-        [(.control, controlDescriptor)] + (holds ? [(.bell, coordination.bell.descriptor)] : [])
+        // Memory that is never replaced goes with the hello: a reader that was let in can read what is there whatever
+        // becomes of the owner.
+        let data = resizing == .replacing ? nil : firstAreaDescriptor
+        return [(.control, controlDescriptor)] + (data.map { [(.data, $0)] } ?? [])
+            + (holds ? [(.bell, coordination.bell.descriptor)] : [])
     }
 
     func areaFile(_ number: UInt64) -> OwnedDescriptor? { areaDescriptor(number).map { OwnedDescriptor($0) } }

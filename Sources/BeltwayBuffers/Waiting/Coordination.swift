@@ -200,7 +200,8 @@ internal import Synchronization
     /// The word that producers look at per publication.
     var version: UnsafeMutablePointer<Atomic<UInt64>> { unsafe word(Self.readersChanges) }
 
-    private var hasAttached: Bool { readersVersion != 1 }
+    /// Whether a reader in another process ever came.
+    var hasAttached: Bool { readersVersion != 1 }
 
     /// Changes whenever a reader in another process comes or goes; partner: the releasing adds below.
     var readersVersion: UInt64 { unsafe version.pointee.load(ordering: .acquiring) }
@@ -242,6 +243,7 @@ internal import Synchronization
         }
         guard let result else { throw .tooManyReaders }
         unsafe version.pointee.wrappingAdd(1, ordering: .releasing)
+        room.wake()  // a writer may wait for its first readers
         return result
     }
 
@@ -266,6 +268,9 @@ internal import Synchronization
         cursor.store(ReaderCursor.read, read)
         cursor.store(ReaderCursor.lost, lost)
     }
+
+    /// How many readers in other processes there are.
+    var attachedCount: Int { hasAttached ? attached.withLock { $0.readers.count } : 0 }
 
     /// Readers in other processes, as the owner keeps them.
     var attachedReaders: [AttachedReaders.Reader] { attached.withLock { $0.readers } }

@@ -90,3 +90,11 @@ int beltway_lock(int fd);
 int beltway_lock_holder(int fd);
 /// Pins the calling thread to one processor; returns 0 or an errno.
 int beltway_pin_thread(int cpu);
+/// Tells the processor that this is a loop that waits.
+static inline void beltway_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}

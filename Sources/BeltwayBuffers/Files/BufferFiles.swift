@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The file interface (paper, 3.6): buffers by descriptors.
+//
+//     directory  names, numbers, sockets   one per process, shared by its threads        (buf_data)
+//     files      descriptors               one per actor: places, flags, what it peeked   (buf)
+//
+// A call is a look-up in a table, one indirect call, and then code for the buffer's kind. No call enters the kernel
+// unless it waits or wakes.
+//
+// Semantics that differ from files', as the paper has it: a stream is endless, and only a window of it can be read.
+//   read    at most what is there (a short read is none at an end), one whole block where there are blocks; 0 at the end
+//   write   all of it, or what there is room for if it may not wait; one block where there are blocks
+//   lseek   anywhere in the window, by positions; outside it `leftWindow` says what the window is
+//   peek    as read, but shows the bytes where they lie
+
+/// An actor's open buffers.
+///
+/// Not for several threads at once: each has a table of its own on the same ``BufferDirectory``.
+///
+/// Safe because the table's slots are checked against its length, and hold what they retain until it is closed.
+@safe public final class BufferFiles {
+    /// Where buffers are found by name.
+    public let directory: BufferDirectory
+    /// Descriptors that one table has at most.
+    public static let capacity = 1024
+
+    /// Safe: who takes a slot's contents out of the table is this class alone, which knows that they are retained.
+    @safe private struct Slot {
+        var reader: Unmanaged<OpenReader>?
+        var writer: Unmanaged<OpenWriter>?
+    }
+
+    private let table: UnsafeMutablePointer<Slot>
+    /// The block that was shown last, or copied last with ``BufferFlags/splices``: where its bytes are.
+    private var seenAt: UInt = 0
+    private var seenLength = 0
+    private var seenEntry = IndexEntry.nothing
+    /// Bytes that calls have copied, and entries that were written instead of bytes; for measurements.
+    public private(set) var copiedBytes: UInt64 = 0
+    /// See ``copiedBytes``.
+    public private(set) var splicedEntries: UInt64 = 0
+
+    /// Set by the first call that waits for several.
+    private var readyList: ReadyList?
+    /// Readers opened since `select` looked.
+    private var unwatched: [Int32] = []
+
+    /// Makes an empty table.
+    public init(_ directory: BufferDirectory = BufferDirectory()) {
+        self.directory = directory
+        unsafe table = .allocate(capacity: Self.capacity)
+        unsafe table.initialize(repeating: Slot(reader: nil, writer: nil), count: Self.capacity)
+    }
+
+    deinit {
+        for number in 0..<Self.capacity { try? close(Int32(number)) }
+        unsafe table.deallocate()
+    }
+
+    // MARK: open, close
+
+    /// Opens a buffer.
+    ///
+    /// - Parameters:
+    ///   - name: What others open it by; nil for one that only this descriptor reads and writes.
+    ///   - flags: Kind, policy, access; kind and policy of a buffer that exists are those it has.
+    ///   - mode: Who may open a ``BufferFlags/shared`` buffer from another process: bits for reading, as a file's.
+    ///   - size: Bytes of a buffer that is made, rounded up to a power of two of 4,096 or more.
+    /// - Returns: The lowest descriptor that is free.
+    /// - Throws: ``BufferFileError``.
+    public func open(
+        _ name: String?,
+        _ flags: BufferFlags,
+        mode: UInt16 = 0o600,
+        size: Int = 65_536
+    ) throws(BufferFileError) -> Int32 {
+        guard !flags.intersection(.readWrite).isEmpty else {
+            throw .invalid("a buffer is opened for reading, writing or both")
+        }
+        guard
+            let free = (0..<Self.capacity).first(where: {
+                unsafe table[$0].reader == nil && table[$0].writer == nil
+            })
+        else { throw .tooManyOpen(Self.capacity) }
+        let opened = try directory.open(name, flags, mode: mode, size: size)
+        unsafe table[free] = Slot(
+            reader: opened.reader.map { unsafe Unmanaged.passRetained($0) },
+            writer: opened.writer.map { unsafe Unmanaged.passRetained($0) }
+        )
+        if opened.reader != nil { unwatched.append(Int32(free)) }
+        return Int32(free)
+    }
+
+    /// Closes a descriptor: a writer ends its buffer, a reader lets go of it.
+    public func close(_ descriptor: Int32) throws(BufferFileError) {
+        let index = Int(descriptor)
+        guard index >= 0, index < Self.capacity else { throw .badDescriptor(descriptor) }
+        let slot = unsafe table[index]
+        guard unsafe slot.reader != nil || slot.writer != nil else { throw .badDescriptor(descriptor) }
+        unsafe table[index] = Slot(reader: nil, writer: nil)
+        readyList?.forget(descriptor)
+        unwatched.removeAll { $0 == descriptor }
+        seenLength = 0  // its address may soon be that of something else
+        if let writer = unsafe slot.writer?.takeRetainedValue() {
+            writer.close()
+            directory.forget(writer.buffer)
+        }
+        unsafe slot.reader?.release()
+    }
+
+    @inline(__always)
+    private func reader(_ descriptor: Int32) throws(BufferFileError) -> Unmanaged<OpenReader> {
+        let index = Int(descriptor)
+        guard index >= 0, index < Self.capacity, let reader = unsafe table[index].reader else {
+            throw .badDescriptor(descriptor)
+        }
+        return unsafe reader
+    }
+
+    @inline(__always)
+    private func writer(_ descriptor: Int32) throws(BufferFileError) -> Unmanaged<OpenWriter> {
+        let index = Int(descriptor)
+        guard index >= 0, index < Self.capacity, let writer = unsafe table[index].writer else {
+            throw .badDescriptor(descriptor)
+        }
+        return unsafe writer
+    }
+
+    /// Uses what the table retains without retaining it again: for calls that do not call out, so that it stays there.
+    @inline(__always) @unsafe
+    private func borrowing<Kept: AnyObject, Result>(
+        _ kept: Unmanaged<Kept>,
+        _ body: (Kept) throws(BufferFileError) -> Result
+    ) throws(BufferFileError) -> Result {
+        let outcome: Swift.Result<Result, BufferFileError> = unsafe kept._withUnsafeGuaranteedRef { kept in
+            do throws(BufferFileError) { return .success(try body(kept)) } catch { return .failure(error) }
+        }
+        return try outcome.get()
+    }
+
+    /// The reading side, for calls that call out.
+    func openReader(_ descriptor: Int32) throws(BufferFileError) -> OpenReader {
+        try unsafe reader(descriptor).takeUnretainedValue()
+    }
+
+    /// The writing side, for calls that call out.
+    func openWriter(_ descriptor: Int32) throws(BufferFileError) -> OpenWriter {
+        try unsafe writer(descriptor).takeUnretainedValue()
+    }
+
+    // MARK: read, write, peek
+
+    /// Copies what comes next; never torn bytes.
+    ///
+    /// - Returns: Bytes; 0 only at the end of the buffer, or for no room.
+    /// - Throws: ``BufferFileError``; ``BufferFileError/leftWindow(lost:oldest:end:)`` tells a gap once.
+    public func read(
+        _ descriptor: Int32,
+        into bytes: UnsafeMutableRawBufferPointer
+    ) throws(BufferFileError) -> Int {
+        let reader = try unsafe self.reader(descriptor)
+        let count = try unsafe borrowing(reader) { reader throws(BufferFileError) in
+            seenLength = 0
+            if reader.flags.contains(.splices) { return try unsafe readAndRemember(reader, into: bytes) }
+            return try unsafe reader.read(into: bytes)
+        }
+        copiedBytes &+= UInt64(count)
+        return count
+    }
+
+    /// Copies what comes next; see ``read(_:into:)-(_,UnsafeMutableRawBufferPointer)``.
+    public func read(_ descriptor: Int32, into bytes: inout MutableRawSpan) throws(BufferFileError) -> Int {
+        try unsafe bytes.withUnsafeMutableBytes { bytes throws(BufferFileError) in
+            try unsafe read(descriptor, into: bytes)
+        }
+    }
+
+    /// Copies what comes next into an array of its own.
+    public func read(_ descriptor: Int32, count: Int) throws(BufferFileError) -> [UInt8] {
+        var outcome: Result<Int, BufferFileError> = .success(0)
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: max(0, count)) { room, length in
+            do throws(BufferFileError) {
+                length = try unsafe read(descriptor, into: UnsafeMutableRawBufferPointer(room))
+            } catch { outcome = .failure(error) }
+        }
+        _ = try outcome.get()
+        return bytes
+    }
+
+    private func readAndRemember(
+        _ reader: OpenReader,
+        into bytes: UnsafeMutableRawBufferPointer
+    ) throws(BufferFileError) -> Int {
+        guard let target = bytes.baseAddress, bytes.count > 0 else { return 0 }
+        let block = try reader.peek(atMost: bytes.count)
+        guard block.length <= bytes.count else {
+            reader.keepOnly(0)
+            throw .blockTooLong(block.length)
+        }
+        guard let source = unsafe block.base else { return 0 }
+        unsafe target.copyMemory(from: source, byteCount: block.length)
+        guard reader.isWhole() else { throw reader.giveBackLapped() }
+        if !reader.flags.contains(.modifies) {
+            (seenAt, seenLength, seenEntry) = (UInt(bitPattern: target), block.length, block.entry)
+        }
+        return block.length
+    }
+
+    /// Shows what comes next where it lies, and moves on as ``read(_:count:)`` does ("system shared", paper, 3.6).
+    ///
+    /// - Returns: The block, valid until the next call on the descriptor; ask ``isWhole(_:)`` after using it.
+    public func peek(_ descriptor: Int32, atMost limit: Int = .max) throws(BufferFileError) -> PeekedBlock {
+        let reader = try unsafe self.reader(descriptor)
+        return try unsafe borrowing(reader) { reader throws(BufferFileError) in
+            let block = try reader.peek(atMost: limit)
+            if !reader.flags.contains(.modifies) {
+                unsafe (seenAt, seenLength, seenEntry) = (
+                    UInt(bitPattern: block.base), block.length, block.entry
+                )
+            }
+            return block
+        }
+    }
+
+    /// Whether no byte of the block that was shown last by this descriptor has been overwritten so far.
+    public func isWhole(_ descriptor: Int32) throws(BufferFileError) -> Bool {
+        try unsafe borrowing(unsafe reader(descriptor)) { reader throws(BufferFileError) in reader.isWhole() }
+    }
+
+    /// Runs `body` on what comes next, in place, and returns its result only if the bytes were whole when it ended.
+    ///
+    /// - Parameters:
+    ///   - descriptor: One open for reading.
+    ///   - limit: Bytes wanted at most.
+    ///   - body: May see bytes that change under it, so it must have no effect but its result.
+    /// - Returns: What `body` returned; nil at the end of the buffer.
+    /// - Throws: ``BufferFileError``, as a read.
+    public func withPeeked<Result>(
+        _ descriptor: Int32,
+        atMost limit: Int = .max,
+        _ body: (RawSpan) -> Result
+    ) throws(BufferFileError) -> Result? {
+        let reader = try openReader(descriptor)
+        let block = try peek(descriptor, atMost: limit)
+        guard block.length > 0 else { return nil }
+        let result = unsafe body(block.bytes.bytes)
+        guard reader.isWhole() else { throw reader.giveBackLapped() }
+        return result
+    }
+
+    /// Writes bytes: copies them, or, into an index buffer, points to them if they were just peeked (fast splice).
+    ///
+    /// - Returns: Bytes taken; fewer than given only if the call may not wait.
+    public func write(_ descriptor: Int32, _ bytes: RawSpan) throws(BufferFileError) -> Int {
+        let writer = try unsafe self.writer(descriptor)
+        if bytes.byteCount > 0, bytes.byteCount <= seenLength {
+            let at = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+            if at >= seenAt, at - seenAt <= UInt(seenLength - bytes.byteCount) {
+                var entry = seenEntry
+                entry.offset &+= UInt32(truncatingIfNeeded: at - seenAt)
+                entry.length = UInt32(truncatingIfNeeded: bytes.byteCount)
+                let isSpliced = try unsafe borrowing(writer) { writer throws(BufferFileError) in
+                    try writer.write(entry)
+                }
+                if isSpliced {
+                    splicedEntries &+= 1
+                    return bytes.byteCount
+                }
+            }
+        }
+        let count = try unsafe borrowing(writer) { writer throws(BufferFileError) in
+            try writer.write(bytes)
+        }
+        copiedBytes &+= UInt64(count)
+        return count
+    }
+
+    /// Writes an array; see ``write(_:_:)-(_,RawSpan)``.
+    public func write(_ descriptor: Int32, _ bytes: [UInt8]) throws(BufferFileError) -> Int {
+        try unsafe write(descriptor, bytes.span.bytes)
+    }
+
+    /// Waits until every reader has let go of everything that was written, or has gone (tcdrain of terminals).
+    ///
+    /// What was written stays readable after ``close(_:)`` too, but memory that a resized ring took later is asked of
+    /// its owner; and who wants to know whether all was read must be there to see it.
+    ///
+    /// - Parameters:
+    ///   - descriptor: One open for writing; its policy has to hold the ring for readers.
+    ///   - seconds: At most so long.
+    /// - Returns: Whether nothing is left; false also if the time is over.
+    /// - Throws: ``BufferFileError/interrupted``, ``BufferFileError/badDescriptor(_:)``.
+    public func drain(_ descriptor: Int32, seconds: Double = .infinity) throws(BufferFileError) -> Bool {
+        let ring = try openWriter(descriptor).buffer.ring
+        let end = ring.end
+        let deadline = ContinuousClock.now + .seconds(min(seconds, 1e9))
+        func isDone() -> Bool { ring.coordination.oldestProtected(end).position >= end.position }
+        while !isDone() {
+            if directory.interruption.isAsked { throw .interrupted }
+            if ContinuousClock.now >= deadline { return false }
+            ring.coordination.room.wait(nanoseconds: 10_000_000, unless: isDone)
+            ring.coordination.dropStalled(before: end)
+        }
+        return true
+    }
+
+    // MARK: The ready list, for BufferFiles+Polling.swift
+
+    /// Watches one side of a descriptor.
+    func watch(_ descriptor: Int32, _ buffer: NamedBuffer, isForRoom: Bool) throws(BufferFileError) {
+        if readyList == nil { readyList = try ReadyList() }
+        try readyList?.watch(descriptor, buffer, isForRoom: isForRoom)
+    }
+
+    /// Watches every reader that was opened since the last call.
+    func watchReaders() throws(BufferFileError) {
+        if readyList == nil { readyList = try ReadyList() }
+        while let descriptor = unwatched.last {
+            try watch(descriptor, openReader(descriptor).buffer, isForRoom: false)
+            unwatched.removeLast()
+        }
+    }
+
+    func takeReady() { readyList?.takeEntries() }
+    func setDue(_ descriptor: Int32) { readyList?.due.insert(descriptor) }
+    func dueDescriptors() -> [Int32] { readyList?.due.sorted() ?? [] }
+
+    /// Asks to be told when a descriptor changes.
+    func arm(_ descriptor: Int32) {
+        readyList?.due.remove(descriptor)
+        for watch in readyList?.watches[descriptor] ?? [] {
+            watch.arm(at: (try? openReader(descriptor).place) ?? 0)
+        }
+    }
+
+    func sleepForReady(_ nanoseconds: Int64) { readyList?.reader.wait(nanoseconds: nanoseconds) }
+
+    /// Counts what a splice has done.
+    func note(entry isEntry: Bool, bytes: Int) {
+        splicedEntries &+= isEntry ? 1 : 0
+        copiedBytes &+= UInt64(bytes)
+    }
+
+    // MARK: lseek and questions
+
+    /// Goes to another position of the window.
+    ///
+    /// - Returns: The position.
+    /// - Throws: ``BufferFileError/leftWindow(lost:oldest:end:)`` for one outside of it.
+    @discardableResult
+    public func lseek(
+        _ descriptor: Int32,
+        _ offset: Int64,
+        _ origin: SeekOrigin
+    ) throws(BufferFileError) -> UInt64 { try openReader(descriptor).seek(offset, origin) }
+
+    /// What a reader was offered, what it read and what it lost, in bytes of a stream or else in blocks.
+    public func counts(
+        _ descriptor: Int32
+    ) throws(BufferFileError) -> (published: UInt64, read: UInt64, lost: UInt64) {
+        try openReader(descriptor).counts
+    }
+
+    /// Writes that found no room and were refused.
+    public func dropped(_ descriptor: Int32) throws(BufferFileError) -> UInt64 {
+        try openWriter(descriptor).dropped
+    }
+
+    /// The ring behind a descriptor.
+    public func ring(_ descriptor: Int32) throws(BufferFileError) -> Ring { try buffer(descriptor).ring }
+
+    /// How many read the buffer, here and in other processes.
+    public func readerCount(_ descriptor: Int32) throws(BufferFileError) -> Int {
+        try buffer(descriptor).readerCount
+    }
+
+    func buffer(_ descriptor: Int32) throws(BufferFileError) -> NamedBuffer {
+        if let writer = try? openWriter(descriptor) { return writer.buffer }
+        return try openReader(descriptor).buffer
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+// The ends of an index buffer (IBuf). Readers get the blocks that its entries point to; a writer of data that was just
+// peeked writes an entry, of other data a copy into a data ring of its own, and an entry for that.
+//
+//     peek ---- block ----> write: its entry          (fast splice, paper, 3.9: 32 bytes)
+//     other bytes --------> copy into NAME.data, then its entry
+
+/// Reads blocks through an index buffer.
+///
+/// Safe: blocks come from ``EntryResolver``, which has checked them, and are copied or lent with a second check.
+final class IndexReader: OpenReader {
+    private var end: ReadingEnd<EntryLayout>
+    private var resolver: EntryResolver
+    private var last: ResolvedBlock?
+    private var lastEntry = IndexEntry.nothing
+
+    init(
+        _ buffer: NamedBuffer,
+        _ directory: BufferDirectory,
+        _ flags: BufferFlags,
+        _ interruption: Interruption
+    ) throws(BufferFileError) {
+        let reader = try attach(buffer, as: EntryLayout.self)
+        end = ReadingEnd(buffer, reader, flags, interruption)
+        resolver = EntryResolver(buffer, directory)
+        super.init(buffer, flags)
+    }
+
+    override var place: UInt64 { end.place }
+    override var counts: (published: UInt64, read: UInt64, lost: UInt64) { end.counts }
+    override var isReadable: Bool { end.isReadable }
+
+    /// The next entry, copied and whole; nil at the end.
+    private func nextEntry() throws(BufferFileError) -> IndexEntry? {
+        let shown = try end.peek(atMost: .max)
+        guard let base = unsafe shown.base else { return nil }
+        let entry = unsafe base.load(as: IndexEntry.self)
+        guard end.isWhole() else { throw end.giveBackLapped() }
+        return entry
+    }
+
+    override func read(into bytes: UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int {
+        guard let target = bytes.baseAddress, bytes.count > 0 else { return 0 }
+        guard let entry = try nextEntry() else { return 0 }
+        guard Int(entry.length) <= bytes.count else {
+            end.keepOnly(0)
+            throw .blockTooLong(Int(entry.length))
+        }
+        let block = try resolve(entry)
+        unsafe target.copyMemory(from: block.base, byteCount: block.length)
+        guard block.isWhole else {
+            _ = end.giveBackLapped()
+            throw EntryResolver.lapsed(entry)
+        }
+        return block.length
+    }
+
+    override func peek(atMost limit: Int) throws(BufferFileError) -> PeekedBlock {
+        guard let entry = try nextEntry() else { return .end }
+        guard Int(entry.length) <= limit else {
+            end.keepOnly(0)
+            throw .blockTooLong(Int(entry.length))
+        }
+        let block = try resolve(entry)
+        (last, lastEntry) = (block, entry)
+        return unsafe PeekedBlock(base: block.base, length: block.length, entry: entry)
+    }
+
+    /// Follows an entry; one that cannot be followed counts as lost.
+    private func resolve(_ entry: IndexEntry) throws(BufferFileError) -> ResolvedBlock {
+        do throws(BufferFileError) { return try resolver.resolve(entry) } catch {
+            _ = end.giveBackLapped()
+            throw error
+        }
+    }
+
+    override func isWhole() -> Bool { last?.isWhole ?? false }
+    override func keepOnly(_ count: Int) { end.keepOnly(count) }
+    override func giveBackLapped() -> BufferFileError {
+        _ = end.giveBackLapped()
+        return EntryResolver.lapsed(lastEntry)
+    }
+    override func seek(_ offset: Int64, _ origin: SeekOrigin) throws(BufferFileError) -> UInt64 {
+        try end.seek(offset, origin)
+    }
+    override func release() { end.release() }
+}
+
+/// Writes an index buffer, and the data ring beside it.
+///
+/// Data copied into that ring is kept as long as an entry that points to it is protected by the index buffer's policy.
+final class IndexWriter: OpenWriter {
+    private var end: WritingEnd<EntryLayout>
+    private var data: RingProducer<MarkedLayout>?
+    private let own: UInt16
+    private let directory: BufferDirectory
+    /// What an entry of the index buffer was last known to need of the data ring.
+    private var oldestNeeded: UInt64 = 0
+    private var lastSource: UInt16 = 0
+
+    init(
+        _ buffer: NamedBuffer,
+        _ directory: BufferDirectory,
+        _ flags: BufferFlags,
+        _ interruption: Interruption
+    ) {
+        end = WritingEnd(buffer, flags, interruption)
+        data = buffer.companion.map { $0.ring.makeProducer(MarkedLayout.self) }
+        own = buffer.companion?.number ?? 0
+        self.directory = directory
+        super.init(buffer, flags)
+    }
+
+    override var dropped: UInt64 { end.dropped }
+
+    override func write(_ entry: IndexEntry) throws(BufferFileError) -> Bool {
+        if entry.buffer != lastSource {
+            guard entry.buffer != 0, let source = directory.buffer(entry.buffer) else { return false }
+            buffer.keep(source)
+            lastSource = entry.buffer
+        }
+        try end.write(entry)
+        return true
+    }
+
+    override func write(_ bytes: RawSpan) throws(BufferFileError) -> Int {
+        guard bytes.byteCount > 0 else { return 0 }
+        guard data != nil, bytes.byteCount <= data?.maximumBlock ?? 0 else {
+            throw .blockTooLong(data?.maximumBlock ?? 0)
+        }
+        // First, so that nothing is copied for an entry that is refused.
+        while !end.isWritable() || !hasDataRoom(bytes.byteCount) { try end.waitForRoom() }
+        guard let position = data?.tail, let ordinal = data?.ordinal, data?.append(bytes) == true else {
+            throw .wouldBlock
+        }
+        data?.publish()
+        var entry = IndexEntry.nothing
+        entry.position = Position(position)
+        entry.ordinal = UInt32(truncatingIfNeeded: ordinal)
+        entry.length = UInt32(truncatingIfNeeded: bytes.byteCount)
+        entry.offset = UInt32(MarkedLayout.headerLength)
+        entry.buffer = own
+        try end.write(entry)
+        return bytes.byteCount
+    }
+
+    /// Whether a block can be copied into the data ring without overwriting what protected entries point to.
+    private func hasDataRoom(_ length: Int) -> Bool {
+        guard buffer.ring.policy != .fastReader, let tail = data?.tail, let ring = buffer.companion?.ring
+        else {
+            return true
+        }
+        // A producer announces up to an eighth of its ring, 64 KiB at most, beyond what it writes.
+        let announced = UInt64(min(65_536, ring.capacity / 8))
+        let reach = tail &+ UInt64(MarkedLayout.footprint(length, ring.shape)) &+ announced
+        let capacity = UInt64(ring.capacity)
+        guard reach > capacity, oldestNeeded < reach &- capacity else { return true }
+        oldestNeeded = end.oldestProtectedEntry(pointingInto: own)?.position.bytes ?? tail
+        return oldestNeeded >= reach &- capacity
+    }
+
+    override func fill(
+        atMost length: Int,
+        _ body: (UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int
+    ) throws(BufferFileError) -> Int? {
+        throw .invalid("an index buffer is not filled in place")
+    }
+    override func waitForRoom() throws(BufferFileError) { try end.waitForRoom() }
+    override func isWritable() -> Bool { end.isWritable() }
+    override func close() {
+        data?.close()
+        end.close()
+    }
+}

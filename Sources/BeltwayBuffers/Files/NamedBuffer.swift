@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// What all who have a buffer open in this process share of it (paper, 3.7: `buf_data`).
+final class NamedBuffer: Sendable {
+    let name: String
+    let ring: Ring
+    /// What index entries of this process call it.
+    let number: UInt16
+    /// Set if the buffer is another process's.
+    let attached: AttachedRing?
+    /// Readers of this process.
+    let localReaders = Atomic<Int>(0)
+    /// Whether there ever was one.
+    let hadLocalReaders = Atomic<Bool>(false)
+    /// Where an index buffer's writer puts data that is in no buffer yet.
+    let companion: NamedBuffer?
+
+    init(
+        name: String,
+        ring: Ring,
+        number: UInt16,
+        attached: AttachedRing? = nil,
+        companion: NamedBuffer? = nil
+    ) {
+        self.name = name
+        self.ring = ring
+        self.number = number
+        self.attached = attached
+        self.companion = companion
+    }
+
+    private let sources = Mutex<[UInt16: NamedBuffer]>([:])
+
+    /// Keeps a buffer that entries of this one point into as long as this one lives.
+    func keep(_ source: NamedBuffer) { sources.withLock { $0[source.number] = source } }
+
+    /// The buffer that entries of this one call `number`.
+    func source(_ number: UInt16) -> NamedBuffer? {
+        if let companion, companion.number == number { return companion }
+        return sources.withLock { $0[number] }
+    }
+
+    /// Readers here and in other processes.
+    var readerCount: Int { localReaders.load(ordering: .acquiring) + ring.coordination.attachedCount }
+
+    /// Whether the process that writes it has gone without an end.
+    var isOrphan: Bool { attached?.owner == .gone }
+}
+
+/// Tells a writer, cheaply, when its last reader has gone.
+struct AudienceWatch {
+    private var version: UInt64 = 0
+    private var local = -1
+    private var hadReaders = false
+    private var hasReaders = true
+
+    /// Whether there were readers and none is left.
+    ///
+    /// Two loads as long as nobody comes or goes.
+    @inline(__always)
+    mutating func hasGone(_ buffer: NamedBuffer) -> Bool {
+        let version = buffer.ring.coordination.readersVersion
+        let local = buffer.localReaders.load(ordering: .relaxed)
+        if version != self.version || local != self.local || !hasReaders { look(buffer, version, local) }
+        return hadReaders && !hasReaders
+    }
+
+    private mutating func look(_ buffer: NamedBuffer, _ version: UInt64, _ local: Int) {
+        (self.version, self.local) = (version, local)
+        hasReaders = buffer.readerCount > 0
+        hadReaders = buffer.hadLocalReaders.load(ordering: .relaxed) || buffer.ring.coordination.hasAttached
+    }
+}
