@@ -18,7 +18,7 @@ private let quickRun: (folder: TemporaryFolder, outcome: ProgramOutcome)? = {
 }()
 
 private enum QuickFigures {
-    static let numbers = [4, 5, 6, 8, 9, 11]
+    static let numbers = [4, 5, 6, 8, 9, 11, 12]
 }
 
 private enum BenchProgram {

@@ -17,13 +17,7 @@ extension PaperFigure {
                 measure: { _ in throw FigureTrouble(description: "reassembly is not built yet") }
             ),
             .pipes,
-            PaperFigure(
-                number: 12,
-                title: "Reading, writing and multiple consumers",
-                section: "section 6",
-                follows: "it needs the file interface",
-                measure: { _ in throw FigureTrouble(description: "the file interface is not built yet") }
-            ),
+            .splicing,
             .exhaustionAvoidance,
         ]
     }
