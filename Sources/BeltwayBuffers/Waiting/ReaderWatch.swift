@@ -18,6 +18,11 @@ public import Synchronization
     private let coordination: Coordination
     private var cursors: [ReaderCursor] = []
     private var wakeWords: [UnsafeMutablePointer<Atomic<UInt64>>] = unsafe []
+    /// Wakes of each reader since `windowStart`, at least.
+    private var wakes: [Int] = []
+    private var windowStart: UInt64 = 0
+    /// A reader elsewhere that asks to be woken more often in a second falls back on its time-outs.
+    static let wakesPerSecond = 20_000
     /// Not 0 if somebody of this process may sleep.
     @usableFromInline let flag: UnsafeMutablePointer<Atomic<UInt64>>
     /// Changes with the list of readers in other processes.
@@ -53,7 +58,7 @@ public import Synchronization
             let wakeAt = unsafe word.pointee.load(ordering: .relaxed)
             if wakeAt != 0, tail >= wakeAt &- 1 {
                 unsafe word.pointee.store(0, ordering: .relaxed)
-                due = true
+                if mayWake(index) { due = true }
             }
         }
         if due { publication.wakeNow() }
@@ -67,10 +72,25 @@ public import Synchronization
         publication.wakeNow()
     }
 
+    /// Whether a reader has not been woken too often.
+    ///
+    /// One that writes its word again and again would cost a system call per publication. The clock is looked at only
+    /// beyond the limit.
+    private mutating func mayWake(_ index: Int) -> Bool {
+        wakes[index] &+= 1
+        if wakes[index] <= Self.wakesPerSecond { return true }
+        let now = beltway_monotonic()
+        guard now &- windowStart >= 1_000_000_000 else { return false }
+        windowStart = now
+        for other in wakes.indices { wakes[other] = 0 }
+        return true
+    }
+
     @inline(never)
     private mutating func refresh() {
         (version, cursors) = coordination.attachedCursors()
         hasCursors = !cursors.isEmpty
+        wakes = Array(repeating: 0, count: cursors.count)
         unsafe wakeWords = cursors.map { unsafe $0.word(ReaderCursor.wakeAt) }
     }
 }
