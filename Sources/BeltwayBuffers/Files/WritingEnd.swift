@@ -78,10 +78,11 @@ struct WritingEnd<Layout: BlockLayout>: ~Copyable {
     /// Fills the ring in place.
     ///
     /// - Returns: What `body` returned.
-    mutating func fill<Failure: Error>(
+    mutating func fill(
         atMost length: Int,
-        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
-    ) throws(Failure) -> Int? {
+        _ body: (UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int
+    ) throws(BufferFileError) -> Int? {
+        if endsWithReaders, audience.hasGone(buffer) { throw .brokenPipe }
         let filled = try unsafe producer.appendInPlace(atMost: length, body)
         producer.publish()
         return filled
