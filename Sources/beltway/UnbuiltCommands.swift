@@ -5,7 +5,7 @@ internal import ArgumentParser
 // the belief that something was done.
 
 let unbuiltCommands: [any ParsableCommand.Type] = [
-    Exec.self, Trace.self, Streams.self, Pipe.self, Serve.self,
+    Exec.self, Trace.self, Streams.self, Serve.self,
 ]
 
 protocol UnbuiltCommand: ParsableCommand {
@@ -30,11 +30,6 @@ struct Trace: UnbuiltCommand {
 
 struct Streams: UnbuiltCommand {
     static let configuration = CommandConfiguration(commandName: "streams", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct Pipe: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "pipe", shouldDisplay: false)
     @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }
 

@@ -95,6 +95,7 @@ private let fence: [String: String] = [
     "BeltwayAppliance/Pipeline/DataPlaneThread.swift":
         "call: pthread_create, whose argument is retained for the thread",
     "BeltwayAppliance/Pipeline/OwnedArray.swift": "memory: owns values that cannot be copied",
+    "BeltwayAppliance/Pipe/PipeDescriptors.swift": "call: poll, read and write of an array",
     "BeltwayAppliance/Query/RowPrinter.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/ResourceUse.swift": "call: getrusage into a variable",
