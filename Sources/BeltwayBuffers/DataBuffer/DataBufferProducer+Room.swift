@@ -26,7 +26,7 @@ extension DataBufferProducer {
         guard bytes >= needed, slots > ordinal else {
             if buffer.policy == .slowReader || buffer.policy == .mediumReader {
                 let capacity = UInt64(memory.geometry.capacity)
-                buffer.coordination.dropStalled(before: (needed &- min(needed, capacity), ordinal))
+                buffer.coordination.dropStalled(before: (needed &- min(needed, capacity), oldestSlot))
             }
             return false
         }
@@ -125,6 +125,12 @@ extension DataBufferProducer {
         memory.storeReleasing(ControlLayout.flushCount, count)
     }
 
+    /// The ordinal whose slot the next record takes: a reader before it is in the way.
+    private var oldestSlot: UInt64 {
+        let next = ordinal &+ 1
+        return next &- min(next, UInt64(memory.geometry.descriptorCapacity))
+    }
+
     /// Sleeps until a reader lets go of something, at most ten milliseconds.
     ///
     /// Publish, and let the stage run, before: readers cannot let go of what they have not been shown.
@@ -142,7 +148,9 @@ extension DataBufferProducer {
                 && oldest.ordinal &+ slots >= ordinal &+ slots / 8
         }
         guard !hasRoom() else { return }
-        coordination.dropStalled(before: (tail &+ wanted &- min(capacity, tail &+ wanted), ordinal))
+        coordination.dropStalled(
+            before: (tail &+ wanted &- min(capacity, tail &+ wanted), oldestSlot)
+        )
         coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom)
     }
 

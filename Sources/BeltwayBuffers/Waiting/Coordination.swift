@@ -107,6 +107,10 @@ internal import Synchronization
             let (position, ordinal) = place()
             unsafe word(slot * Self.slotLength).pointee.store(position, ordering: .relaxed)
             unsafe word(slot * Self.slotLength + 8).pointee.store(ordinal, ordering: .relaxed)
+            if let cursor, used == 0 {
+                cursor.store(ReaderCursor.releaseOrdinal, ordinal)
+                cursor.store(ReaderCursor.releasePosition, position)
+            }
             used |= 1 << UInt64(slot)
             return (slot, position, ordinal)
         }
@@ -115,7 +119,15 @@ internal import Synchronization
     }
 
     func removeReader(_ slot: Int) {
-        slots.withLock { used in used &= ~(1 << UInt64(slot)) }
+        let remaining = slots.withLock { used in
+            used &= ~(1 << UInt64(slot))
+            return used
+        }
+        if let cursor, remaining == 0 {
+            // Nobody here reads any more: the owner, which takes no more than its tail, waits for nothing.
+            cursor.store(ReaderCursor.releaseOrdinal, .max)
+            cursor.store(ReaderCursor.releasePosition, .max)
+        }
         room.wake()
     }
 
@@ -171,15 +183,19 @@ internal import Synchronization
     }
 
     /// The shared read pointer, acquiring, so what was read before it may be overwritten; the tail without readers.
+    ///
+    /// Never behind the slowest reader: what everybody has let go of is needed by nobody, whoever stored R last, and
+    /// whatever a liar stores there.
     private func sharedReadPointer(
         _ tail: (position: UInt64, ordinal: UInt64)
     ) -> (position: UInt64, ordinal: UInt64) {
-        guard slots.withLock({ $0 }) != 0 || attached.withLock({ $0.readers.contains(where: \.holds) }) else {
-            return tail
-        }
+        let slowest = oldestRelease(tail.position, tail.ordinal)
         let position = unsafe bellWord(Self.sharedPosition).pointee.load(ordering: .acquiring)
         let ordinal = unsafe bellWord(Self.sharedOrdinal).pointee.load(ordering: .acquiring)
-        return (min(position, tail.position), min(ordinal, tail.ordinal))
+        return (
+            max(slowest.position, min(position, tail.position)),
+            max(slowest.ordinal, min(ordinal, tail.ordinal))
+        )
     }
 
     // MARK: What the producer must not overwrite
@@ -223,6 +239,8 @@ internal import Synchronization
             guard attached.readers.count < Self.attachedCapacity else { return nil }
             // Before the place is taken: a producer that does not see the new version has not reserved beyond it.
             unsafe version.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            // Partner: the fence in ReaderWatch.wake. The add alone orders no later load (arm64: ldapr).
+            atomicMemoryFence(ordering: .sequentiallyConsistent)
             let (position, ordinal) = place()
             cursor.store(ReaderCursor.releasePosition, position)
             cursor.store(ReaderCursor.releaseOrdinal, ordinal)
@@ -256,7 +274,9 @@ internal import Synchronization
 
     /// In a process that attached and is waited for: the place from which the owner holds the buffer.
     var heldFrom: (position: UInt64, ordinal: UInt64)? {
-        cursor.map { ($0.load(ReaderCursor.releasePosition), $0.load(ReaderCursor.releaseOrdinal)) }
+        guard let cursor else { return nil }
+        let place = (cursor.load(ReaderCursor.releasePosition), cursor.load(ReaderCursor.releaseOrdinal))
+        return place.0 == .max ? nil : place
     }
 
     /// Shows the owner where a reader of this process begins; for people.
