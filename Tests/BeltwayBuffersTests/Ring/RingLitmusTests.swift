@@ -142,7 +142,10 @@ enum ReadingProcess {
         func read<Layout: BlockLayout>(_ blocks: CheckedBlocks<Layout>) throws -> BlockLedger {
             var reader = try RingReader(ring, as: Layout.self)
             ring.coordination.cursor?.store(Self.mark, UInt64(getpid()))
-            return readToEnd(&reader, blocks) { if $0 == stopAfter { kill(getpid(), signal) } }
+            let ledger = readToEnd(&reader, blocks) { if $0 == stopAfter { kill(getpid(), signal) } }
+            // One that lost so much that it never came so far dies at the end.
+            if signal == SIGKILL { kill(getpid(), signal) }
+            return ledger
         }
         switch BufferKind(rawValue: kind) {
         case .slots: return try read(CheckedBlocks<SlotLayout>(kind: .slots))
