@@ -40,7 +40,8 @@
         }
         guard let mapped = known, position >= mapped.space.start, end <= mapped.end else { return nil }
         let room =
-            ring.isMirrored ? mapped.space.length : mapped.space.length &- (position & mapped.space.mask)
+            ring.isMirrored
+            ? mapped.space.length : mapped.space.length &- UInt64(mapped.space.offset(position))
         guard reach <= room, ring.isWhole(position, in: mapped.space) else { return nil }
         unsafe base = UnsafeRawPointer(mapped.space.address(position)) + Int(entry.offset)
         length = Int(entry.length)

@@ -93,7 +93,8 @@ struct WritingEnd<Layout: BlockLayout>: ~Copyable {
         if endsWithReaders, audience.hasGone(buffer) { throw .brokenPipe }
         guard isBlocking else { throw .wouldBlock }
         if interruption.isAsked { throw .interrupted }
-        let wanted = buffer.ring.length / 4
+        // At least what was refused: less would be looked for, and refused, again and again.
+        let wanted = max(buffer.ring.length / 4, Int(producer.refusedRoom))
         var spin = self.spin
         let isEnough = spin.wait { producer.hasRoom(wanted) }
         self.spin = spin

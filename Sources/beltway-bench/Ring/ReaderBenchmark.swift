@@ -47,7 +47,9 @@ struct ReaderBenchmark {
         for round in 0...rounds {
             for index in results.indices {
                 var busy = 0.0
-                let report = try withReaders(results[index].readers, asleep: false) { producer, block in
+                let report = try withReaders(results[index].readers, asleep: false, capacity: 64 << 20) {
+                    producer,
+                    block in
                     let start = wallSeconds()
                     for burst in 1...milliseconds {
                         let from = threadSeconds()
@@ -58,9 +60,9 @@ struct ReaderBenchmark {
                     }
                 }
                 guard round > 0 else { continue }
-                let offered = Double(report.bytes + report.lost)
+                let taken = Double(report.bytes)
                 results[index].producer.append(busy * 1e9 / Double(milliseconds * 1000))
-                results[index].reader.append(Double(report.nanoseconds) / max(1, offered))
+                results[index].reader.append(Double(report.nanoseconds) / max(1, taken))
                 results[index].lost += report.lost
             }
         }
@@ -72,6 +74,7 @@ struct ReaderBenchmark {
     private static func withReaders(
         _ count: Int,
         asleep: Bool,
+        capacity: Int = capacity,
         _ body: (inout DataBufferProducer, [UInt8]) throws -> Void
     ) throws -> PeerReport {
         let folder = NSTemporaryDirectory() + "beltway-bench-\(UUID().uuidString.prefix(8))"
