@@ -31,6 +31,13 @@ let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+/// TLS for rings of another host (`serve`, `tap --from`); BeltwayAppliance alone depends on it.
+let tls: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
 
 let package = Package(
     name: "beltway",
@@ -44,6 +51,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         // 0  C
@@ -75,7 +84,7 @@ let package = Package(
                 "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace",
                 "BeltwayStore",
                 "BeltwayBuffers", "BeltwayWire", "CLinux", yams,
-            ]
+            ] + tls
         ),
         // 6  programs and libraries
         .executableTarget(

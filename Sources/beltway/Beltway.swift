@@ -60,7 +60,8 @@ struct Beltway: ParsableCommand {
             """,
         version: "beltway 0.1.0",
         subcommands: [
-            Run.self, Tap.self, Pipe.self, Rings.self, Status.self, Query.self, Extract.self, Rules.self,
+            Run.self, Tap.self, Serve.self, Pipe.self, Rings.self, Status.self, Query.self, Extract.self,
+            Rules.self,
         ] + unbuiltCommands
     )
 }

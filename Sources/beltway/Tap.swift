@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import BeltwayAppliance
+internal import BeltwayBuffers
 
 struct Tap: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,6 +10,8 @@ struct Tap: ParsableCommand {
             beltway tap 'tcp port 443'                a line per packet, until Ctrl-C
             beltway tap -w - | tshark -r -            all queues of all interfaces, merged in order of time
             beltway tap --ring eth0 -w out.pcapng     what eth0 captures, into a file
+            beltway tap --from HOST:7401 --certificate client.pem --key client.key --ca ca.pem
+                                                      the same from another host (beltway serve)
             """
     )
 
@@ -37,12 +40,41 @@ struct Tap: ParsableCommand {
         )
     )
     var delay: Int = 1
+    @Option(
+        help: ArgumentHelp(
+            "A host that serves its rings (`beltway serve`): HOST:PORT.",
+            valueName: "host:port"
+        )
+    )
+    var from: String?
+    @Option(
+        help: ArgumentHelp(
+            "With --from: cached (blocks as they are needed), demand (headers, whole packets when needed), once "
+                + "(everything), zero (each access by itself).",
+            valueName: "strategy"
+        )
+    )
+    var strategy: String?
+    @Option(
+        help: ArgumentHelp(
+            "With --from: move, filter and show only so many bytes of each packet; 0 for all. Default: 256 for lines "
+                + "without a filter, else all.",
+            valueName: "bytes"
+        )
+    )
+    var headers: Int?
+    @Option(help: ArgumentHelp("With --from: our certificate, PEM.", valueName: "file"))
+    var certificate: String?
+    @Option(help: ArgumentHelp("With --from: its private key, PEM.", valueName: "file"))
+    var key: String?
+    @Option(help: ArgumentHelp("With --from: who signed the server's certificate, PEM.", valueName: "file"))
+    var ca: String?
     @Argument(help: "BPF expression; every packet without it.")
     var expression: [String] = []
 
     func run() throws {
         var request = TapRequest()
-        request.origin = .instance(data: data)
+        request.origin = try origin()
         request.ring = ring
         request.output = output
         request.count = count
@@ -50,5 +82,37 @@ struct Tap: ParsableCommand {
         request.delayMilliseconds = delay
         request.expression = expression.joined(separator: " ")
         try exiting { () throws(ApplianceError) in try request.run() }
+    }
+    private func origin() throws -> TapRequest.Origin {
+        guard let from else {
+            for (option, value) in [
+                ("--strategy", strategy), ("--certificate", certificate), ("--key", key), ("--ca", ca),
+                ("--headers", headers.map { "\($0)" }),
+            ] where value != nil {
+                throw ValidationError("\(option) goes with --from HOST:PORT")
+            }
+            return .instance(data: data)
+        }
+        guard data == nil else {
+            throw ValidationError(
+                "--data names an instance on this machine, --from one on another: give one of them"
+            )
+        }
+        var options = RemoteTapOptions(from: from)
+        if let strategy {
+            guard let known = RemoteStrategy(rawValue: strategy) else {
+                let words = RemoteStrategy.allCases.map(\.rawValue)
+                throw ValidationError(
+                    "--strategy takes \(words.joined(separator: ", ")), not `\(strategy.prefix(60))`; did you mean "
+                        + "`\(nearestWord(to: strategy, among: words))`?"
+                )
+            }
+            options.strategy = known
+        }
+        options.certificate = certificate
+        options.key = key
+        options.authority = ca
+        options.headerLength = headers
+        return .remote(options)
     }
 }

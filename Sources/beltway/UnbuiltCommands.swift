@@ -5,7 +5,7 @@ internal import ArgumentParser
 // the belief that something was done.
 
 let unbuiltCommands: [any ParsableCommand.Type] = [
-    Exec.self, Trace.self, Streams.self, Serve.self,
+    Exec.self, Trace.self, Streams.self,
 ]
 
 protocol UnbuiltCommand: ParsableCommand {
@@ -30,10 +30,5 @@ struct Trace: UnbuiltCommand {
 
 struct Streams: UnbuiltCommand {
     static let configuration = CommandConfiguration(commandName: "streams", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct Serve: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "serve", shouldDisplay: false)
     @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }

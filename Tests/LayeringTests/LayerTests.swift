@@ -29,7 +29,7 @@ private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
             "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace",
             "BeltwayStore",
             "BeltwayBuffers", "BeltwayWire", "CLinux",
-        ], ["Yams"]
+        ], ["Yams", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]
     ),
     // 6  programs
     "beltway": (["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers"], ["ArgumentParser"]),

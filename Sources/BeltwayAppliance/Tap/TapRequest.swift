@@ -12,6 +12,8 @@ public struct TapRequest: Sendable {
     public enum Origin: Equatable, Sendable {
         /// On this machine: the data directory of the instance; nil to look for one that runs.
         case instance(data: String?)
+        /// On another host that serves its rings.
+        case remote(RemoteTapOptions)
     }
 
     /// Where the capture runs.
@@ -63,13 +65,15 @@ public struct TapRequest: Sendable {
                 throw .failure("cannot attach: \(error)")
             }
             return try run(source, until: stop)
+        case .remote(let options): return try run(options, until: stop)
         }
     }
 
     /// Taps any source; what remote taps share with local ones.
     func run<Source: TapSource & ~Copyable>(
         _ source: consuming Source,
-        until stop: StopFlag
+        until stop: StopFlag,
+        adding notes: () -> [String] = { [] }
     ) throws(ApplianceError) -> Int32 {
         let console = Console()
         let sink = try openSink(console)
@@ -88,6 +92,7 @@ public struct TapRequest: Sendable {
                 "\(ledger.ring): \(ledger.published) published = \(ledger.read) read + \(ledger.lost) lost"
             )
         }
+        for note in notes() { console.note(note) }
         let noun = tap.written == 1 ? "packet" : "packets"
         let place = output.map { $0 == "-" ? " to standard output" : " to \($0)" } ?? ""
         console.note("\(tap.written) \(noun) written\(place)")

@@ -24,6 +24,8 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
     private let first: UInt64
     private var end: UInt64
     private var hasEnded = false
+    /// No packet earlier than this comes after those that were taken.
+    public private(set) var timeThrough = Timestamp.zero
 
     /// Attaches at the tail of a ring on another host.
     ///
@@ -161,6 +163,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
         skipped += message.head.firstOrdinal - following
         following = message.head.firstOrdinal
         hasEnded = message.head.isClosed
+        timeThrough = hasEnded ? .distantFuture : Timestamp(nanoseconds: message.head.timeThrough)
         guard message.head.count > 0 else { return false }
         table = incoming.body + RecordsMessage.descriptors
         bytes = incoming.body + message.bytes

@@ -34,6 +34,8 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
     private var batchTag: UInt32 = 0
     private var end: UInt64
     private var hasEnded = false
+    /// No packet earlier than this comes after those that were taken.
+    public private(set) var timeThrough = Timestamp.zero
 
     /// What is known of the next batch.
     private enum Coming {
@@ -44,7 +46,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
 
     private static var batchLength: Int { RemoteWire.maximumBatch * RemoteWire.descriptorLength }
     /// How long the server may keep a request for a batch, if nothing is published.
-    private static var patience: UInt32 { 2_000 }
+    private static var patience: UInt32 { 250 }
 
     /// Attaches at the tail of a ring on another host.
     ///
@@ -244,6 +246,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
         let store = link.stream.incoming.store
         end = try link.settle(store, offset, count: head.count, from: end, tail: head.tailPosition)
         hasEnded = head.isClosed
+        timeThrough = hasEnded ? .distantFuture : Timestamp(nanoseconds: head.timeThrough)
         coming = .nothing
         if head.count == 0, head.firstOrdinal == expected {
             askForBatch()

@@ -49,6 +49,8 @@ public protocol RecordReader: ~Copyable {
     var isAtEnd: Bool { get }
     /// Why the connection ended, if it ended before the ring did.
     var failure: RemoteError? { get }
+    /// No packet earlier than this comes after those that ``next()`` has given, once it has given nil.
+    var timeThrough: Timestamp { get }
 }
 
 extension RecordReader where Self: ~Copyable {
@@ -96,6 +98,8 @@ extension DescriptorReader: RecordReader {
         return result
     }
 
+    /// What the producer says of packets to come.
+    @inlinable public var timeThrough: Timestamp { memory.isClosed ? .distantFuture : memory.timeThrough }
     /// A ring on this machine has no connection that could fail.
     @inlinable public var failure: RemoteError? { nil }
 }

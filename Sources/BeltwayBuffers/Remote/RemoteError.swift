@@ -45,6 +45,8 @@ public enum RemoteRefusal: UInt16, Sendable {
     case idle = 4
     /// The server is stopping.
     case stopping = 5
+    /// The capture that wrote the ring has died.
+    case gone = 6
 }
 
 /// Why a ring of another host cannot be read, or a client no longer be served.
@@ -76,6 +78,7 @@ public enum RemoteError: Error, Equatable, Sendable, CustomStringConvertible {
             case .badRequest: "the server refused a request\(text.isEmpty ? "" : ": \(text)")"
             case .idle: "the server heard nothing for too long and hung up"
             case .stopping: "the server is stopping"
+            case .gone: "the capture that wrote the ring has died"
             }
         case .transport(let text): text
         }

@@ -14,7 +14,7 @@ public struct RemoteReaderOptions: Sendable {
     /// Most bytes of a replica: smaller than the original, it keeps the newest of what was fetched.
     public var replicaCapacity = 256 << 20
     /// Bytes of a block of the cache (cached copy), a power of two from 16 to 65,536; unrelated to records.
-    public var blockLength = 128
+    public var blockLength = 64
     /// Bytes of each packet that are asked for ahead, before the consumer asks; 0: what it turns out to use.
     public var headerLength = 0
     /// First bytes of a packet that copy on demand touches over the channel; who wants more gets the whole record.

@@ -86,6 +86,8 @@ public struct RemoteRing: Equatable, Sendable {
     public var generation: UInt64
     /// Order of the bytes in descriptors, and in the blocks that surround packets.
     public var byteOrder: ByteOrder
+    /// Names of all rings that the server serves.
+    public var siblings: [String] = []
     /// Names of its interfaces, in the order of their numbers; grows while it is read.
     public internal(set) var interfaces: [String] = []
     /// Where the reader was attached.
@@ -115,6 +117,9 @@ public struct RemoteRing: Equatable, Sendable {
         guard ordinal < 1 << 62 else { throw .value("an ordinal", ordinal) }
         guard position < 1 << 62 else { throw .value("a position", position) }
         name = try body.text(Int(try body.integer16()), limit: RemoteWire.maximumNameLength)
+        let rings = try body.integer32()
+        guard rings <= RemoteWire.maximumRings else { throw .value("the number of rings", UInt64(rings)) }
+        for _ in 0..<rings { siblings.append(try body.text(Int(try body.integer8()), limit: 255)) }
         try body.end()
     }
 }
@@ -139,6 +144,7 @@ struct BatchHead: Equatable {
     var firstOrdinal: UInt64
     var tailOrdinal: UInt64
     var tailPosition: UInt64
+    var timeThrough: UInt64
     var count: Int
     var isClosed: Bool
 
@@ -147,6 +153,7 @@ struct BatchHead: Equatable {
         firstOrdinal = try body.integer64()
         tailOrdinal = try body.integer64()
         tailPosition = try body.integer64()
+        timeThrough = try body.integer64()
         let records = try body.integer32()
         isClosed = try body.integer32() != 0
         guard records <= RemoteWire.maximumBatch else { throw .value("records of a batch", UInt64(records)) }

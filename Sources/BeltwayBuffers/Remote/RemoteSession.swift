@@ -46,8 +46,8 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
 
     /// What a server finds for a name.
     public enum Lookup {
-        /// The ring.
-        case ring(DataBuffer)
+        /// The ring, and the names of all there are.
+        case ring(DataBuffer, names: [String] = [])
         /// There is none of this name; these there are.
         case none(known: [String])
     }
@@ -66,14 +66,18 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
     ///
     /// - Parameters:
     ///   - stop: Asked at least every 50 ms while nothing goes on.
+    ///   - isGone: Whether the ring's producer has died without an end; asked while there is nothing to send.
     ///   - find: Finds the ring of a name; an empty one asks for the first.
     /// - Returns: What was done, and why it ended.
     public mutating func run(
         stop: () -> Bool,
+        isGone: () -> Bool = { false },
         find: (String) -> Lookup
     ) -> RemoteSessionReport {
         do throws(RemoteError) {
-            if let buffer = try greet(stop: stop, find: find) { try serve(buffer, stop: stop) }
+            if let (buffer, names) = try greet(stop: stop, find: find) {
+                try serve(buffer, names, stop: stop, isGone: isGone)
+            }
         } catch {
             report.error = error
             if case .malformed(let message) = error { refuse(.badRequest, message.description) }
@@ -83,10 +87,16 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
         return report
     }
 
+    /// Tells a client that it is not served, and ends the connection.
+    public mutating func turnAway(_ reason: RemoteRefusal) {
+        report.error = .refused(reason, "")
+        refuse(reason, "")
+    }
+
     private mutating func greet(
         stop: () -> Bool,
         find: (String) -> Lookup
-    ) throws(RemoteError) -> DataBuffer? {
+    ) throws(RemoteError) -> (DataBuffer, [String])? {
         let deadline = monotonicNanoseconds() + Int64(limits.helloSeconds) * 1_000_000_000
         while true {
             if let header = try stream.receive(nanoseconds: 50_000_000) {
@@ -103,7 +113,7 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
         }
         let hello = try parsed { body throws(MalformedMessage) in try HelloMessage(parsing: body) }
         switch find(hello.ring) {
-        case .ring(let buffer): return buffer
+        case .ring(let buffer, let names): return (buffer, names)
         case .none(let known):
             let text = known.isEmpty ? "no rings" : known.joined(separator: ", ")
             report.error = .refused(.noSuchRing, text)
@@ -112,7 +122,12 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func serve(_ buffer: DataBuffer, stop: () -> Bool) throws(RemoteError) {
+    private mutating func serve(
+        _ buffer: DataBuffer,
+        _ names: [String],
+        stop: () -> Bool,
+        isGone: () -> Bool
+    ) throws(RemoteError) {
         var source: RingSource
         do throws(BufferError) {
             source = try RingSource(buffer, order: limits.descriptorOrder)
@@ -121,7 +136,7 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
         }
         report.ring = buffer.name
         defer { (report.read, report.lost) = source.ledger }
-        source.appendWelcome(to: &stream.outgoing)
+        source.appendWelcome(to: &stream.outgoing, rings: names)
         stream.finish()
         try sendInterfaces(of: &source)
         try flush()
@@ -139,6 +154,7 @@ public struct RemoteSession<Channel: RemoteChannel & ~Copyable>: ~Copyable {
             let now = monotonicNanoseconds()
             if try push(from: &source, now) { isIdle = false }
             if isIdle {
+                if !source.hasNews, isGone(), !source.hasNews { return refuse(.gone, "") }
                 if now - lastHeard > Int64(limits.idleSeconds) * 1_000_000_000 {
                     throw .timedOut("message of the client", seconds: limits.idleSeconds)
                 }

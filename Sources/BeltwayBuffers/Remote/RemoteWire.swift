@@ -7,9 +7,11 @@ public import BeltwayWire
 //   hello          1 > "BELTWAYR" 8   version 2   name length 2   name of the ring (empty: the first)
 //   welcome        2 < "BELTWAYR" 8   version 2   byte order 1   policy 1   link type 2   zero 2   capacity 8
 //                      generation 8   ordinal 8   position 8 (where the reader attaches)   name length 2   name
+//                      rings of the server 4   as often: length 1, name
 //   interfaces     3 < count 4   count times: length 1, name           (at any time before a batch that needs it)
 //   wantBatch      4 > records 4   milliseconds to wait 4
-//   batch          5 < first ordinal 8   tail ordinal 8   tail position 8   records 4   closed 4   descriptors
+//   batch          5 < first ordinal 8   tail ordinal 8   tail position 8   time through 8   records 4   closed 4
+//                      descriptors
 //   wantBytes      6 > ranges 4   zero 4   ranges times: position 8, length 4
 //   bytes          7 < first range 4   ranges 4   ranges times: lapped 4, length 4, bytes
 //   wantRecords    8 > (nothing: records follow without being asked for one by one)
@@ -46,10 +48,12 @@ public enum RemoteWire {
     public static let maximumRequestedBytes = 4 << 20
     /// Longest name of a ring or interface.
     public static let maximumNameLength = 255
+    /// Most rings that a server names.
+    static let maximumRings = 1024
     /// Longest text of a refusal.
     static let maximumTextLength = 1024
     /// Bytes of a batch's body before its descriptors.
-    static let batchHeadLength = 32
+    static let batchHeadLength = 40
     /// Bytes of a descriptor.
     static let descriptorLength = 32
     /// Bytes of a range in a request.

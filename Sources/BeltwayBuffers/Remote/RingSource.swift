@@ -33,7 +33,7 @@ struct RingSource: ~Copyable {
     var isAtEnd: Bool { memory.isClosed && !hasNews }
 
     /// Fills welcome.
-    func appendWelcome(to message: inout MessageBuilder) {
+    func appendWelcome(to message: inout MessageBuilder, rings: [String]) {
         message.begin(.welcome)
         message.append64(RemoteWire.magic)
         message.append16(RemoteWire.version)
@@ -48,6 +48,11 @@ struct RingSource: ~Copyable {
         let name = buffer.name.utf8.prefix(RemoteWire.maximumNameLength)
         message.append16(UInt16(name.count))
         message.append(text: buffer.name, limit: RemoteWire.maximumNameLength)
+        message.append32(UInt32(min(rings.count, RemoteWire.maximumRings)))
+        for ring in rings.prefix(RemoteWire.maximumRings) {
+            message.append8(UInt8(ring.utf8.prefix(255).count))
+            message.append(text: ring, limit: 255)
+        }
     }
 
     /// Fills a message with the names of interfaces, if there are more than were sent before.
@@ -82,11 +87,11 @@ struct RingSource: ~Copyable {
         count: Int,
         tag: UInt32
     ) throws(MalformedMessage) {
-        let isClosed = memory.isClosed  // before the tail
+        let (isClosed, through) = (memory.isClosed, memory.timeThrough)  // before the tail
         message.begin(.batch, tag: tag)
         let head = message.reserve(RemoteWire.batchHeadLength)
         let (first, records, _) = try appendDescriptors(to: &message, count: count, contiguous: nil)
-        store(head, first, records, isClosed: isClosed, in: message)
+        store(head, first, records, through, isClosed: isClosed, in: message)
     }
 
     /// Fills records: descriptors and the stretch of the ring that holds them.
@@ -96,7 +101,7 @@ struct RingSource: ~Copyable {
         to message: inout MessageBuilder,
         bytes limit: Int
     ) throws(MalformedMessage) -> Bool {
-        let isClosed = memory.isClosed
+        let (isClosed, through) = (memory.isClosed, memory.timeThrough)
         message.begin(.records)
         let head = message.reserve(RemoteWire.batchHeadLength)
         let table = head + RemoteWire.batchHeadLength
@@ -134,7 +139,7 @@ struct RingSource: ~Copyable {
         let moved = table + records * RemoteWire.descriptorLength
         message.store.store64(stretch.start, moved)
         message.store.store64(UInt64(length), moved + 8)
-        store(head, first, records, isClosed: isClosed, in: message)
+        store(head, first, records, through, isClosed: isClosed, in: message)
         return true
     }
 
@@ -177,6 +182,7 @@ struct RingSource: ~Copyable {
         _ head: Int,
         _ first: UInt64,
         _ records: Int,
+        _ through: Timestamp,
         isClosed: Bool,
         in message: MessageBuilder
     ) {
@@ -184,8 +190,9 @@ struct RingSource: ~Copyable {
         store.store64(first, head)
         store.store64(memory.tailOrdinal, head + 8)
         store.store64(memory.tail.bytes, head + 16)
-        store.store32(UInt32(records), head + 24)
-        store.store32(isClosed && !hasNews ? 1 : 0, head + 28)
+        store.store64(hasNews ? 0 : through.nanoseconds, head + 24)
+        store.store32(UInt32(records), head + 32)
+        store.store32(isClosed && !hasNews ? 1 : 0, head + 36)
     }
 
     /// Fills one message with the answers to ranges of a request, as many as it holds.
