@@ -337,7 +337,7 @@ private final class Late: @unchecked Sendable {
             )
             var reader = try DescriptorReader(ring)
             var torn = 0
-            while reader.read < 200_000 || reader.lost == 0 {
+            while reader.read < 1_000_000 || reader.lost == 0 {
                 guard let descriptor = reader.next() else {
                     if reader.isAtEnd { break }
                     reader.wait(nanoseconds: 1_000_000)
@@ -355,7 +355,7 @@ private final class Late: @unchecked Sendable {
             }
             let (read, lost, published) = (reader.read, reader.lost, reader.published)
             #expect(torn == 0)
-            #expect(read >= 200_000 && lost > 0)
+            #expect(read >= 1_000_000 && lost > 0)
             #expect(read + lost == published)
         }
         stop.set()
