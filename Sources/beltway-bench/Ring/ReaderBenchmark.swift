@@ -41,6 +41,28 @@ struct ReaderBenchmark {
         return results
     }
 
+    /// What may happen to the process of four attached readers, by the signal that does it.
+    static let harms: [(name: String, signal: Int32)] = [
+        ("asleep", 0), ("stopped", SIGSTOP), ("killed", SIGKILL),
+    ]
+
+    /// The producer at full speed beside four readers of another process that sleep, are stopped, or are killed.
+    static func harmed(rounds: Int, packets: Int = 1 << 20) throws -> [Result] {
+        var results = harms.map { _ in Result(readers: 4, producer: []) }
+        for round in 0...rounds {
+            for index in results.indices {
+                try withReaders(4, asleep: true, harm: harms[index].signal) { producer, block in
+                    RingBenchmark.produce(block.rawSpan, count: 1 << 15, batch: batch, into: &producer)
+                    let start = threadSeconds()
+                    RingBenchmark.produce(block.rawSpan, count: packets, batch: batch, into: &producer)
+                    let taken = (threadSeconds() - start) * 1e9 / Double(packets)
+                    if round > 0 { results[index].producer.append(taken) }
+                }
+            }
+        }
+        return results
+    }
+
     /// One million packets a second, in bursts of a millisecond, beside readers that keep up.
     static func keepingUp(rounds: Int, milliseconds: Int = 250) throws -> [Result] {
         var results = busyCounts.map { Result(readers: $0, producer: []) }
@@ -75,6 +97,7 @@ struct ReaderBenchmark {
         _ count: Int,
         asleep: Bool,
         capacity: Int = capacity,
+        harm: Int32 = 0,
         _ body: (inout DataBufferProducer, [UInt8]) throws -> Void
     ) throws -> PeerReport {
         let folder = NSTemporaryDirectory() + "beltway-bench-\(UUID().uuidString.prefix(8))"
@@ -102,8 +125,11 @@ struct ReaderBenchmark {
         )
         try peer.waitUntilReady()
         if asleep { Thread.sleep(forTimeInterval: 0.02) }  // until the last of them has gone to sleep
+        if harm != 0 { peer.signal(harm) }
         try body(&producer, block)
         producer.close()
+        if harm == SIGKILL { return PeerReport(end: 0) }
+        if harm == SIGSTOP { peer.signal(SIGCONT) }
         return try peer.finish()
     }
 }

@@ -10,6 +10,7 @@ struct RingReport {
         try printKinds()
         try printPackets()
         try printSleepers()
+        try printHarmed()
         try printReaders()
     }
 
@@ -53,6 +54,23 @@ struct RingReport {
         goal("alone", median(none.producer), 4, "ns")
         let more = median(zip(most.producer, none.producer).map { $0 - $1 }) / Double(most.readers)
         goal("per further sleeping reader", more, 0.4, "ns")
+    }
+
+    private func printHarmed() throws {
+        Swift.print("\nThe same beside four attached readers of a process that is stopped or killed")
+        row(["readers", "ns", "least", "most"])
+        let results = try ReaderBenchmark.harmed(rounds: pairs)
+        for (harm, result) in zip(ReaderBenchmark.harms, results) {
+            row([
+                harm.name, fixed(median(result.producer), 2),
+                fixed(result.producer.min() ?? .nan, 2), fixed(result.producer.max() ?? .nan, 2),
+            ])
+        }
+        guard let asleep = results.first else { return }
+        for (harm, result) in zip(ReaderBenchmark.harms, results).dropFirst() {
+            let ratio = median(zip(result.producer, asleep.producer).map { $0 / $1 })
+            goal("beside readers that are \(harm.name)", ratio, 1.05, "x")
+        }
     }
 
     private func printReaders() throws {

@@ -60,6 +60,9 @@ internal import Glibc
         close(report)
     }
 
+    /// Sends it a signal.
+    func signal(_ number: Int32) { kill(process, number) }
+
     /// Waits until it says that it is ready.
     func waitUntilReady() throws { _ = try words(1) }
 
