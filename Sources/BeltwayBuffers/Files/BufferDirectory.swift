@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
 internal import Glibc
 internal import Synchronization
 
@@ -249,9 +250,5 @@ public final class BufferDirectory: Sendable {
 /// Tells runs of a program apart.
 enum DispatchClock {
     /// Nanoseconds of the wall clock, never 0.
-    static var generation: UInt64 {
-        var now = timespec()
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
-        return UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec) | 1
-    }
+    static var generation: UInt64 { beltway_wall_clock() | 1 }
 }
