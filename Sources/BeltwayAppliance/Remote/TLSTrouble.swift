@@ -75,6 +75,8 @@ enum TLSTrouble {
     private static func alert(in text: String) -> String? {
         let answers = [
             ("ALERT_UNKNOWN_CA", "does not know who signed our certificate"),
+            // Another authority of the same name: the name is found, its key does not fit.
+            ("ALERT_DECRYPT_ERROR", "does not know who signed our certificate"),
             ("ALERT_CERTIFICATE_EXPIRED", "says that our certificate has expired"),
             ("ALERT_CERTIFICATE_REQUIRED", "wants a certificate of its clients"),
             ("ALERT_BAD_CERTIFICATE", "does not accept our certificate"),

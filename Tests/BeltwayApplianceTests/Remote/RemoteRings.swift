@@ -75,6 +75,8 @@ final class PipedCapture {
             ]
         )
         pipe = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        // Programs that are started later must not hold the pipe open.
+        _ = fcntl(pipe.fileDescriptor, F_SETFD, FD_CLOEXEC)
         try pipe.write(contentsOf: Data(Self.header))
         // The first packet opens the ring.
         try send(0..<1)

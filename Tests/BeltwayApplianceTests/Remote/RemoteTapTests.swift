@@ -112,6 +112,16 @@ struct `A tap of another host` {
         #expect(good.wait().status == 0)
     }
 
+    /// Taps a server as soon as it listens.
+    private func ask(_ tap: [String], _ place: String) throws -> ProgramOutcome {
+        for _ in 0..<100 {
+            let outcome = try BeltwayProgram.run(tap + ["--from", place])
+            guard outcome.errors.contains("Connection refused") else { return outcome }
+            usleep(100_000)
+        }
+        throw NotReady(description: "nobody listens at \(place)")
+    }
+
     @Test func `refuses a server whose certificate has expired, or is for another name`() throws {
         let ours = try #require(Certificates.folder)
         let expired = try Certificates.expired(in: ours)
@@ -124,13 +134,12 @@ struct `A tap of another host` {
                     "-tls1_3", "-quiet",
                 ]
             )
-            usleep(500_000)
             return program
         }
         let port = Int.random(in: 20_000..<30_000)
         let old = try serve(expired, port)
         let tap = ["tap"] + ours.identity("client", authority: "--ca")
-        let refused = try BeltwayProgram.run(tap + ["--from", "127.0.0.1:\(port)"])
+        let refused = try ask(tap, "127.0.0.1:\(port)")
         #expect(refused.status == 1 && refused.errorLines.count == 1)
         #expect(
             refused.errors.contains("the certificate of 127.0.0.1:\(port) expired on"),
@@ -145,8 +154,7 @@ struct `A tap of another host` {
                 ours / "client.key", "-tls1_3", "-quiet",
             ]
         )
-        usleep(500_000)
-        let misnamed = try BeltwayProgram.run(tap + ["--from", "localhost:\(port + 1)"])
+        let misnamed = try ask(tap, "localhost:\(port + 1)")
         #expect(misnamed.status == 1 && misnamed.errorLines.count == 1)
         #expect(
             misnamed.errors.contains("is for another name")
