@@ -57,8 +57,8 @@ struct Tap: ParsableCommand {
     var strategy: String?
     @Option(
         help: ArgumentHelp(
-            "With --from: move, filter and show only so many bytes of each packet; 0 for all. Default: 256 for lines "
-                + "without a filter, else all.",
+            "Headers only: filter and show only so many bytes of each packet (with --from, nothing else is moved); 0 for "
+                + "all. Default: all, but with --from 256 for lines without a filter.",
             valueName: "bytes"
         )
     )
@@ -80,6 +80,7 @@ struct Tap: ParsableCommand {
         request.count = count
         request.snapLength = snap
         request.delayMilliseconds = delay
+        if from == nil { request.headerLength = headers == 0 ? nil : headers }
         request.expression = expression.joined(separator: " ")
         try exiting { () throws(ApplianceError) in try request.run() }
     }
@@ -87,7 +88,6 @@ struct Tap: ParsableCommand {
         guard let from else {
             for (option, value) in [
                 ("--strategy", strategy), ("--certificate", certificate), ("--key", key), ("--ca", ca),
-                ("--headers", headers.map { "\($0)" }),
             ] where value != nil {
                 throw ValidationError("\(option) goes with --from HOST:PORT")
             }

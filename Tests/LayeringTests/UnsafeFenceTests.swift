@@ -98,6 +98,7 @@ private let fence: [String: String] = [
     "BeltwayAppliance/Query/RowPrinter.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/ResourceUse.swift": "call: getrusage into a variable",
+    "BeltwayAppliance/Tap/NamedPipe.swift": "call: stat and open of a path",
     "BeltwayAppliance/Remote/PacketCopy.swift": "memory: owns the copy of one packet",
     "BeltwayAppliance/Remote/TLSChannel.swift": "call: copies spans to and from buffers of the event loop",
     // Benchmarks

@@ -33,7 +33,8 @@ struct RunningInstance {
             return names
         }
         if names.contains(ring) { return [ring] }
-        let queues = names.filter { $0.hasPrefix(ring + ".") }
+        // Not by its beginning: the rings of `eth0.100` are not queues of `eth0`.
+        let queues = names.filter { interfaceName(ofRing: $0) == ring }
         guard queues.isEmpty else { return queues }
         guard !names.isEmpty else { throw .failure("no ring is shared in \(folder)") }
         throw .failure(

@@ -15,6 +15,8 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
     private let filters: [CompiledFilter?]
     private let acceptsAll: Bool
     private let limit: UInt64
+    /// Bytes of each packet that filter and output get to see.
+    private let headerLength: Int
     /// Packets written.
     private(set) var written: UInt64 = 0
 
@@ -29,12 +31,14 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
     ///   - sink: Where they go.
     ///   - expression: BPF; empty for everything.
     ///   - limit: Packets to write, at most.
+    ///   - headerLength: Bytes of each packet that filter and output get to see; nil for all.
     /// - Throws: ``FilterError`` if the expression makes sense for none of the rings.
     init(
         _ source: consuming Source,
         to sink: any TapSink,
         expression: String,
-        limit: UInt64
+        limit: UInt64,
+        headerLength: Int? = nil
     ) throws(FilterError) {
         acceptsAll = !expression.contains { !$0.isWhitespace }
         var filters: [CompiledFilter?] = []
@@ -52,6 +56,7 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
         self.sink = sink
         self.filters = filters
         self.limit = limit
+        self.headerLength = headerLength ?? .max
     }
 
     /// Runs until the producers have ended, somebody stops it, enough was written, or nobody reads the output.
@@ -77,7 +82,7 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
 
     /// Takes a batch; nil once nothing can be written any more.
     private mutating func drain() -> Int? {
-        let (sink, filters, acceptsAll) = (sink, filters, acceptsAll)
+        let (sink, filters, acceptsAll, headerLength) = (sink, filters, acceptsAll, headerLength)
         var taken = 0
         while taken < Self.batch, written < limit, let packet = source.next() {
             taken += 1
@@ -86,7 +91,10 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
             let isWanted =
                 acceptsAll
                 || source.withBytes(of: packet) {
-                    filters[packet.ring]?.filter.matches($0, originalLength: original) ?? false
+                    filters[packet.ring]?.filter.matches(
+                        $0.extracting(first: headerLength),
+                        originalLength: original
+                    ) ?? false
                 }
             guard isWanted else {
                 _ = source.wasWhole(packet)
@@ -100,7 +108,9 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
                 let name = source.interfaceName(of: packet)
                 guard sink.name(packet.interface, name, linkType) else { return nil }
             }
-            let isOpen = source.withBytes(of: packet) { sink.write($0, packet, linkType: linkType) }
+            let isOpen = source.withBytes(of: packet) {
+                sink.write($0.extracting(first: headerLength), packet, linkType: linkType)
+            }
             guard isOpen else { return nil }
             if source.wasWhole(packet) {
                 written += 1

@@ -30,6 +30,12 @@ public struct TapRequest: Sendable {
     public var expression = ""
     /// Milliseconds that the tap sleeps after it has read everything, before it asks to be woken; more is cheaper.
     public var delayMilliseconds = 1
+    /// Bytes of each packet that are looked at: filter, lines and files see no more of it; nil for all.
+    public var headerLength: Int?
+    /// Whether to say nothing but what went wrong.
+    public var isQuiet = false
+    /// Whether somebody watches the output file, and wants packets as they come.
+    public var isInteractive = false
 
     /// Asks for every packet of a running instance, as lines.
     public init() {}
@@ -41,13 +47,14 @@ public struct TapRequest: Sendable {
     public func run() throws(ApplianceError) -> Int32 {
         if let count, count == 0 { throw .usage("--count takes 1 or more") }
         if let snapLength, snapLength < 1 { throw .usage("--snap takes 1 or more bytes") }
+        if let headerLength, headerLength < 1 { throw .usage("--headers takes 1 or more bytes") }
         guard (0...10_000).contains(delayMilliseconds) else {
             throw .usage("--delay takes 0 to 10000 milliseconds, not \(delayMilliseconds)")
         }
         if output == "-", isatty(1) == 1 {
             throw .usage("packets are not written to a terminal; use -w FILE, or a pipe, or leave -w out")
         }
-        try checkExpression()
+        try checkTapExpression(expression)
         let stop = StopFlag()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
@@ -76,26 +83,36 @@ public struct TapRequest: Sendable {
         adding notes: () -> [String] = { [] }
     ) throws(ApplianceError) -> Int32 {
         let console = Console()
+        // A named pipe is opened once somebody reads it: a signal ends the wait.
+        guard try waitForReader(until: stop) else { return 0 }
         let sink = try openSink(console)
         var tap: Tap<Source>
         do {
-            tap = try Tap(source, to: sink, expression: expression, limit: count ?? .max)
+            tap = try Tap(
+                source,
+                to: sink,
+                expression: expression,
+                limit: count ?? .max,
+                headerLength: headerLength
+            )
         } catch {
             throw .usage("\(error)")
         }
         let names = tap.ledgers.map(\.ring).joined(separator: ", ")
-        console.note("tapping \(names); Ctrl-C ends it")
+        if !isQuiet { console.note("tapping \(names); Ctrl-C ends it") }
         let state = tap.run(until: stop)
         let isWritten = sink.finish()
-        for ledger in tap.ledgers {
+        for ledger in tap.ledgers where !isQuiet || ledger.lost > 0 {
             console.note(
                 "\(ledger.ring): \(ledger.published) published = \(ledger.read) read + \(ledger.lost) lost"
             )
         }
-        for note in notes() { console.note(note) }
-        let noun = tap.written == 1 ? "packet" : "packets"
-        let place = output.map { $0 == "-" ? " to standard output" : " to \($0)" } ?? ""
-        console.note("\(tap.written) \(noun) written\(place)")
+        if !isQuiet {
+            for note in notes() { console.note(note) }
+            let noun = tap.written == 1 ? "packet" : "packets"
+            let place = output.map { $0 == "-" ? " to standard output" : " to \($0)" } ?? ""
+            console.note("\(tap.written) \(noun) written\(place)")
+        }
         var status: Int32 = 0
         if !isWritten, let problem = sink.problem {
             console.note(problem)
@@ -111,19 +128,30 @@ public struct TapRequest: Sendable {
     private func openSink(_ console: Console) throws(ApplianceError) -> any TapSink {
         guard let output else { return TapText(console) }
         do {
-            return try TapFile(output, snapLength: snapLength ?? RecordLayout.maximumCapturedLength)
+            return try TapFile(
+                output,
+                snapLength: snapLength ?? RecordLayout.maximumCapturedLength,
+                isInteractive: isInteractive || output == "-"
+            )
         } catch {
             throw .failure("\(error)")
         }
     }
 
-    /// A filter that makes sense for no link type at all is refused before anything is attached or written.
-    private func checkExpression() throws(ApplianceError) {
-        guard expression.contains(where: { !$0.isWhitespace }) else { return }
-        do {
-            try checkFilterExpression(expression)
-        } catch {
-            throw .usage(error.description)
+    private func waitForReader(until stop: StopFlag) throws(ApplianceError) -> Bool {
+        guard let output, output != "-", let code = waitForPipeReader(of: output, until: stop) else {
+            return !stop.isRequested
         }
+        throw .failure("cannot write \(output): \(systemText(code))")
+    }
+}
+
+/// A filter that makes sense for no link type at all is refused before anything is attached or written.
+func checkTapExpression(_ expression: String) throws(ApplianceError) {
+    guard expression.contains(where: { !$0.isWhitespace }) else { return }
+    do {
+        try checkFilterExpression(expression)
+    } catch {
+        throw .usage(error.description)
     }
 }

@@ -49,10 +49,10 @@ final class TapFile: TapSink {
     private var failure: PacketStoreError?
     let isInteractive: Bool
 
-    init(_ path: String, snapLength: Int) throws(PacketStoreError) {
+    init(_ path: String, snapLength: Int, isInteractive: Bool) throws(PacketStoreError) {
         writer = try CaptureFileWriter(path: path)
         self.snapLength = snapLength
-        isInteractive = path == "-"
+        self.isInteractive = isInteractive
     }
 
     func knows(_ interface: TapInterface) -> Bool { number(of: interface) != nil }
