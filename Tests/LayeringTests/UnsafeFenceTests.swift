@@ -71,6 +71,7 @@ private let fence: [String: String] = [
     // Flow
     "BeltwayFlow/Facts/FactQueue.swift": "memory: owns the slots of a bounded queue",
     "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",
+    "BeltwayFlow/Streams/SegmentCopies.swift": "memory: owns bytes copied out of the ring",
     // Detect
     "BeltwayDetect/Compile/PrefilterAutomaton.swift": "memory: scans by a table that was checked when built",
     "BeltwayDetect/Match/PatternPool.swift": "memory: searches a span for a pattern",

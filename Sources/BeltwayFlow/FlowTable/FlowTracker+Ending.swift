@@ -75,6 +75,7 @@ extension FlowTracker {
         _ reason: FlowEndReason,
         _ facts: inout Sink
     ) {
+        facts.flowEnded(slot: slot, at: table[slot].last)
         let record = release(slot, reason)
         facts.record(.flow(record))
     }
