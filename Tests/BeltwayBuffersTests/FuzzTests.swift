@@ -18,8 +18,8 @@ import Testing
 
     @Test func `never makes a reader of a ring of any kind trap, hang, or leave its memory`() async {
         let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-            let forged = try ForgedRing()
-            Seeds.run(2000, length: 300) { RingForging.run($0, on: forged) }
+            let (forged, headers) = (try ForgedRing(), try ForgedRing())
+            Seeds.run(2500, length: 300) { RingForging.run($0, on: forged, headers: headers) }
         }
         Seeds.report(result)
     }

@@ -34,6 +34,8 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Ring/RingProducer+InPlace.swift": "memory: lends what it has reserved",
     "BeltwayBuffers/Files/BufferFiles.swift":
         "memory: owns the table of descriptors and lends blocks in place",
+    "BeltwayBuffers/Files/DescribedEnds.swift":
+        "memory: copies and lends blocks that their reader has checked",
     "BeltwayBuffers/Files/EntryResolver.swift": "memory: blocks that entries point to, checked",
     "BeltwayBuffers/Files/IndexEnds.swift": "memory: copies and lends what the resolver has checked",
     "BeltwayBuffers/Files/OpenKinds.swift": "memory: passes on what it is lent",

@@ -5,11 +5,13 @@
 //            0 magic   8 version   16 capacity   24 generation   32 link type   40 policy   48 snap length   56 kind
 //            64 tail bytes, 72 tail ordinal                    stored by publish(), one cache line
 //            80 the ordinal once more, stored before the tail (rings: a pair that agrees)
+//            88 end of the last block whose header is published (blocks with headers out of band)
 //            128 intent bytes, 136 intent ordinal              what may be changing
 //            192 timeThrough, 200 closed, 208 wake word (readers sleep on it)
 //            256 flushes so far; the last one's bytes and ordinal in one of two slots by turns, 264 (even) and 280
 //            320 interface count
 //            rings only: 400 slot length   408 alignment   416 resizing   424 minimum length
+//            432 whether its blocks have headers out of band
 //            512 number of spaces so far; 1024 sixteen rows of 64 bytes, the last spaces (each a seqlock):
 //            0 number   8 start   16 origin   24 length   32 area
 //   page 1   64 interface names of 64 bytes, NUL-padded UTF-8
@@ -33,6 +35,7 @@
     @usableFromInline static let tail = 64
     @usableFromInline static let tailOrdinal = 72
     @usableFromInline static let tailOrdinalBefore = 80
+    @usableFromInline static let describedThrough = 88
     @usableFromInline static let intent = 128
     @usableFromInline static let intentOrdinal = 136
     @usableFromInline static let timeThrough = 192
@@ -46,6 +49,7 @@
     static let alignmentOffset = 408
     static let resizingOffset = 416
     static let minimumLengthOffset = 424
+    static let describedOffset = 432
     @usableFromInline static let epochCount = 512
     static let epochRows = 1024
     static let epochRowLength = 64

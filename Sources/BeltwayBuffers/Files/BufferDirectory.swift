@@ -73,17 +73,23 @@ public final class BufferDirectory: Sendable {
         _ buffer: NamedBuffer,
         _ flags: BufferFlags
     ) throws(BufferFileError) -> OpenReader {
-        switch buffer.ring.kind {
+        if let described = buffer.described {
+            return try DescribedEnd(buffer, described, flags, interruption)
+        }
+        return switch buffer.ring.kind {
         case .stream: try StreamReader(buffer, flags, interruption)
         case .marked: try MarkedReader(buffer, flags, interruption)
         case .slots: try SlotReader(buffer, flags, interruption)
         case .index: try IndexReader(buffer, self, flags, interruption)
-        case .described: throw .invalid("buffers with headers out of band are not opened as files")
+        case .described: throw .invalid("a ring of packets is not opened as a file")
         }
     }
 
     private func openWriter(_ buffer: NamedBuffer, _ flags: BufferFlags) -> OpenWriter {
-        switch buffer.ring.kind {
+        if let described = buffer.described {
+            return DescribedWriter(buffer, described, flags, interruption)
+        }
+        return switch buffer.ring.kind {
         case .stream, .described: StreamWriter(buffer, flags, interruption)
         case .marked: MarkedWriter(buffer, flags, interruption)
         case .slots: SlotWriter(buffer, flags, interruption)
@@ -104,15 +110,23 @@ public final class BufferDirectory: Sendable {
         var capacity = 4096
         while capacity < size { capacity *= 2 }
         let label = name ?? "unnamed"
-        let ring = try makeRing(label, flags, flags.kind, flags.policy, capacity)
+        let options = Self.options(flags, flags.kind, flags.policy, capacity)
+        let described = flags.kind == .described ? try makeDescribed(label, options) : nil
+        let ring = if let described { described.headers } else { try makeRing(label, options) }
         var companion: NamedBuffer?
         if flags.kind == .index {
             // Room for blocks of 512 bytes on average.
             let room = max(65_536, min(1 << 24, capacity * 16))
-            let data = try makeRing(label + ".data", [], .marked, .fastReader, room)
+            let data = try makeRing(label + ".data", Self.options([], .marked, .fastReader, room))
             companion = NamedBuffer(name: label + ".data", ring: data, number: try takeNumber())
         }
-        let buffer = NamedBuffer(name: label, ring: ring, number: try takeNumber(), companion: companion)
+        let buffer = NamedBuffer(
+            name: label,
+            ring: ring,
+            number: try takeNumber(),
+            described: described,
+            companion: companion
+        )
         let isTaken = state.withLock { state in
             if let name {
                 guard state.names[name] == nil else { return true }
@@ -127,13 +141,12 @@ public final class BufferDirectory: Sendable {
         return buffer
     }
 
-    private func makeRing(
-        _ name: String,
+    private static func options(
         _ flags: BufferFlags,
         _ kind: BufferKind,
         _ policy: BufferPolicy,
         _ capacity: Int
-    ) throws(BufferFileError) -> Ring {
+    ) -> RingOptions {
         let isFixed = flags.resizing == .fixed
         var options = RingOptions(
             kind: kind,
@@ -145,6 +158,19 @@ public final class BufferDirectory: Sendable {
             minimumLength: isFixed ? nil : min(capacity, 16_384)
         )
         if kind == .index { options.slotLength = MemoryLayout<IndexEntry>.stride }
+        return options
+    }
+
+    private func makeDescribed(
+        _ name: String,
+        _ options: RingOptions
+    ) throws(BufferFileError) -> DescribedRing {
+        do throws(BufferError) {
+            return try DescribedRing(name: name, options: options, generation: DispatchClock.generation)
+        } catch { throw .buffer(error) }
+    }
+
+    private func makeRing(_ name: String, _ options: RingOptions) throws(BufferFileError) -> Ring {
         do throws(BufferError) {
             return try Ring(name: name, options: options, generation: DispatchClock.generation)
         } catch { throw .buffer(error) }
@@ -171,6 +197,9 @@ public final class BufferDirectory: Sendable {
     private func share(_ buffer: NamedBuffer, _ name: String?, mode: UInt16) throws(BufferFileError) {
         guard let name, let folder else {
             throw .invalid("a buffer is shared by a name, in a directory that has a folder")
+        }
+        guard buffer.described == nil else {
+            throw .invalid("a buffer with headers out of band is not shared with other processes")
         }
         let policy = AccessPolicy(owner: geteuid(), group: getegid(), mode: mode)
         do throws(SharingError) {

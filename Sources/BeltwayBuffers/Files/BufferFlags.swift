@@ -36,6 +36,9 @@ public struct BufferFlags: OptionSet, Sendable {
     /// Entries that point into other buffers: IBuf; readers get the blocks that they point to.
     public static var index: BufferFlags { BufferFlags(rawValue: 1 << 11) }
 
+    /// Blocks of any size with their headers out of band: d-DBuf; `lseek` counts blocks and goes to any in one step.
+    public static var described: BufferFlags { BufferFlags(rawValue: 1 << 12) }
+
     // MARK: Policy
 
     /// Writing waits for the slowest reader; the usual policy of streams here, since a byte lost cannot be told.
@@ -71,7 +74,8 @@ public struct BufferFlags: OptionSet, Sendable {
         if contains(.stream) { return .stream }
         if contains(.marked) { return .marked }
         if contains(.slots) { return .slots }
-        return contains(.index) ? .index : .stream
+        if contains(.index) { return .index }
+        return contains(.described) ? .described : .stream
     }
 
     /// The policy that is asked for.

@@ -131,7 +131,7 @@ struct EntryResolver {
             guard let buffer = index.source(number) ?? directory.buffer(number) else {
                 throw .entryLapsed("no buffer is called \(number) in this process")
             }
-            return Target(ring: buffer.ring, packets: nil, keeper: buffer)
+            return Target(ring: buffer.blocks, packets: nil, keeper: buffer)
         }
         do throws(SharingError) {
             return Target(ring: nil, packets: try attached.map.buffer(number), keeper: nil)

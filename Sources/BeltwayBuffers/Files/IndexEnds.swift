@@ -23,7 +23,7 @@ final class IndexReader: OpenReader {
         _ flags: BufferFlags,
         _ interruption: Interruption
     ) throws(BufferFileError) {
-        let reader = try attach(buffer, as: EntryLayout.self)
+        let reader = try attach(buffer.ring, as: EntryLayout.self)
         end = ReadingEnd(buffer, reader, flags, interruption)
         resolver = EntryResolver(buffer, directory)
         super.init(buffer, flags)

@@ -5,7 +5,12 @@ internal import Synchronization
 /// What all who have a buffer open in this process share of it (paper, 3.7: `buf_data`).
 final class NamedBuffer: Sendable {
     let name: String
+    /// What is waited for, polled and drained: of a buffer with headers out of band, the headers' ring.
     let ring: Ring
+    /// Set if its blocks have headers out of band.
+    let described: DescribedRing?
+    /// Where the blocks lie that index entries point to.
+    var blocks: Ring { described?.bodies ?? ring }
     /// What index entries of this process call it.
     let number: UInt16
     /// Set if the buffer is another process's.
@@ -21,12 +26,14 @@ final class NamedBuffer: Sendable {
         name: String,
         ring: Ring,
         number: UInt16,
+        described: DescribedRing? = nil,
         attached: AttachedRing? = nil,
         companion: NamedBuffer? = nil
     ) {
         self.name = name
         self.ring = ring
         self.number = number
+        self.described = described
         self.attached = attached
         self.companion = companion
     }

@@ -9,7 +9,7 @@ final class StreamReader: OpenReader {
     private var end: ReadingEnd<StreamLayout>
 
     init(_ buffer: NamedBuffer, _ flags: BufferFlags, _ interruption: Interruption) throws(BufferFileError) {
-        let reader = try attach(buffer, as: StreamLayout.self)
+        let reader = try attach(buffer.ring, as: StreamLayout.self)
         end = ReadingEnd(buffer, reader, flags, interruption)
         super.init(buffer, flags)
     }
@@ -37,7 +37,7 @@ final class MarkedReader: OpenReader {
     private var end: ReadingEnd<MarkedLayout>
 
     init(_ buffer: NamedBuffer, _ flags: BufferFlags, _ interruption: Interruption) throws(BufferFileError) {
-        let reader = try attach(buffer, as: MarkedLayout.self)
+        let reader = try attach(buffer.ring, as: MarkedLayout.self)
         end = ReadingEnd(buffer, reader, flags, interruption)
         super.init(buffer, flags)
     }
@@ -65,7 +65,7 @@ final class SlotReader: OpenReader {
     private var end: ReadingEnd<SlotLayout>
 
     init(_ buffer: NamedBuffer, _ flags: BufferFlags, _ interruption: Interruption) throws(BufferFileError) {
-        let reader = try attach(buffer, as: SlotLayout.self)
+        let reader = try attach(buffer.ring, as: SlotLayout.self)
         end = ReadingEnd(buffer, reader, flags, interruption)
         super.init(buffer, flags)
     }
@@ -150,12 +150,12 @@ final class SlotWriter: OpenWriter {
 
 /// Attaches a reader where the ring is held for it: in another process, from when it was let in.
 func attach<Layout: BlockLayout>(
-    _ buffer: NamedBuffer,
+    _ ring: Ring,
     as layout: Layout.Type
 ) throws(BufferFileError) -> RingReader<Layout> {
     do throws(BufferError) {
-        var reader = try RingReader(buffer.ring, as: layout)
-        if let held = buffer.ring.coordination.heldFrom { _ = reader.seekBack(to: held) }
+        var reader = try RingReader(ring, as: layout)
+        if let held = ring.coordination.heldFrom { _ = reader.seekBack(to: held) }
         return reader
     } catch { throw .buffer(error) }
 }

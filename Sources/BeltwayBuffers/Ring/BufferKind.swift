@@ -5,7 +5,7 @@
 ///     slots      p-DBuf  |len block....|len block  ...|len block....|    fixed slots, a power of two each
 ///     stream     c-DBuf  |bytes bytes bytes bytes bytes bytes bytes |    no blocks: bytes, wrapped by a mirrored mapping
 ///     marked     v-DBuf  |len block|len blockblock|len b|len block  |    a marker before each block
-///     described  d-DBuf  |block|blockblock|block| + |d|d|d|          headers out of band: ``DataBuffer``
+///     described  d-DBuf  |block|blockblock|block| + |d|d|d|          headers out of band: ``DescribedRing``
 ///     index      IBuf    |entry|entry|entry|                         slots of 32 bytes without a length
 public enum BufferKind: UInt64, Sendable, CaseIterable {
     /// Fixed-size slots (p-DBuf).
@@ -14,7 +14,7 @@ public enum BufferKind: UInt64, Sendable, CaseIterable {
     case stream = 2
     /// Blocks with a length marker in front (v-DBuf).
     case marked = 3
-    /// Blocks described out of band (d-DBuf): ``DataBuffer``.
+    /// Blocks described out of band (d-DBuf): ``DescribedRing``, and ``DataBuffer`` for packets.
     case described = 4
     /// Index entries (IBuf).
     case index = 5
@@ -87,6 +87,8 @@ public struct RingOptions: Equatable, Sendable {
     public let slotLength: Int
     /// Blocks start on a multiple of this.
     public let alignment: Int
+    /// Bytes of which a block with its header out of band takes a multiple; elsewhere as the alignment.
+    public let granularity: Int
     /// Smallest length that the ring may have.
     public let minimumLength: Int
     /// Bytes of the longest block that can be appended, whatever the ring's present length.
@@ -125,21 +127,25 @@ public struct RingOptions: Equatable, Sendable {
             }
             self.slotLength = slotLength
             alignment = slotLength
+            granularity = slotLength
             maximumBlock = slotLength - SlotLayout.headerLength
         case .index:
             self.slotLength = MemoryLayout<IndexEntry>.stride
             alignment = self.slotLength
+            granularity = self.slotLength
             maximumBlock = self.slotLength
         case .stream:
             self.slotLength = 0
             alignment = 1
+            granularity = isAligned ? 64 : 8
             maximumBlock = minimumLength / 2
         case .marked:
             self.slotLength = 0
             alignment = isAligned ? 64 : 8
+            granularity = alignment
             maximumBlock = minimumLength / 2 - MarkedLayout.headerLength
         case .described:
-            throw .invalidRing("blocks with headers out of band live in a DataBuffer")
+            throw .invalidRing("blocks with headers out of band live in two rings, a DescribedRing")
         }
     }
 }

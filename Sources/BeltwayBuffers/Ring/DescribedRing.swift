@@ -8,6 +8,12 @@
 //                    |     `-----------.
 //      bodies     |block|blockblock|blo|ck ...         contiguous by a mirrored mapping
 //
+// Invariant. A reader is offered no header whose block it does not hold. Blocks are published before their headers, so
+// it must not begin at the blocks' published end: it begins at `describedThrough`, which the producer stores after the
+// headers' tail and before the fence of ``ReaderWatch``. Who loads it, then loads the headers' tail, finds every header
+// before that place published already. The hold is not too late either (``Coordination/addReader(at:)``): whenever the
+// producer looks for readers, which it never does between two tails, `describedThrough` is the blocks' published end.
+//
 // ``DataBuffer`` is the d-DBuf of packets: the same shape, with chunks, times and pcapng around it, so that a region goes
 // to disk as it stands. This one can be resized, each of its two rings for itself.
 
@@ -23,11 +29,11 @@ public enum BodyLayout: BlockLayout {
     @inlinable public static var isSplittable: Bool { false }
     /// As ``BlockLayout`` has it.
     @inlinable @inline(__always)
-    public static func footprint(_ length: Int, _ shape: RingShape) -> Int { (length &+ 7) & ~7 }
-    /// As ``BlockLayout`` has it.
-    @inlinable @inline(__always) public static func count(_ length: Int) -> UInt64 {
-        UInt64((length &+ 7) & ~7)
+    public static func footprint(_ length: Int, _ shape: RingShape) -> Int {
+        (length &+ shape.granularity &- 1) & ~(shape.granularity &- 1)
     }
+    /// As ``BlockLayout`` has it; of no consequence, since blocks are counted by their headers.
+    @inlinable @inline(__always) public static func count(_ length: Int) -> UInt64 { UInt64(length) }
     /// As ``BlockLayout`` has it.
     @inlinable @inline(__always) @unsafe
     public static func write(_ block: RawSpan, at address: UnsafeMutableRawPointer) {
@@ -77,6 +83,7 @@ public final class DescribedRing: Sendable {
         headers.initialLength = max(4096, options.initialLength / 2)
         headers.minimumLength = max(4096, options.minimumLength / 2)
         self.bodies = try Ring(name: name, options: bodies, generation: generation)
+        self.bodies.store(ControlLayout.describedOffset, 1)
         self.headers = try Ring(name: name + ".headers", options: headers, generation: generation)
     }
 
@@ -84,7 +91,9 @@ public final class DescribedRing: Sendable {
     ///
     /// - Throws: ``BufferError/notABuffer(_:)`` if they are no such pair.
     public init(headers: Ring, bodies: Ring) throws(BufferError) {
-        guard headers.kind == .index, bodies.kind == .stream, headers.policy == bodies.policy else {
+        guard headers.kind == .index, bodies.kind == .stream, headers.policy == bodies.policy,
+            bodies.isDescribed
+        else {
             throw .notABuffer("headers and blocks do not belong together")
         }
         self.headers = headers
@@ -129,13 +138,19 @@ public struct DescribedProducer: ~Copyable, Sendable {
             guard headers.reserve(32) else { return false }
         }
         guard bodies.append(block) else { return false }
-        let footprint = BodyLayout.footprint(block.byteCount, bodies.shape)
+        return describe(block.byteCount, classification)
+    }
+
+    /// Writes the header of the block that was appended last; there is room for it.
+    @inlinable @inline(__always)
+    mutating func describe(_ length: Int, _ classification: Classification) -> Bool {
+        let footprint = BodyLayout.footprint(length, bodies.shape)
         return headers.append(
             IndexEntry(
                 position: Position(bodies.tail &- UInt64(footprint)),
                 flowHash: 0,
                 ordinal: UInt32(truncatingIfNeeded: headers.ordinal),
-                length: UInt32(truncatingIfNeeded: block.byteCount),
+                length: UInt32(truncatingIfNeeded: length),
                 buffer: 0,
                 interface: 0,
                 classification: classification
@@ -143,11 +158,41 @@ public struct DescribedProducer: ~Copyable, Sendable {
         )
     }
 
+    /// Lends room for one block, which `body` fills in place; see
+    /// ``RingProducer/appendInPlace(atMost:_:)``.
+    ///
+    /// - Returns: What `body` returned, or nil if there is no room and it was not called.
+    /// - Throws: What `body` throws; nothing is appended then.
+    @unsafe
+    public mutating func appendInPlace<Failure: Error>(
+        atMost length: Int,
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    ) throws(Failure) -> Int? {
+        if headers.tail &+ 32 > headers.reservedTail {
+            guard headers.reserve(32) else { return nil }
+        }
+        guard let filled = try unsafe bodies.appendInPlace(atMost: min(length, maximumBlock), body) else {
+            return nil
+        }
+        if filled > 0 { _ = describe(filled, .other) }
+        return filled
+    }
+
+    /// Whether a block of `length` bytes could be appended now, or one soon if `length` is the part of each ring that
+    /// is worth waiting for.
+    func hasRoom(headers entries: Int, bodies bytes: Int) -> Bool {
+        headers.hasRoom(entries) && bodies.hasRoom(bytes)
+    }
+
     /// Makes everything appended so far readable: blocks first, then their headers, which readers wait for.
     @inlinable
     public mutating func publish() {
-        bodies.publish()
-        headers.publish()
+        guard headers.tail != headers.publishedTail else { return }
+        // Readers sleep for headers alone: one fence, and one look at who sleeps, for both rings.
+        bodies.storeTail()
+        headers.storeTail()
+        bodies.ring.store(ControlLayout.describedThrough, bodies.tail)  // releasing; partner: Ring.beginning
+        headers.wakeReaders()
     }
 
     /// Asks for another length of both rings; see ``RingProducer/resize(to:)``.
@@ -158,6 +203,7 @@ public struct DescribedProducer: ~Copyable, Sendable {
 
     /// Ends both rings.
     public mutating func close() {
+        publish()
         bodies.close()
         headers.close()
     }
@@ -180,83 +226,17 @@ extension DescribedProducer: BlockProducer {
     @inlinable public var waitsForReaders: Bool { bodies.waitsForReaders }
 }
 
-/// A consumer of a ring with headers out of band.
-///
-/// Invariant: `published == read + lost`, in blocks, since it attached.
-public struct DescribedReader: ~Copyable, Sendable {
-    @usableFromInline var headers: RingReader<EntryLayout>
-    @usableFromInline var bodies: RingReader<BodyLayout>
-    /// How this reader is woken.
-    public var coalescing: Coalescing {
-        get { headers.coalescing }
-        set { headers.coalescing = newValue }
-    }
-
-    /// Attaches at the tail: what is published from now on is offered.
+extension Ring {
+    /// The entry at a position, if it is published and whole; in rings of entries.
     ///
-    /// - Throws: ``BufferError/tooManyReaders``; ``BufferError/notABuffer(_:)`` if the memory cannot be had.
-    public init(_ ring: DescribedRing, holding: Bool = true) throws(BufferError) {
-        // The blocks first: a header that is offered then has its block held.
-        let bodies = try RingReader(ring.bodies, as: BodyLayout.self, holding: holding)
-        let headers = try RingReader(ring.headers, as: EntryLayout.self, holding: holding)
-        self.bodies = bodies
-        self.headers = headers
-    }
-
-    /// Taken and not given back.
-    @inlinable public var read: UInt64 { headers.read }
-    /// Overwritten before or while it was read.
-    @inlinable public var lost: UInt64 { headers.lost }
-    /// Offered since the reader attached.
-    public var published: UInt64 { headers.published }
-    /// Whether the producer has ended and everything was taken.
-    public var isAtEnd: Bool { headers.isAtEnd }
-}
-
-extension DescribedReader: BlockReader {
-    /// Takes the next block; nil if nothing more is published.
-    @inlinable
-    public mutating func nextBlock(atMost limit: Int) -> Block? {
-        while let header = headers.next() {
-            let entry = headers.withBytes(of: header) { unsafe $0.unsafeLoad(as: IndexEntry.self) }
-            let block = Block(
-                position: entry.position,
-                header: 0,
-                length: Int(entry.length),
-                ordinal: header.ordinal
-            )
-            if headers.isWhole(header), bodies.seek(to: block) { return block }
-            headers.giveBackLapped(header)
+    /// Safe because it is loaded from a space that holds its position, which is that of a slot.
+    func entry(at position: UInt64) -> IndexEntry? {
+        guard kind == .index, position & 31 == 0, position < tail.bytes,
+            let mapped = space(holding: position)
+        else { return nil }
+        return withExtendedLifetime(mapped) {
+            let entry = unsafe UnsafeRawPointer(mapped.space.address(position)).load(as: IndexEntry.self)
+            return isWhole(position, in: mapped.space) ? entry : nil
         }
-        return nil
-    }
-
-    /// Hands out a block's bytes, in place.
-    @inlinable @inline(__always)
-    public func withBytes<Result>(of block: Block, _ body: (RawSpan) -> Result) -> Result {
-        bodies.withBytes(of: block, body)
-    }
-
-    /// Whether no byte of the block taken last has been overwritten so far.
-    @inlinable @inline(__always)
-    public func isWhole(_ block: Block) -> Bool { bodies.isWhole(block) }
-
-    /// Counts the block taken last as lost.
-    @inlinable
-    public mutating func giveBackLapped(_ block: Block) {
-        headers.taken &-= 1
-        headers.skipped &+= 1
-    }
-
-    /// Lets a producer that waits, or drops, for this reader overwrite everything taken so far.
-    public func release() {
-        bodies.release()
-        headers.release()
-    }
-
-    /// Sleeps until more is published, the producer ends, or the time is over; releases first.
-    public func wait(nanoseconds: Int64) {
-        bodies.release()
-        headers.wait(nanoseconds: nanoseconds)
     }
 }

@@ -29,7 +29,7 @@ public final class InheritedReader: Sendable {
         _ = fcntl(area, F_SETFD, FD_CLOEXEC)
         do throws(BufferError) {
             cursor = try ReaderCursor()
-            id = try ring.coordination.attach(cursor, holds: holds, at: { ring.end }).id
+            id = try ring.coordination.attach(cursor, holds: holds, at: { ring.beginning }).id
         } catch {
             close(area)
             throw error
@@ -76,6 +76,40 @@ extension Ring {
                 let own = dup(area)
                 return own >= 0 ? own : nil
             }
+        )
+    }
+}
+
+/// The place of one reader of a ring with headers out of band in a child process.
+public final class InheritedDescribedReader: Sendable {
+    /// Those of the blocks' ring, then those of the headers': in this order for ``DescribedRing/init(inheriting:name:)``.
+    public var descriptors: [Int32] { bodies.descriptors + headers.descriptors }
+    private let bodies: InheritedReader
+    private let headers: InheritedReader
+
+    fileprivate init(_ ring: DescribedRing, holds: Bool) throws(BufferError) {
+        // The blocks first: see the invariant of ``DescribedRing``.
+        bodies = try ring.bodies.makeInheritedReader(holds: holds)
+        headers = try ring.headers.makeInheritedReader(holds: holds)
+    }
+}
+
+extension DescribedRing {
+    /// Makes a place for a reader in a child process; see ``Ring/makeInheritedReader(holds:)``.
+    public func makeInheritedReader(holds: Bool) throws(BufferError) -> InheritedDescribedReader {
+        try InheritedDescribedReader(self, holds: holds)
+    }
+
+    /// Attaches by descriptors that the owner's ``InheritedDescribedReader`` named and this process inherited.
+    ///
+    /// - Throws: ``BufferError/notABuffer(_:)`` unless there are eight, and they are what they should be.
+    public convenience init(inheriting descriptors: [Int32], name: String) throws(BufferError) {
+        guard descriptors.count == 8 else {
+            throw .notABuffer("\(descriptors.count) descriptors instead of 8")
+        }
+        try self.init(
+            headers: Ring(inheriting: Array(descriptors[4...]), name: name + ".headers"),
+            bodies: Ring(inheriting: Array(descriptors[..<4]), name: name)
         )
     }
 }

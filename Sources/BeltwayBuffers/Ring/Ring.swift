@@ -222,6 +222,20 @@ public import Synchronization
         return (tail.bytes, tailOrdinal)
     }
 
+    /// Whether its blocks have their headers in a ring beside it; see ``DescribedRing``.
+    var isDescribed: Bool { relaxed(ControlLayout.describedOffset) != 0 }
+
+    /// Where a reader begins that comes now: the published end.
+    ///
+    /// Among blocks with headers out of band it is where the first one begins whose header is not published, which may
+    /// be before the end for the moment between the two publications.
+    var beginning: (position: UInt64, ordinal: UInt64) {
+        guard isDescribed else { return end }
+        let through = acquire(ControlLayout.describedThrough)  // partner: DescribedProducer.publish
+        let (position, ordinal) = (tail.bytes, tailOrdinal)
+        return (min(through, position), min(through, ordinal))
+    }
+
     /// Whether the producer has ended; stored after its last tail, so load it *before* the tail.
     @inlinable public var isClosed: Bool { acquire(ControlLayout.closed) != 0 }
     /// Bytes that the ring uses at present.

@@ -80,6 +80,13 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
     @inlinable
     public mutating func publish() {
         guard tail != publishedTail else { return }
+        storeTail()
+        watch.wake(tail: tail)
+    }
+
+    /// Makes everything appended so far readable, and leaves it to the caller to wake who sleeps for it.
+    @inlinable
+    mutating func storeTail() {
         publishedTail = tail
         publishedOrdinal = ordinal
         // `before`, fence, tail, ordinal: a reader that finds both ordinals equal has the tail that belongs to them.
@@ -87,9 +94,9 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
         atomicMemoryFence(ordering: .releasing)  // partner: the acquire fence in Ring.end
         ring.store(ControlLayout.tail, tail)  // releasing; partner: Ring.tail
         ring.store(ControlLayout.tailOrdinal, ordinal)  // releasing; partner: Ring.tailOrdinal
-        watch.wake(tail: tail)
     }
 
+    @inlinable @inline(__always)
     mutating func wakeReaders() { watch.wake(tail: tail) }
 
     /// Ends the ring: publishes, then stores `closed`.

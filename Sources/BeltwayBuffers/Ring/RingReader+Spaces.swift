@@ -40,9 +40,12 @@ extension RingReader {
     /// Takes the end and window of the present space anew.
     private mutating func look() {
         seenEpochCount = ring.acquire(ControlLayout.epochCount)
-        guard spaceEnd == .max, ring.newestEpochNumber > epochNumber,
-            let now = ring.epoch(epochNumber), let next = ring.epoch(epochNumber &+ 1)
-        else { return }
+        guard spaceEnd == .max, ring.newestEpochNumber > epochNumber else { return }
+        guard let now = ring.epoch(epochNumber), let next = ring.epoch(epochNumber &+ 1) else {
+            // Its row is gone, and with it where it ended: what comes next does not lie here, however whole it looks.
+            spaceEnd = position
+            return
+        }
         spaceEnd = max(next.start, now.start)
         space.end(now, before: next)
     }

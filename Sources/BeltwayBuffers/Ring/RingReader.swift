@@ -51,16 +51,16 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
         var slot: Int?
         var place: (position: UInt64, ordinal: UInt64)
         if holding, ring.policy.protectsReaders {
-            let reader = try coordination.addReader(at: { coordination.heldFrom ?? ring.end })
+            let reader = try coordination.addReader(at: { coordination.heldFrom ?? ring.beginning })
             slot = reader.slot
             place = (reader.position, reader.ordinal)
         } else {
-            place = ring.end
+            place = ring.beginning
         }
         var mapped = ring.space(holding: place.position)
         for _ in 0..<8 where mapped == nil && slot == nil {
             // The producer has gone on so far since that its row or its memory is gone.
-            place = ring.end
+            place = ring.beginning
             mapped = ring.space(holding: place.position)
         }
         guard let mapped, ring.isBlockStart(place.position) else {

@@ -56,7 +56,7 @@ extension Ring: SharedBuffer {
         _ cursor: ReaderCursor,
         holds: Bool
     ) throws(BufferError) -> (id: UInt64, ordinal: UInt64) {
-        let reader = try coordination.attach(cursor, holds: holds, at: { end })
+        let reader = try coordination.attach(cursor, holds: holds, at: { beginning })
         return (reader.id, reader.ordinal)
     }
 

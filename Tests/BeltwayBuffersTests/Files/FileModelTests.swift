@@ -9,7 +9,7 @@ import Testing
 @Suite struct `A buffer as a file, against its model` {
     @Test(
         arguments: [BufferFlags.blocking, .slowReader, .mediumReader, .fastReader],
-        [BufferFlags.stream, .marked, .slots]
+        [BufferFlags.stream, .marked, .slots, .described]
     )
     func `returns what was written at each place, or says why not`(
         policy: BufferFlags,
@@ -51,9 +51,12 @@ import Testing
                     block[1] = UInt8(truncatingIfNeeded: blocks >> 8)
                     if (try? files.write(writer, block)) != nil { blocks += 1 }
                 }
-            case 5 where !readers.isEmpty && kind == .stream:
+            case 5 where !readers.isEmpty && (kind == .stream || kind == .described):
                 let reader = readers[Int.random(in: 0..<readers.count, using: &random)]
-                let target = Int64(written) - Int64.random(in: 0...40_000, using: &random)
+                let target =
+                    kind == .stream
+                    ? Int64(written) - Int64.random(in: 0...40_000, using: &random)
+                    : Int64(blocks) - Int64.random(in: -1...300, using: &random)
                 do throws(BufferFileError) { try files.lseek(reader, target, .start) } catch {
                     if case .leftWindow(_, let oldest, let end) = error {
                         #expect(target < Int64(oldest) || target >= Int64(end), "seed \(seed)")
@@ -100,7 +103,11 @@ import Testing
             } else {
                 #expect(bytes.count > 2 && bytes[2...] == (2..<bytes.count).map(byte)[...], "seed \(seed)")
                 let number = Int(bytes[0]) | Int(bytes[1]) << 8
-                let expected = start + Int(try files.counts(reader).published) - 1
+                // A block's place is its number; where there are no such places, everything offered lies before it.
+                let expected =
+                    kind == .described
+                    ? Int(try files.lseek(reader, 0, .current)) - 1
+                    : start + Int(try files.counts(reader).published) - 1
                 #expect(number == expected & 0xffff, "seed \(seed)")
             }
         } catch {

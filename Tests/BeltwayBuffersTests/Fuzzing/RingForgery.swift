@@ -153,12 +153,16 @@ enum RingForging {
     ]
 
     /// Runs one input from its first byte to its last.
-    static func run(_ input: ForgedInput, on forged: ForgedRing) {
+    static func run(_ input: ForgedInput, on forged: ForgedRing, headers: ForgedRing) {
         var input = input
-        let kinds = [BufferKind.slots, .stream, .marked, .index]
+        let kinds = [BufferKind.slots, .stream, .marked, .index, .described]
         let policy = BufferPolicy(rawValue: UInt64(input.choice(4)) + 1) ?? .blocking
         let resizing = Resizing(rawValue: UInt64(input.choice(3))) ?? .fixed
-        forged.reset(kinds[input.choice(4)], policy, resizing)
+        let kind = kinds[input.choice(5)]
+        if kind == .described {
+            return DescribedForgery.run(input, policy, resizing, bodies: forged, headers: headers)
+        }
+        forged.reset(kind, policy, resizing)
         for _ in 0..<input.choice(16) { forge(&input, forged) }
         if input.byte() % 8 == 0 { forged.store(input.word(), at: head[input.choice(head.count)]) }
         guard let ring = try? forged.attach(withPages: input.byte() % 2 == 0) else { return }

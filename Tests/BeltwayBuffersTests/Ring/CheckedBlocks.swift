@@ -63,8 +63,8 @@ struct BlockLedger: Equatable, Sendable {
 ///   - pause: Sleeps a little after so many blocks; 0 never.
 ///   - step: Called after each block with the number read so far.
 /// - Returns: What it saw.
-func readToEnd<Layout: BlockLayout>(
-    _ reader: inout RingReader<Layout>,
+func readToEnd<Reader: BlockReader & ~Copyable, Layout: BlockLayout>(
+    _ reader: inout Reader,
     _ blocks: CheckedBlocks<Layout>,
     pause: UInt64 = 0,
     step: (UInt64) -> Void = { _ in }
@@ -72,7 +72,7 @@ func readToEnd<Layout: BlockLayout>(
     var ledger = BlockLedger()
     var turns: UInt64 = 0
     while true {
-        guard let block = reader.next() else {
+        guard let block = reader.nextBlock(atMost: .max) else {
             if reader.isAtEnd { break }
             reader.wait(nanoseconds: 5_000_000)
             continue
@@ -97,15 +97,27 @@ func produceAll<Layout: BlockLayout>(
     each: (inout RingProducer<Layout>, UInt64) -> Void = { _, _ in }
 ) {
     var producer = ring.makeProducer(Layout.self)
+    produceAll(count, by: &producer, ring.policy, blocks, batch: batch, each: each)
+}
+
+/// The same by any producer, which ends its ring.
+func produceAll<Producer: BlockProducer & ~Copyable, Layout: BlockLayout>(
+    _ count: UInt64,
+    by producer: inout Producer,
+    _ policy: BufferPolicy,
+    _ blocks: CheckedBlocks<Layout>,
+    batch: UInt64,
+    each: (inout Producer, UInt64) -> Void = { _, _ in }
+) {
     var words: [UInt64] = []
     for number in 0..<count {
         blocks.fill(&words, number)
-        while !producer.append(words.span.bytes) {
-            producer.publish()
+        while !producer.appendBlock(words.span.bytes) {
+            producer.publishBlocks()
             producer.waitForRoom()
-            if ring.policy == .slowReader || ring.policy == .mediumReader { usleep(20) }
+            if policy == .slowReader || policy == .mediumReader { usleep(20) }
         }
-        if number % batch == 0 { producer.publish() }
+        if number % batch == 0 { producer.publishBlocks() }
         each(&producer, number)
     }
     producer.close()

@@ -137,10 +137,7 @@ enum ReadingProcess {
         signal: Int32 = 0,
         after stopAfter: UInt64 = .max
     ) throws -> BlockLedger {
-        // The first two are read-only for everybody, the last two are this reader's to write.
-        let own = files.enumerated().map { open("/proc/\(parent)/fd/\($1)", $0 < 2 ? O_RDONLY : O_RDWR) }
-        guard own.allSatisfy({ $0 >= 0 }) else { throw BufferError.system(call: "open", errno: errno) }
-        let ring = try Ring(inheriting: own, name: "parent")
+        let ring = try Ring(inheriting: open(parent, files), name: "parent")
         func read<Layout: BlockLayout>(_ blocks: CheckedBlocks<Layout>) throws -> BlockLedger {
             var reader = try RingReader(ring, as: Layout.self)
             ring.coordination.cursor?.store(Self.mark, UInt64(getpid()))
@@ -157,12 +154,28 @@ enum ReadingProcess {
         }
     }
 
+    /// Opens the parent's descriptors: of each four the first two are read-only for everybody, the last two are this
+    /// reader's to write.
+    static func open(_ parent: Int32, _ files: [Int32]) throws -> [Int32] {
+        let own = files.enumerated().map {
+            Foundation.open("/proc/\(parent)/fd/\($1)", $0 % 4 < 2 ? O_RDONLY : O_RDWR)
+        }
+        guard own.allSatisfy({ $0 >= 0 }) else { throw BufferError.system(call: "open", errno: errno) }
+        return own
+    }
+
     /// In the parent: waits for the child to be attached.
     ///
     /// - Returns: The child's process; 0 if it did not come.
     @discardableResult
     static func waitForMark(_ place: InheritedReader, seconds: Int) -> Int32 {
-        guard let page = try? ReaderCursor(attaching: place.descriptors[2]) else { return 0 }
+        waitForMark(place.descriptors[2], seconds: seconds)
+    }
+
+    /// The same by the descriptor of the child's page.
+    @discardableResult
+    static func waitForMark(_ descriptor: Int32, seconds: Int) -> Int32 {
+        guard let page = try? ReaderCursor(attaching: descriptor) else { return 0 }
         for _ in 0..<seconds * 1000 {
             let process = page.load(mark)
             if process != 0 { return Int32(truncatingIfNeeded: process) }
