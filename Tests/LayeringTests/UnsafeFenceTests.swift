@@ -17,6 +17,7 @@ private let fence: [String: String] = [
         "memory: hands out room in the ring that it has reserved",
     "BeltwayBuffers/DataBuffer/RecordWriting.swift": "memory: lays blocks down in the ring",
     "BeltwayBuffers/DataBuffer/RingMemory.swift": "memory: addresses inside the mapped ring",
+    "BeltwayBuffers/OwnedArray.swift": "memory: owns values that cannot be copied",
     "BeltwayBuffers/SharedMemory.swift": "memory: owns a memfd and its mapping",
     "BeltwayBuffers/Sharing/UnixSocket.swift":
         "call: sockets, whose messages and descriptors are owned as soon as they arrive",
@@ -44,9 +45,11 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Files/Splicing.swift": "memory: hands the kernel what was peeked or reserved",
     "BeltwayBuffers/Files/WritingEnd.swift": "memory: lends room of the ring to be filled",
     "BeltwayBuffers/Waiting/Coordination.swift": "memory: atomics on cache lines of their own",
+    "BeltwayBuffers/Waiting/WakeCall.swift": "memory: owns the word that a sleep ends by",
     "BeltwayBuffers/Waiting/ReaderCursor.swift": "memory: words on a page of another process",
     "BeltwayBuffers/Waiting/ReaderWatch.swift": "memory: futex flags of readers elsewhere",
     "BeltwayBuffers/Waiting/WaitForAny.swift": "memory: futex words of several buffers at once",
+    "BeltwayBuffers/Waiting/WaitForBytes.swift": "memory: futex words of several buffers at once",
     "BeltwayBuffers/Waiting/WakeUp.swift": "memory: futex words",
     // C interface
     "BeltwayC/BlockReader.swift": "memory: hands out addresses of blocks that it keeps mapped",
@@ -96,7 +99,6 @@ private let fence: [String: String] = [
     "BeltwayAppliance/EVE/EVEFileError.swift": "call: strerror",
     "BeltwayAppliance/Pipeline/DataPlaneThread.swift":
         "call: pthread_create, whose argument is retained for the thread",
-    "BeltwayAppliance/Pipeline/OwnedArray.swift": "memory: owns values that cannot be copied",
     "BeltwayAppliance/Pipe/PipeDescriptors.swift": "call: poll, read and write of an array",
     "BeltwayAppliance/Query/RowPrinter.swift": "call: write(2) of an array",
     "BeltwayAppliance/Run/Console.swift": "call: write(2) of an array",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
 internal import BeltwayFlow
 
 // What the plan has the capture thread call, and what gets a thread of its own (`PipelinePlan`).

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
 internal import BeltwayStore
 internal import BeltwayTrace
 internal import BeltwayWire

@@ -3,12 +3,7 @@ internal import BeltwayBuffers
 internal import BeltwayWire
 
 /// One packet that a tap was offered.
-struct TapPacket: BitwiseCopyable {
-    /// The ring, an index into the source's rings.
-    var ring: Int
-    /// Where it is and what is known of it.
-    var descriptor: Descriptor
-}
+typealias TapPacket = MergedPacket
 
 /// One ring as a tap shows it: `published == read + lost`.
 struct TapLedger: Equatable {

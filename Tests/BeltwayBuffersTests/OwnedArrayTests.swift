@@ -2,7 +2,7 @@
 import Synchronization
 import Testing
 
-@testable import BeltwayAppliance
+@testable import BeltwayBuffers
 
 /// Something that cannot be copied and tells when it ends.
 private struct Token: ~Copyable {
