@@ -128,6 +128,13 @@ let package = Package(
             exclude: ["suppressions.txt"],
             swiftSettings: testSettings
         ),
+        // The other process of tests that kill or stop one.
+        .executableTarget(
+            name: "beltway-peer",
+            dependencies: ["BeltwayBuffers", "BeltwayTestSupport", "BeltwayWire"],
+            path: "Tests/beltway-peer",
+            swiftSettings: testSettings
+        ),
         tests("LayeringTests", []),
         tests("BeltwayWireTests", ["BeltwayWire"]),
         tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire", "CLinux"]),

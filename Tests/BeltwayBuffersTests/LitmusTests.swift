@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayBuffers
+import BeltwayTestSupport
 import BeltwayWire
 import Foundation
 import Synchronization

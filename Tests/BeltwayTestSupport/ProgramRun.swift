@@ -6,13 +6,7 @@ import Foundation
 /// Where the built `beltway` is.
 public enum BeltwayProgram {
     /// The program beside the test bundle, or nil if it is not built.
-    public static let path: String? = {
-        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let program = URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent(
-            "beltway"
-        ).path
-        return FileManager.default.isExecutableFile(atPath: program) ? program : nil
-    }()
+    public static let path: String? = builtProgram("beltway")
 
     /// What a test that needs it says when it is absent.
     public static let absence = "The program beltway is not built beside the tests."
@@ -26,6 +20,13 @@ public enum BeltwayProgram {
     ) throws -> ProgramOutcome {
         try RunningProgram([path ?? "beltway"] + arguments, in: folder, input: input).wait(seconds: seconds)
     }
+}
+
+/// A program of this package that is built beside the test bundle; nil if it is not.
+public func builtProgram(_ name: String) -> String? {
+    let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    let program = URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent(name).path
+    return FileManager.default.isExecutableFile(atPath: program) ? program : nil
 }
 
 /// Whether a program is on the path.

@@ -72,22 +72,10 @@ struct `A harmful reader` {
         #expect(outcome.isExact && outcome.lost == 0 && outcome.read == shared.packets, "\(outcome)")
     }
 
-    /// A child that attaches, waits until it is known, and then does nothing for ever.
-    private func idleChild(_ folder: String, holds: Bool) -> TestThread {
-        TestThread {
-            let done = DispatchSemaphore(value: 0)
-            Task {
-                await #expect(processExitsWith: .signal(SIGKILL)) {
-                    [folder = folder as String, holds = holds as Bool] in
-                    let attached = try AttachedBuffer("test.0", in: folder, as: "idle", holds: holds)
-                    let reader = try DescriptorReader(attached.buffer)
-                    sleep(100)
-                    reader.release()
-                }
-                done.signal()
-            }
-            done.wait()
-        }
+    /// A process that attaches and then does nothing.
+    private func idleProcess(_ folder: String, holds: Bool) throws -> RunningProgram {
+        let peer = try #require(builtProgram("beltway-peer"))
+        return try RunningProgram([peer, "idle", folder, holds ? "holds" : "lets"])
     }
 
     private func pid(of name: String, _ server: BufferServer) -> Int32? {
@@ -108,7 +96,7 @@ struct `A harmful reader` {
             waits: true,
             limits: limits
         )
-        let child = idleChild(shared.folder.path, holds: true)
+        let child = try idleProcess(shared.folder.path, holds: true)
         let victim = try #require(pid(of: "idle", shared.server))
         shared.write(batch: 100, pauseMicroseconds: 0)
         // The producer comes to wait for it: the ring is full.
@@ -124,7 +112,7 @@ struct `A harmful reader` {
         // The hold is gone before the list says so.
         #expect(eventually { shared.server.readers.isEmpty })
         shared.end()
-        #expect(child.join())
+        #expect(child.wait().status == 128 + SIGKILL)
     }
 
     @Test func `that is stopped while it is waited for loses its hold after the limit`() throws {
@@ -136,12 +124,12 @@ struct `A harmful reader` {
             waits: true,
             limits: limits
         )
-        let child = idleChild(shared.folder.path, holds: true)
+        let child = try idleProcess(shared.folder.path, holds: true)
         let victim = try #require(pid(of: "idle", shared.server))
         #expect(kill(victim, SIGSTOP) == 0)
         defer {
             kill(victim, SIGKILL)
-            #expect(child.join())
+            #expect(child.wait().status == 128 + SIGKILL)
         }
         let steady = try AttachedBuffer("test.0", in: shared.folder.path, as: "steady", holds: true)
         let reading = SteadyReader(steady)
@@ -154,7 +142,7 @@ struct `A harmful reader` {
 
     @Test func `that is stopped, or killed, is not noticed where nobody is waited for`() throws {
         let shared = try SharedRingFixture(capacity: 4 << 20)
-        let child = idleChild(shared.folder.path, holds: false)
+        let child = try idleProcess(shared.folder.path, holds: false)
         let victim = try #require(pid(of: "idle", shared.server))
         let steady = try AttachedBuffer("test.0", in: shared.folder.path, as: "steady")
         let reading = SteadyReader(steady)
@@ -164,7 +152,7 @@ struct `A harmful reader` {
         let idle = try #require(shared.server.readers.first { $0.status.name == "idle" })
         #expect(idle.status.lag > 0 && idle.status.read == 0)
         #expect(kill(victim, SIGKILL) == 0)
-        #expect(child.join())
+        #expect(child.wait().status == 128 + SIGKILL)
         #expect(eventually { shared.server.readers.count == 1 })
         shared.end()
         let outcome = try #require(reading.finish())
@@ -174,35 +162,10 @@ struct `A harmful reader` {
 
 @Suite(.serialized, .tags(.slow), .timeLimit(.minutes(2)))
 struct `An owner that dies` {
-    /// A child that owns a ring and writes it until it is killed.
-    private func owner(_ folder: String, generation: UInt64) -> TestThread {
-        TestThread {
-            let done = DispatchSemaphore(value: 0)
-            Task {
-                await #expect(processExitsWith: .signal(SIGKILL)) {
-                    [folder = folder as String, generation = generation as UInt64] in
-                    let ring = try DataBuffer(
-                        name: "test.0",
-                        number: 3,
-                        linkType: .ethernet,
-                        capacity: 262_144,
-                        policy: .fastReader,
-                        generation: generation
-                    )
-                    let server = try BufferServer(folder: folder)
-                    try server.share(ring, policy: .forTests)
-                    var producer = ring.makeProducer()
-                    var words: [UInt64] = []
-                    for ordinal in 0..<UInt64.max {
-                        while !producer.append(checked: ordinal, &words) { producer.publish() }
-                        producer.publish()
-                        usleep(100)
-                    }
-                }
-                done.signal()
-            }
-            done.wait()
-        }
+    /// A process that owns a ring and writes it until it is killed.
+    private func owner(_ folder: String, generation: UInt64) throws -> RunningProgram {
+        let peer = try #require(builtProgram("beltway-peer"))
+        return try RunningProgram([peer, "owner", folder, "\(generation)"])
     }
 
     private func attach(_ folder: String) -> AttachedBuffer? {
@@ -216,13 +179,13 @@ struct `An owner that dies` {
 
     @Test func `is noticed, what it wrote can be read on, and its successor is found`() throws {
         let folder = TemporaryFolder()
-        let first = owner(folder.path, generation: 41)
+        let first = try owner(folder.path, generation: 41)
         let attached = try #require(attach(folder.path))
         var reader = try DescriptorReader(attached.buffer)
         #expect(attached.generation == 41 && attached.owner == .running)
         #expect(eventually { attached.buffer.memory.tailOrdinal > 100 })
         #expect(kill(attached.process, SIGKILL) == 0)
-        #expect(first.join())
+        #expect(first.wait().status == 128 + SIGKILL)
         #expect(attached.owner == .gone)
         var read = 0
         while let descriptor = reader.next() {
@@ -236,12 +199,12 @@ struct `An owner that dies` {
             _ = try attached.reconnected()
         }
 
-        let second = owner(folder.path, generation: 42)
+        let second = try owner(folder.path, generation: 42)
         let again = try #require(attach(folder.path))
         let reconnected = try attached.reconnected()
         #expect(reconnected.generation == 42 && again.generation == 42 && reconnected.owner == .running)
         #expect(attached.owner == .gone && attached.generation == 41)
         kill(again.process, SIGKILL)
-        #expect(second.join())
+        #expect(second.wait().status == 128 + SIGKILL)
     }
 }
