@@ -194,7 +194,7 @@ struct `A tap of another host` {
                 "`cached`"
             )
         )
-        #expect(try complaint(["tap", "--headers", "5"], status: 2).contains("goes with --from"))
+        #expect(try complaint(["tap", "--strategy", "once"], status: 2).contains("goes with --from"))
         #expect(
             try complaint(["tap", "--from", "127.0.0.1:1"] + identity, status: 1).contains(
                 "cannot connect to 127.0.0.1:1: Connection refused"
