@@ -55,45 +55,17 @@ public final class BufferDirectory: Sendable {
     ) throws(BufferFileError) -> (reader: OpenReader?, writer: OpenWriter?) {
         guard flags.contains(.writing) else {
             guard let name else { throw .invalid("a buffer without a name is opened for writing too") }
-            return (try openReader(find(name, flags), flags), nil)
+            return (try OpenReader(find(name, flags), flags, in: self), nil)
         }
         let buffer = try make(name, flags, size: size)
-        let writer = openWriter(buffer, flags)
+        let writer = OpenWriter(buffer, flags, in: self)
         do throws(BufferFileError) {
-            let reader = flags.contains(.reading) ? try openReader(buffer, flags) : nil
+            let reader = flags.contains(.reading) ? try OpenReader(buffer, flags, in: self) : nil
             if flags.contains(.shared) { try share(buffer, name, mode: mode) }
             return (reader, writer)
         } catch {
             forget(buffer)
             throw error
-        }
-    }
-
-    private func openReader(
-        _ buffer: NamedBuffer,
-        _ flags: BufferFlags
-    ) throws(BufferFileError) -> OpenReader {
-        if let described = buffer.described {
-            return try DescribedEnd(buffer, described, flags, interruption)
-        }
-        return switch buffer.ring.kind {
-        case .stream: try StreamReader(buffer, flags, interruption)
-        case .marked: try MarkedReader(buffer, flags, interruption)
-        case .slots: try SlotReader(buffer, flags, interruption)
-        case .index: try IndexReader(buffer, self, flags, interruption)
-        case .described: throw .invalid("a ring of packets is not opened as a file")
-        }
-    }
-
-    private func openWriter(_ buffer: NamedBuffer, _ flags: BufferFlags) -> OpenWriter {
-        if let described = buffer.described {
-            return DescribedWriter(buffer, described, flags, interruption)
-        }
-        return switch buffer.ring.kind {
-        case .stream, .described: StreamWriter(buffer, flags, interruption)
-        case .marked: MarkedWriter(buffer, flags, interruption)
-        case .slots: SlotWriter(buffer, flags, interruption)
-        case .index: IndexWriter(buffer, self, flags, interruption)
         }
     }
 

@@ -35,11 +35,15 @@
     /// The block that was shown last, or copied last with ``BufferFlags/splices``: where its bytes are.
     private var seenAt: UInt = 0
     private var seenLength = 0
-    private var seenEntry = IndexEntry.nothing
-    /// Bytes that calls have copied, and entries that were written instead of bytes; for measurements.
-    public private(set) var copiedBytes: UInt64 = 0
-    /// See ``copiedBytes``.
-    public private(set) var splicedEntries: UInt64 = 0
+    /// Who has shown it, and knows the entry that points to it; in the table as long as `seenLength` is not 0.
+    private var seenBy: Unmanaged<OpenReader>?
+    // Private, so that the compiler sees that no two accesses overlap; a public property's are looked up in a list.
+    private var bytesCopied: UInt64 = 0
+    private var entriesSpliced: UInt64 = 0
+    /// Bytes that calls have copied; for measurements.
+    public var copiedBytes: UInt64 { bytesCopied }
+    /// Entries that were written instead of bytes; for measurements.
+    public var splicedEntries: UInt64 { entriesSpliced }
 
     /// Set by the first call that waits for several.
     private var readyList: ReadyList?
@@ -165,7 +169,7 @@
             if reader.flags.contains(.splices) { return try unsafe readAndRemember(reader, into: bytes) }
             return try unsafe reader.read(into: bytes)
         }
-        copiedBytes &+= UInt64(count)
+        bytesCopied &+= UInt64(count)
         return count
     }
 
@@ -202,22 +206,30 @@
         unsafe target.copyMemory(from: source, byteCount: block.length)
         guard reader.isWhole() else { throw reader.giveBackLapped() }
         if !reader.flags.contains(.modifies) {
-            (seenAt, seenLength, seenEntry) = (UInt(bitPattern: target), block.length, block.entry)
+            unsafe see(UInt(bitPattern: target), block.length, Unmanaged.passUnretained(reader))
         }
         return block.length
     }
+
+    @inline(__always)
+    private func see(_ address: UInt, _ length: Int, _ reader: Unmanaged<OpenReader>) {
+        (seenAt, seenLength) = (address, length)
+        unsafe seenBy = reader
+    }
+
+    /// Called by whoever makes a reader show another block.
+    func forgetSeen() { seenLength = 0 }
 
     /// Shows what comes next where it lies, and moves on as ``read(_:count:)`` does ("system shared", paper, 3.6).
     ///
     /// - Returns: The block, valid until the next call on the descriptor; ask ``isWhole(_:)`` after using it.
     public func peek(_ descriptor: Int32, atMost limit: Int = .max) throws(BufferFileError) -> PeekedBlock {
         let reader = try unsafe self.reader(descriptor)
-        return try unsafe borrowing(reader) { reader throws(BufferFileError) in
-            let block = try reader.peek(atMost: limit)
-            if !reader.flags.contains(.modifies) {
-                unsafe (seenAt, seenLength, seenEntry) = (
-                    UInt(bitPattern: block.base), block.length, block.entry
-                )
+        return try unsafe borrowing(reader) { open throws(BufferFileError) in
+            seenLength = 0
+            let block = try open.show(atMost: limit)
+            if !open.flags.contains(.modifies) {
+                unsafe see(UInt(bitPattern: block.base), block.length, reader)
             }
             return block
         }
@@ -254,17 +266,18 @@
     /// - Returns: Bytes taken; fewer than given only if the call may not wait.
     public func write(_ descriptor: Int32, _ bytes: RawSpan) throws(BufferFileError) -> Int {
         let writer = try unsafe self.writer(descriptor)
-        if bytes.byteCount > 0, bytes.byteCount <= seenLength {
+        if bytes.byteCount > 0, bytes.byteCount <= seenLength, let seenBy = unsafe seenBy {
             let at = unsafe bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
             if at >= seenAt, at - seenAt <= UInt(seenLength - bytes.byteCount) {
-                var entry = seenEntry
+                var entry = try unsafe borrowing(seenBy) { reader throws(BufferFileError) in reader.shownEntry
+                }
                 entry.offset &+= UInt32(truncatingIfNeeded: at - seenAt)
                 entry.length = UInt32(truncatingIfNeeded: bytes.byteCount)
                 let isSpliced = try unsafe borrowing(writer) { writer throws(BufferFileError) in
-                    try writer.write(entry)
+                    try writer.write(entry: entry)
                 }
                 if isSpliced {
-                    splicedEntries &+= 1
+                    entriesSpliced &+= 1
                     return bytes.byteCount
                 }
             }
@@ -272,7 +285,7 @@
         let count = try unsafe borrowing(writer) { writer throws(BufferFileError) in
             try writer.write(bytes)
         }
-        copiedBytes &+= UInt64(count)
+        bytesCopied &+= UInt64(count)
         return count
     }
 
@@ -338,8 +351,8 @@
 
     /// Counts what a splice has done.
     func note(entry isEntry: Bool, bytes: Int) {
-        splicedEntries &+= isEntry ? 1 : 0
-        copiedBytes &+= UInt64(bytes)
+        entriesSpliced &+= isEntry ? 1 : 0
+        bytesCopied &+= UInt64(bytes)
     }
 
     // MARK: lseek and questions

@@ -6,11 +6,13 @@
 // Safe: a block is copied or lent after its reader has checked that it is published and whole, and checked again.
 
 /// Reads blocks by their headers.
-final class DescribedEnd: OpenReader {
+struct DescribedReadingEnd: ~Copyable {
     private var headers: ReadingEnd<EntryLayout>
     private var bodies: RingReader<BodyLayout>
     private let ring: DescribedRing
+    private let number: UInt16
     private var last = Block(position: .zero, header: 0, length: 0, ordinal: 0)
+    private var classification = Classification.other
     /// What was let go of, in steps as ``ReadingEnd`` does it.
     private var released: UInt64
     private let step: UInt64
@@ -22,20 +24,21 @@ final class DescribedEnd: OpenReader {
         _ interruption: Interruption
     ) throws(BufferFileError) {
         // The blocks first: see the invariant of ``DescribedRing``.
-        bodies = try attach(ring.bodies, as: BodyLayout.self)
-        headers = ReadingEnd(buffer, try attach(ring.headers, as: EntryLayout.self), flags, interruption)
+        let bodies = try attach(ring.bodies, as: BodyLayout.self)
+        headers = try ReadingEnd(buffer, flags, interruption)
         released = bodies.position
         step = UInt64(ring.bodies.shape.minimumLength) / 8
+        self.bodies = bodies
+        number = buffer.number
         self.ring = ring
-        super.init(buffer, flags)
     }
 
-    override var place: UInt64 { headers.place }
-    override var counts: (published: UInt64, read: UInt64, lost: UInt64) { headers.counts }
-    override var isReadable: Bool { headers.isReadable }
+    var place: UInt64 { headers.place }
+    var counts: (published: UInt64, read: UInt64, lost: UInt64) { headers.counts }
+    var isReadable: Bool { headers.isReadable }
 
     /// The next header, copied, and its block, whole so far; nil at the end.
-    private func next() throws(BufferFileError) -> (block: Block, classification: Classification)? {
+    private mutating func next() throws(BufferFileError) -> (block: Block, classification: Classification)? {
         // Before it may sleep, all of it: a writer that waits, waits for both rings.
         if bodies.position &- released >= step || ring.headers.tail.bytes == headers.place { releaseBodies() }
         let entry: IndexEntry
@@ -59,7 +62,7 @@ final class DescribedEnd: OpenReader {
         unsafe UnsafeRawPointer(bodies.space.address(block.position.bytes))
     }
 
-    override func read(into bytes: UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int {
+    mutating func read(into bytes: UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int {
         guard let target = bytes.baseAddress, bytes.count > 0 else { return 0 }
         guard let (block, _) = try next() else { return 0 }
         guard block.length <= bytes.count else {
@@ -71,33 +74,38 @@ final class DescribedEnd: OpenReader {
         return block.length
     }
 
-    override func peek(atMost limit: Int) throws(BufferFileError) -> PeekedBlock {
+    mutating func peek(atMost limit: Int) throws(BufferFileError) -> PeekedBlock {
         guard let (block, classification) = try next() else { return .end }
         guard block.length <= limit else {
             keepOnly(0)
             throw .blockTooLong(block.length)
         }
-        let entry = IndexEntry(
-            position: block.position,
+        self.classification = classification
+        return unsafe PeekedBlock(base: address(block), length: block.length, entry: shownEntry)
+    }
+
+    /// The entry that points to the block shown last.
+    var shownEntry: IndexEntry {
+        IndexEntry(
+            position: last.position,
             flowHash: 0,
-            ordinal: UInt32(truncatingIfNeeded: block.ordinal),
-            length: UInt32(truncatingIfNeeded: block.length),
-            buffer: buffer.number,
+            ordinal: UInt32(truncatingIfNeeded: last.ordinal),
+            length: UInt32(truncatingIfNeeded: last.length),
+            buffer: number,
             interface: 0,
             classification: classification
         )
-        return unsafe PeekedBlock(base: address(block), length: block.length, entry: entry)
     }
 
-    override func isWhole() -> Bool { bodies.isWhole(last) }
+    func isWhole() -> Bool { bodies.isWhole(last) }
 
-    override func keepOnly(_ count: Int) {
+    mutating func keepOnly(_ count: Int) {
         guard count == 0, last.length > 0 else { return }
         headers.keepOnly(0)
         bodies.takeBack(last)
     }
 
-    override func giveBackLapped() -> BufferFileError { translated(headers.giveBackLapped()) }
+    mutating func giveBackLapped() -> BufferFileError { translated(headers.giveBackLapped()) }
 
     /// What the headers' end says of its own positions, said of blocks.
     private func translated(_ error: BufferFileError) -> BufferFileError {
@@ -106,7 +114,7 @@ final class DescribedEnd: OpenReader {
         return .leftWindow(lost: lost, oldest: window.lowerBound, end: window.upperBound)
     }
 
-    override func seek(_ offset: Int64, _ origin: SeekOrigin) throws(BufferFileError) -> UInt64 {
+    mutating func seek(_ offset: Int64, _ origin: SeekOrigin) throws(BufferFileError) -> UInt64 {
         let end = ring.headers.tail.bytes / 32
         let base: UInt64 =
             switch origin {
@@ -129,12 +137,12 @@ final class DescribedEnd: OpenReader {
         return target
     }
 
-    override func release() {
+    mutating func release() {
         releaseBodies()
         headers.release()
     }
 
-    private func releaseBodies() {
+    private mutating func releaseBodies() {
         guard released != bodies.position else { return }
         released = bodies.position
         bodies.release()
@@ -144,9 +152,11 @@ final class DescribedEnd: OpenReader {
 }
 
 /// Writes blocks and their headers.
-final class DescribedWriter: OpenWriter {
+struct DescribedWritingEnd: ~Copyable {
     private var producer: DescribedProducer
+    private let buffer: NamedBuffer
     private let ring: DescribedRing
+    private let endsWithReaders: Bool
     private let isBlocking: Bool
     private let interruption: Interruption
     private var audience = AudienceWatch()
@@ -171,16 +181,17 @@ final class DescribedWriter: OpenWriter {
                 greatest: ring.headers.capacity
             )
         }
-        super.init(buffer, flags)
+        self.buffer = buffer
+        endsWithReaders = flags.contains(.endsWithReaders)
     }
 
-    override var dropped: UInt64 { producer.dropped }
+    var dropped: UInt64 { producer.dropped }
 
-    private func checkAudience() throws(BufferFileError) {
-        if flags.contains(.endsWithReaders), audience.hasGone(buffer) { throw .brokenPipe }
+    private mutating func checkAudience() throws(BufferFileError) {
+        if endsWithReaders, audience.hasGone(buffer) { throw .brokenPipe }
     }
 
-    override func write(_ bytes: RawSpan) throws(BufferFileError) -> Int {
+    mutating func write(_ bytes: RawSpan) throws(BufferFileError) -> Int {
         guard bytes.byteCount > 0 else { return 0 }
         try checkAudience()
         guard bytes.byteCount <= producer.maximumBlock else { throw .blockTooLong(producer.maximumBlock) }
@@ -194,7 +205,7 @@ final class DescribedWriter: OpenWriter {
         return bytes.byteCount
     }
 
-    override func fill(
+    mutating func fill(
         atMost length: Int,
         _ body: (UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int
     ) throws(BufferFileError) -> Int? {
@@ -204,19 +215,19 @@ final class DescribedWriter: OpenWriter {
         return filled
     }
 
-    override func waitForRoom() throws(BufferFileError) {
+    mutating func waitForRoom() throws(BufferFileError) {
         try checkAudience()
         guard isBlocking else { throw .wouldBlock }
         if interruption.isAsked { throw .interrupted }
         producer.waitForRoom()
     }
 
-    override func isWritable() -> Bool {
-        if flags.contains(.endsWithReaders), audience.hasGone(buffer) { return true }
+    mutating func isWritable() -> Bool {
+        if endsWithReaders, audience.hasGone(buffer) { return true }
         guard ring.bodies.policy != .fastReader else { return true }
         return producer.headers.reportedRoom() >= 32
             && producer.bodies.reportedRoom() >= ring.bodies.shape.granularity
     }
 
-    override func close() { producer.close() }
+    mutating func close() { producer.close() }
 }

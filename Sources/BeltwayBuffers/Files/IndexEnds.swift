@@ -11,11 +11,12 @@ internal import Synchronization
 /// Reads blocks through an index buffer.
 ///
 /// Safe: blocks come from ``EntryResolver``, which has checked them, and are copied or lent with a second check.
-final class IndexReader: OpenReader {
+struct IndexReadingEnd: ~Copyable {
     private var end: ReadingEnd<EntryLayout>
     private var resolver: EntryResolver
     private var last: ResolvedBlock?
-    private var lastEntry = IndexEntry.nothing
+    /// The entry followed last.
+    private(set) var shownEntry = IndexEntry.nothing
 
     init(
         _ buffer: NamedBuffer,
@@ -23,18 +24,16 @@ final class IndexReader: OpenReader {
         _ flags: BufferFlags,
         _ interruption: Interruption
     ) throws(BufferFileError) {
-        let reader = try attach(buffer.ring, as: EntryLayout.self)
-        end = ReadingEnd(buffer, reader, flags, interruption)
+        end = try ReadingEnd(buffer, flags, interruption)
         resolver = EntryResolver(buffer, directory)
-        super.init(buffer, flags)
     }
 
-    override var place: UInt64 { end.place }
-    override var counts: (published: UInt64, read: UInt64, lost: UInt64) { end.counts }
-    override var isReadable: Bool { end.isReadable }
+    var place: UInt64 { end.place }
+    var counts: (published: UInt64, read: UInt64, lost: UInt64) { end.counts }
+    var isReadable: Bool { end.isReadable }
 
     /// The next entry, copied and whole; nil at the end.
-    private func nextEntry() throws(BufferFileError) -> IndexEntry? {
+    private mutating func nextEntry() throws(BufferFileError) -> IndexEntry? {
         let shown = try end.peek(atMost: .max)
         guard let base = unsafe shown.base else { return nil }
         let entry = unsafe base.load(as: IndexEntry.self)
@@ -42,7 +41,7 @@ final class IndexReader: OpenReader {
         return entry
     }
 
-    override func read(into bytes: UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int {
+    mutating func read(into bytes: UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int {
         guard let target = bytes.baseAddress, bytes.count > 0 else { return 0 }
         guard let entry = try nextEntry() else { return 0 }
         guard Int(entry.length) <= bytes.count else {
@@ -58,85 +57,96 @@ final class IndexReader: OpenReader {
         return block.length
     }
 
-    override func peek(atMost limit: Int) throws(BufferFileError) -> PeekedBlock {
+    mutating func peek(atMost limit: Int) throws(BufferFileError) -> PeekedBlock {
         guard let entry = try nextEntry() else { return .end }
         guard Int(entry.length) <= limit else {
             end.keepOnly(0)
             throw .blockTooLong(Int(entry.length))
         }
         let block = try resolve(entry)
-        (last, lastEntry) = (block, entry)
+        (last, shownEntry) = (block, entry)
         return unsafe PeekedBlock(base: block.base, length: block.length, entry: entry)
     }
 
     /// Follows an entry; one that cannot be followed counts as lost.
-    private func resolve(_ entry: IndexEntry) throws(BufferFileError) -> ResolvedBlock {
+    private mutating func resolve(_ entry: IndexEntry) throws(BufferFileError) -> ResolvedBlock {
         do throws(BufferFileError) { return try resolver.resolve(entry) } catch {
             _ = end.giveBackLapped()
             throw error
         }
     }
 
-    override func isWhole() -> Bool { last?.isWhole ?? false }
-    override func keepOnly(_ count: Int) { end.keepOnly(count) }
-    override func giveBackLapped() -> BufferFileError {
+    func isWhole() -> Bool { last?.isWhole ?? false }
+    mutating func keepOnly(_ count: Int) { end.keepOnly(count) }
+    mutating func giveBackLapped() -> BufferFileError {
         _ = end.giveBackLapped()
-        return EntryResolver.lapsed(lastEntry)
+        return EntryResolver.lapsed(shownEntry)
     }
-    override func seek(_ offset: Int64, _ origin: SeekOrigin) throws(BufferFileError) -> UInt64 {
+    mutating func seek(_ offset: Int64, _ origin: SeekOrigin) throws(BufferFileError) -> UInt64 {
         try end.seek(offset, origin)
     }
-    override func release() { end.release() }
+    mutating func release() { end.release() }
 }
 
 /// Writes an index buffer, and the data ring beside it.
 ///
 /// Data copied into that ring is kept as long as an entry that points to it is protected by the index buffer's policy.
-final class IndexWriter: OpenWriter {
+struct IndexWritingEnd: ~Copyable {
     private var end: WritingEnd<EntryLayout>
-    private var data: RingProducer<MarkedLayout>?
+    private var data: RingProducer<MarkedLayout>
+    private let buffer: NamedBuffer
     private let own: UInt16
     private let directory: BufferDirectory
     /// What an entry of the index buffer was last known to need of the data ring.
     private var oldestNeeded: UInt64 = 0
     private var lastSource: UInt16 = 0
 
+    /// Takes the writing side of an index buffer, which was made with its companion.
     init(
         _ buffer: NamedBuffer,
         _ directory: BufferDirectory,
         _ flags: BufferFlags,
         _ interruption: Interruption
     ) {
+        guard let companion = buffer.companion else {
+            preconditionFailure("an index buffer that is written has a data ring beside it")
+        }
         end = WritingEnd(buffer, flags, interruption)
-        data = buffer.companion.map { $0.ring.makeProducer(MarkedLayout.self) }
-        own = buffer.companion?.number ?? 0
+        data = companion.ring.makeProducer(MarkedLayout.self)
+        own = companion.number
+        self.buffer = buffer
         self.directory = directory
-        super.init(buffer, flags)
     }
 
-    override var dropped: UInt64 { end.dropped }
+    var dropped: UInt64 { end.dropped }
 
-    override func write(_ entry: IndexEntry) throws(BufferFileError) -> Bool {
+    /// Writes an entry; false if the buffer that it points into is gone.
+    @inline(__always)
+    mutating func write(_ entry: IndexEntry) throws(BufferFileError) -> Bool {
         if entry.buffer != lastSource {
-            guard entry.buffer != 0, let source = directory.buffer(entry.buffer) else { return false }
-            buffer.keep(source)
-            lastSource = entry.buffer
+            guard turn(to: entry.buffer) else { return false }
         }
         try end.write(entry)
         return true
     }
 
-    override func write(_ bytes: RawSpan) throws(BufferFileError) -> Int {
+    /// Keeps the buffer that entries point into from now on.
+    @inline(never)
+    private mutating func turn(to number: UInt16) -> Bool {
+        guard number != 0, let source = directory.buffer(number) else { return false }
+        buffer.keep(source)
+        lastSource = number
+        return true
+    }
+
+    mutating func write(_ bytes: RawSpan) throws(BufferFileError) -> Int {
         guard bytes.byteCount > 0 else { return 0 }
-        guard data != nil, bytes.byteCount <= data?.maximumBlock ?? 0 else {
-            throw .blockTooLong(data?.maximumBlock ?? 0)
-        }
+        guard bytes.byteCount <= data.maximumBlock else { throw .blockTooLong(data.maximumBlock) }
         // First, so that nothing is copied for an entry that is refused.
         while !end.isWritable() || !hasDataRoom(bytes.byteCount) { try end.waitForRoom() }
-        guard let position = data?.tail, let ordinal = data?.ordinal, data?.append(bytes) == true else {
-            throw .wouldBlock
-        }
-        data?.publish()
+        let (position, ordinal) = (data.tail, data.ordinal)
+        guard data.append(bytes) else { throw .wouldBlock }
+        data.publish()
         var entry = IndexEntry.nothing
         entry.position = Position(position)
         entry.ordinal = UInt32(truncatingIfNeeded: ordinal)
@@ -148,30 +158,22 @@ final class IndexWriter: OpenWriter {
     }
 
     /// Whether a block can be copied into the data ring without overwriting what protected entries point to.
-    private func hasDataRoom(_ length: Int) -> Bool {
-        guard buffer.ring.policy != .fastReader, let tail = data?.tail, let ring = buffer.companion?.ring
-        else {
-            return true
-        }
+    private mutating func hasDataRoom(_ length: Int) -> Bool {
+        guard buffer.ring.policy != .fastReader else { return true }
+        let ring = data.ring
         // A producer announces up to an eighth of its ring, 64 KiB at most, beyond what it writes.
         let announced = UInt64(min(65_536, ring.capacity / 8))
-        let reach = tail &+ UInt64(MarkedLayout.footprint(length, ring.shape)) &+ announced
+        let reach = data.tail &+ UInt64(MarkedLayout.footprint(length, ring.shape)) &+ announced
         let capacity = UInt64(ring.capacity)
         guard reach > capacity, oldestNeeded < reach &- capacity else { return true }
-        oldestNeeded = end.oldestProtectedEntry(pointingInto: own)?.position.bytes ?? tail
+        oldestNeeded = end.oldestProtectedEntry(pointingInto: own)?.position.bytes ?? data.tail
         return oldestNeeded >= reach &- capacity
     }
 
-    override func fill(
-        atMost length: Int,
-        _ body: (UnsafeMutableRawBufferPointer) throws(BufferFileError) -> Int
-    ) throws(BufferFileError) -> Int? {
-        throw .invalid("an index buffer is not filled in place")
-    }
-    override func waitForRoom() throws(BufferFileError) { try end.waitForRoom() }
-    override func isWritable() -> Bool { end.isWritable() }
-    override func close() {
-        data?.close()
+    mutating func waitForRoom() throws(BufferFileError) { try end.waitForRoom() }
+    mutating func isWritable() -> Bool { end.isWritable() }
+    mutating func close() {
+        data.close()
         end.close()
     }
 }

@@ -64,12 +64,8 @@ struct ReadingEnd<Layout: BlockLayout>: ~Copyable {
     /// Looks in vain at what its owner says is there.
     private var vain = 0
 
-    init(
-        _ buffer: NamedBuffer,
-        _ reader: consuming RingReader<Layout>,
-        _ flags: BufferFlags,
-        _ interruption: Interruption
-    ) {
+    init(_ buffer: NamedBuffer, _ flags: BufferFlags, _ interruption: Interruption) throws(BufferFileError) {
+        let reader = try attach(buffer.ring, as: Layout.self)
         self.buffer = buffer
         isBlocking = !flags.contains(.nonBlocking)
         self.interruption = interruption
@@ -122,6 +118,10 @@ struct ReadingEnd<Layout: BlockLayout>: ~Copyable {
         }
     }
 
+    /// The entry that points to the block shown last.
+    @inline(__always)
+    var shownEntry: IndexEntry { entry(last) }
+
     /// Whether the block shown last is still what was published.
     @inline(__always)
     func isWhole() -> Bool { reader.isWhole(last) }
@@ -163,6 +163,13 @@ struct ReadingEnd<Layout: BlockLayout>: ~Copyable {
     @inline(__always)
     private mutating func take(atMost limit: Int) throws(BufferFileError) -> Block? {
         if reader.position &- released >= step { release() }
+        if let block = reader.nextAtHand(atMost: limit) { return block }
+        return try takeSlowly(atMost: limit)
+    }
+
+    /// The same where the tail has to be looked at, or a gap to be told.
+    @inline(never)
+    private mutating func takeSlowly(atMost limit: Int) throws(BufferFileError) -> Block? {
         let before = reader.skipped
         let block = reader.next(atMost: limit)
         guard reader.skipped == before else {
@@ -253,6 +260,18 @@ struct ReadingEnd<Layout: BlockLayout>: ~Copyable {
         released = min(released, reader.position)
         return target
     }
+}
+
+/// Attaches a reader where the ring is held for it: in another process, from when it was let in.
+func attach<Layout: BlockLayout>(
+    _ ring: Ring,
+    as layout: Layout.Type
+) throws(BufferFileError) -> RingReader<Layout> {
+    do throws(BufferError) {
+        var reader = try RingReader(ring, as: layout)
+        if let held = ring.coordination.heldFrom { _ = reader.seekBack(to: held) }
+        return reader
+    } catch { throw .buffer(error) }
 }
 
 /// Asked now and then by calls that wait; set by a signal, say.

@@ -40,13 +40,14 @@ extension BufferFiles {
         atMost count: Int
     ) throws(BufferFileError) -> Spliced {
         let (reader, writer) = (try openReader(source), try openWriter(target))
+        forgetSeen()
         var done = 0
         while done < count {
             if done > 0, !reader.isReadable { break }
             let block = try reader.peek(atMost: count - done)
             guard let base = unsafe block.base else { return Spliced(bytes: done, isAtEnd: true) }
             do throws(BufferFileError) {
-                if !reader.flags.contains(.modifies), try writer.write(block.entry) {
+                if !reader.flags.contains(.modifies), try writer.write(entry: block.entry) {
                     note(entry: true, bytes: 0)
                     done += block.length
                     continue
@@ -90,6 +91,7 @@ extension BufferFiles {
         atMost count: Int
     ) throws(BufferFileError) -> Spliced {
         let reader = try openReader(source)
+        forgetSeen()
         var done = 0
         while done < count {
             if done > 0, !reader.isReadable { break }

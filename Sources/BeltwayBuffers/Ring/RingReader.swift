@@ -109,8 +109,48 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameter limit: Bytes wanted at most; honoured by streams.
     /// - Returns: The block, valid until the next one is taken.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func next(atMost limit: Int = .max) -> Block? {
+        if let block = nextAtHand(atMost: limit) { return block }
+        return nextAfterLook(atMost: limit)
+    }
+
+    /// Takes the next block if it is whole and before the tail as last seen; the usual case, to be inlined.
+    @inlinable @inline(__always)
+    mutating func nextAtHand(atMost limit: Int) -> Block? {
+        let end = min(seenTail, spaceEnd)
+        guard position < end else { return nil }
+        let found = unsafe Layout.find(
+            at: UnsafeRawPointer(space.address(position)),
+            available: end &- position,
+            limit: limit,
+            shape
+        )
+        // The first check: what was found counts only if nothing of it was overwritten meanwhile.
+        guard isWhole(position), found.footprint > 0, !found.isPadding,
+            UInt64(found.footprint) <= min(end &- position, space.length)
+        else { return nil }
+        return take(found)
+    }
+
+    @inlinable @inline(__always)
+    mutating func take(_ found: FoundBlock) -> Block {
+        let block = Block(
+            position: Position(position),
+            header: found.header,
+            length: found.length,
+            ordinal: ordinal
+        )
+        let count = Layout.count(found.length)
+        position &+= UInt64(found.footprint)
+        ordinal &+= count
+        taken &+= count
+        return block
+    }
+
+    /// Looks at the tail, passes over padding, and resumes where a reader that was lapped can.
+    @inlinable @inline(never)
+    mutating func nextAfterLook(atMost limit: Int) -> Block? {
         // What is looked at in vain: lapped blocks, markers that cannot be, padding. Of that an honest producer leaves
         // little in one place; a lying one does not keep us here.
         var vain = 0
@@ -125,7 +165,6 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
                 limit: limit,
                 shape
             )
-            // The first check: what was found counts only if nothing of it was overwritten meanwhile.
             guard isWhole(position) || isWholeAfterAll(position) else {
                 vain &+= 1
                 skipWhatWasLapped(all: vain > 4)
@@ -138,21 +177,9 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
                 skipToEnd()
                 continue
             }
-            let block = Block(
-                position: Position(position),
-                header: found.header,
-                length: found.length,
-                ordinal: ordinal
-            )
+            guard found.isPadding else { return take(found) }
             position &+= UInt64(found.footprint)
-            if found.isPadding {
-                vain &+= 1
-                continue
-            }
-            let count = Layout.count(found.length)
-            ordinal &+= count
-            taken &+= count
-            return block
+            vain &+= 1
         }
         return nil
     }
