@@ -87,7 +87,7 @@ public import BeltwayWire
     ///   - a: One address.
     ///   - b: The other one.
     ///   - vlans: Two 12-bit identifiers as ``vlanIDs(_:)`` gives them; 0 if VLANs do not separate flows.
-    ///   - tunnelID: Reserved; 0 until tunnels are decoded.
+    ///   - tunnelID: `PacketHeaders.tunnelKey`: what both directions of the tunnel share.
     /// - Returns: The same number for both orders.
     @inlinable public func addressPair(
         _ a: IPAddress,
@@ -107,7 +107,7 @@ public import BeltwayWire
     ///   - portB: Its port, or 0.
     ///   - transportProtocol: IP protocol number.
     ///   - vlans: Two 12-bit identifiers as ``vlanIDs(_:)`` gives them; 0 if VLANs do not separate flows.
-    ///   - tunnelID: Reserved; 0 until tunnels are decoded.
+    ///   - tunnelID: `PacketHeaders.tunnelKey`: what both directions of the tunnel share.
     /// - Returns: The same number for both directions.
     @inlinable public func flow(
         _ a: IPAddress,

@@ -4,6 +4,7 @@
 //     packet                         worker by                                  classification
 //     TCP, UDP, SCTP, ICMP query     its address pair (or its flow)             tcp, udp, sctp, icmp
 //     ICMP error message             the pair (or flow) of the packet inside    icmp
+//     packet in a tunnel            as any of these, by what is inside
 //     fragment, also the first       its address pair                           fragment
 //     other IP                       its address pair                           ip
 //     not IP, not decodable          worker 0                                   other
@@ -122,7 +123,7 @@ public import BeltwayWire
         vlans: UInt32
     ) -> (flow: UInt32, share: UInt32) {
         let (a, b) = (hash.mixed(headers.source), hash.mixed(headers.destination))
-        let pair = hash.pair(a, b, vlans: vlans, tunnelID: 0)
+        let pair = hash.pair(a, b, vlans: vlans, tunnelID: headers.tunnelKey)
         // Type and code stand where ports do, and differ between a query and its answer.
         let number = headers.transportProtocol
         let hasPorts = number != IPProtocol.icmp && number != IPProtocol.icmpv6

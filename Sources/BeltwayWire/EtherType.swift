@@ -15,6 +15,19 @@ public enum EtherType {
     /// What switches used for outer tags before 802.1ad.
     @inlinable public static var oldServiceVLAN: UInt16 { 0x9100 }
 
+    /// MPLS labels, unicast (RFC 5332).
+    @inlinable public static var mpls: UInt16 { 0x8847 }
+    /// MPLS labels, multicast or assigned upstream (RFC 5332).
+    @inlinable public static var mplsMulticast: UInt16 { 0x8848 }
+    /// PPPoE, session stage (RFC 2516).
+    @inlinable public static var pppoeSession: UInt16 { 0x8864 }
+    /// A provider backbone bridge's service tag (IEEE 802.1ah): an Ethernet frame follows.
+    @inlinable public static var backboneServiceTag: UInt16 { 0x88e7 }
+    /// A whole Ethernet frame ("transparent Ethernet bridging", RFC 1701).
+    @inlinable public static var bridgedEthernet: UInt16 { 0x6558 }
+    /// A PPP frame, in GRE (RFC 2637) and as decoding names it elsewhere.
+    @inlinable public static var ppp: UInt16 { 0x880b }
+
     /// The least number that is an EtherType; below it, the field is an 802.3 length.
     @inlinable public static var least: UInt16 { 0x0600 }
 

@@ -5,7 +5,8 @@
 //   link header | VLAN tags | IPv4/IPv6 (+ extension headers) | TCP/UDP/SCTP/ICMP | payload
 //   0           ^           ^ networkOffset                   ^ transportOffset   ^ payloadOffset
 //
-// Offsets count from the packet's first byte. A value is always whole: what could not be decoded is zero, and
+// Of a packet in a tunnel these are the headers inside, as far in as decoding came; `outer` keeps the ends of the
+// outermost ones. Offsets count from the packet's first byte. A value is always whole: what could not be decoded is zero, and
 // `layers` and `trouble` say how far decoding came.
 
 /// Decoded headers of one packet; plain bits, so that it can be staged, compared and thrown away.
@@ -76,6 +77,17 @@
     /// network header on.
     public var ipLength: UInt32 = 0
 
+    /// Tunnels around these headers; `outer` is valid if there is one.
+    public var tunnelDepth: UInt8 = 0
+    /// Kind of the innermost tunnel.
+    public var tunnelKind: TunnelKind = .none
+    /// Identifier of the innermost tunnel that has one (VNI, GRE key, TEID ...), 0 if none has.
+    public var tunnelID: UInt32 = 0
+    /// The part of `tunnelID` that both directions share: 0 where each direction has its own.
+    public var tunnelKey: UInt32 = 0
+    /// Who talks to whom outside the outermost tunnel.
+    public var outer = Ends()
+
     /// Makes headers of which nothing is known.
     @inlinable public init() {}
 
@@ -83,6 +95,25 @@
     @inlinable public var isLaterFragment: Bool { fragmentOffset != 0 }
     /// Whether this is any fragment of a larger datagram.
     @inlinable public var isFragment: Bool { fragmentOffset != 0 || moreFragments }
+
+    /// The ends of a packet that carries another.
+    @frozen public struct Ends: Sendable, BitwiseCopyable {
+        /// Source address.
+        public var source = IPAddress.zero
+        /// Destination address.
+        public var destination = IPAddress.zero
+        /// Source port, 0 without ports.
+        public var sourcePort: UInt16 = 0
+        /// Destination port, 0 without ports.
+        public var destinationPort: UInt16 = 0
+        /// IP protocol that carries the tunnel.
+        public var transportProtocol: UInt8 = 0
+        /// 4 or 6.
+        public var ipVersion: UInt8 = 0
+
+        /// Makes ends of which nothing is known.
+        @inlinable public init() {}
+    }
 
     /// Which headers were decoded.
     @frozen public struct Layers: OptionSet, Sendable, BitwiseCopyable {

@@ -6,7 +6,8 @@ public import BeltwayWire
 ///     a, b         the two addresses, (a, portA) <= (b, portB)
 ///     portA, portB TCP, UDP, SCTP: ports; ICMP: see `pseudoPorts`; else 0
 ///     vlan         outer and inner identifier if VLANs separate flows, else 0
-///     tunnelID     VNI, GRE key or TEID, with `tunnelKind` and `tunnelDepth`: reserved, 0 until tunnels are decoded;
+///     tunnelID     VNI or GRE key, with `tunnelKind` and `tunnelDepth`; where each direction has an identifier of
+///                  its own (GTP, L2TP, PPTP) 0, or a number that the tracker gives flows that only these tell apart;
 ///                  of ICMP error messages the hash of the pair they speak of, with `tunnelKind` 255
 ///
 /// 48 bytes without holes, so that equality may compare words.
@@ -33,11 +34,11 @@ public import BeltwayWire
     public var vlanOuter: UInt16
     /// Inner VLAN identifier (12 bits).
     public var vlanInner: UInt16
-    /// Tunnels around the flow; 0 until they are decoded.
+    /// Tunnels around the flow.
     public var tunnelDepth: UInt8
-    /// Kind of the innermost tunnel; 0 until they are decoded.
+    /// Kind of the innermost tunnel (`TunnelKind`); 255 for ICMP error messages.
     public var tunnelKind: UInt8
-    /// Identifier within the innermost tunnel; 0 until they are decoded.
+    /// What the innermost tunnel calls both directions of the flow.
     public var tunnelID: UInt32
 
     /// Makes the key of a packet's flow.
@@ -63,9 +64,9 @@ public import BeltwayWire
         let isTagged = vlansSeparateFlows && tags != 0
         vlanOuter = isTagged ? headers.vlan.outer & 0xfff : 0
         vlanInner = isTagged ? headers.vlan.inner & 0xfff : 0
-        tunnelDepth = 0
-        tunnelKind = 0
-        tunnelID = 0
+        tunnelDepth = headers.tunnelDepth
+        tunnelKind = headers.tunnelKind.rawValue
+        tunnelID = headers.tunnelKey
     }
 
     /// The two port fields of a packet's key: ports, or for ICMP its type and the type that answers it.

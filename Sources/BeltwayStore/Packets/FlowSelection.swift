@@ -148,6 +148,8 @@ extension FlowSelection: PacketPredicate {
         PacketDecoder.decode(packet, linkType: linkType, into: &headers)
         guard headers.layers.contains(.ip) else { return false }
         var forward = false
+        // Rows do not tell tunnels apart: equal tuples in several tunnels are all found.
+        (headers.tunnelDepth, headers.tunnelKind, headers.tunnelKey) = (0, .none, 0)
         let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
         if contains(key, at: about.time.nanoseconds) {
             if findsLaterFragments, headers.isFragment, !headers.isLaterFragment {

@@ -69,10 +69,7 @@ extension PacketDecoder {
     static func decodePPP(_ packet: RawSpan, _ headers: inout PacketHeaders) -> Int {
         do {
             let frame = try PPP(packet)
-            let number = frame.protocolNumber
-            let etherType =
-                number == PPP.ipv4 ? EtherType.ipv4 : number == PPP.ipv6 ? EtherType.ipv6 : nil
-            return found(etherType, after: frame.headerLength, &headers)
+            return found(frame.etherType, after: frame.headerLength, &headers)
         } catch {
             return truncatedLink(&headers)
         }

@@ -4,28 +4,31 @@ extension PacketDecoder {
     /// VLAN tags that are followed; real networks stack two.
     static var greatestTagCount: UInt8 { 8 }
 
+    /// Tags, label stacks and frames in frames that are followed between one IP header and the next.
+    static var greatestLinkCount: Int { 16 }
+
     /// Decodes what lies between the link header and IP, if its number is not plainly that of IP: VLAN tags,
-    /// LLC with SNAP, ARP.
+    /// MPLS, PPPoE, frames in frames, LLC with SNAP, ARP.
     @inline(never) @usableFromInline static func decodeTagged(
         _ packet: RawSpan,
         at start: Int,
         _ headers: inout PacketHeaders
     ) {
         var network = start
-        while EtherType.isVLAN(headers.etherType), headers.vlanCount < greatestTagCount {
-            guard packet.byteCount &- network >= VLANTag.headerLength else {
-                headers.trouble = .truncatedLink
-                return
+        var steps = 0
+        while steps < greatestLinkCount, headers.trouble == .none {
+            let before = network
+            if EtherType.isVLAN(headers.etherType) {
+                guard headers.vlanCount < greatestTagCount else { break }
+                network = decodeTag(packet, at: network, &headers)
+            } else {
+                network = decodeCarrier(packet, at: network, &headers)
             }
-            let control = packet.unchecked16(VLANTag.Field.control, in: network)
-            if headers.vlanCount == 0 { headers.vlan.outer = control }
-            if headers.vlanCount == 1 { headers.vlan.inner = control }
-            headers.vlanCount &+= 1
-            headers.layers.insert(.vlan)
-            headers.etherType = packet.unchecked16(VLANTag.Field.etherType, in: network)
-            network &+= VLANTag.headerLength
             headers.networkOffset = UInt16(truncatingIfNeeded: network)
+            if network == before { break }
+            steps &+= 1
         }
+        guard headers.trouble == .none else { return }
         if headers.etherType < EtherType.least {
             network = decodeLLC(packet, at: network, &headers)
             guard headers.trouble == .none else { return }
@@ -36,6 +39,64 @@ extension PacketDecoder {
         case EtherType.ipv6: decodeIPv6(packet, at: network, &headers)
         case EtherType.arp: decodeARP(packet, at: network, &headers)
         default: headers.trouble = .unsupportedNetwork
+        }
+    }
+
+    /// Decodes one VLAN tag.
+    ///
+    /// - Returns: Where what follows starts; `headers.trouble` is set if the capture ends before.
+    private static func decodeTag(_ packet: RawSpan, at start: Int, _ headers: inout PacketHeaders) -> Int {
+        guard packet.byteCount &- start >= VLANTag.headerLength else {
+            headers.trouble = .truncatedLink
+            return start
+        }
+        let control = packet.unchecked16(VLANTag.Field.control, in: start)
+        if headers.vlanCount == 0 { headers.vlan.outer = control }
+        if headers.vlanCount == 1 { headers.vlan.inner = control }
+        headers.vlanCount &+= 1
+        headers.layers.insert(.vlan)
+        headers.etherType = packet.unchecked16(VLANTag.Field.etherType, in: start)
+        return start &+ VLANTag.headerLength
+    }
+
+    /// Decodes one header that carries a network header or a whole frame: MPLS, PPPoE, PPP, Ethernet in a tunnel
+    /// or behind a backbone's tag.
+    ///
+    /// - Returns: Where what follows starts, which `headers.etherType` then names; `start` if nothing that
+    ///   decoding knows is there.
+    private static func decodeCarrier(
+        _ packet: RawSpan,
+        at start: Int,
+        _ headers: inout PacketHeaders
+    ) -> Int {
+        let bytes = packet.extracting(droppingFirst: start)
+        do throws(WireError) {
+            switch headers.etherType {
+            case EtherType.mpls, EtherType.mplsMulticast:
+                let stack = try MPLS(bytes)
+                guard let contents = stack.contents else { return start }
+                headers.etherType = contents.etherType
+                return start &+ stack.headerLength &+ contents.skipped
+            case EtherType.pppoeSession:
+                _ = try PPPoE(bytes)
+                headers.etherType = EtherType.ppp
+                return start &+ PPPoE.headerLength
+            case EtherType.ppp:
+                let frame = try PPP(bytes)
+                guard let etherType = frame.etherType else { return start }
+                headers.etherType = etherType
+                return start &+ frame.headerLength
+            case EtherType.bridgedEthernet:
+                headers.etherType = try Ethernet(bytes).etherType
+                return start &+ Ethernet.headerLength
+            case EtherType.backboneServiceTag where bytes.byteCount >= 4:
+                headers.etherType = EtherType.bridgedEthernet
+                return start &+ 4
+            default: return start
+            }
+        } catch {
+            if case .truncated = error { headers.trouble = .truncatedLink }
+            return start
         }
     }
 

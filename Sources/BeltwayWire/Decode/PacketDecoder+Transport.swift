@@ -88,6 +88,9 @@ extension PacketDecoder {
             claimed: inside &- UDP.headerLength,
             &headers
         )
+        if mayCarryTunnel(headers.sourcePort) || mayCarryTunnel(headers.destinationPort) {
+            decodeUDPTunnel(packet, &headers)
+        }
     }
 
     /// Notes where the payload starts: after the transport header, or at the end of the capture if that was
@@ -125,7 +128,9 @@ extension PacketDecoder {
             number == IPProtocol.tcp || number == IPProtocol.udp || number == IPProtocol.sctp
         guard hasPorts else {
             setPayload(at: start, end: end, claimed: claimed, &headers)
-            if number != IPProtocol.noNextHeader { headers.trouble = .unsupportedTransport }
+            if number == IPProtocol.noNextHeader { return }
+            headers.trouble = .unsupportedTransport
+            decodeIPTunnel(packet, number, &headers)
             return
         }
         // Both ports lie in the first four bytes of all three protocols.

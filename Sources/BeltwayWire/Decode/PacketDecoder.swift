@@ -3,6 +3,8 @@
 //
 //   link header -> EtherType -> VLAN tags, LLC -> IPv4 | IPv6 -> extension headers -> TCP | UDP | SCTP | ICMP
 //   `- PacketDecoder+Link       `- +Tags          `- +Network     `- +Extensions      `- +Transport
+//                                                    ^                                     |
+//                                                    `--- GRE, VXLAN, GTP ... +Tunnels <---`
 //
 // Invariant 1. No bytes make it trap, whatever they are and however few: each step checks that its header
 //              lies inside the span before it reads, and the arithmetic wraps, on numbers far below 2^63.

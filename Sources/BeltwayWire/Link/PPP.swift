@@ -17,6 +17,9 @@ public struct PPP: ~Escapable {
     /// IPv6 (RFC 5072).
     @inlinable public static var ipv6: UInt16 { 0x0057 }
 
+    /// MPLS labels, unicast (RFC 3032, 4.3).
+    @inlinable public static var mpls: UInt16 { 0x0281 }
+
     /// Views `bytes` as a frame; throws if they end inside the header.
     @inlinable @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) throws(WireError) {
@@ -39,6 +42,15 @@ public struct PPP: ~Escapable {
         self.bytes = bytes
     }
 
+    /// EtherType of the payload; nil if it is nothing that decoding knows.
+    @inlinable public var etherType: UInt16? {
+        switch protocolNumber {
+        case PPP.ipv4: EtherType.ipv4
+        case PPP.ipv6: EtherType.ipv6
+        case PPP.mpls: EtherType.mpls
+        default: nil
+        }
+    }
     /// What follows the header.
     @inlinable public var payload: RawSpan {
         @_lifetime(copy self) get { bytes.extracting(droppingFirst: headerLength) }
