@@ -12,4 +12,5 @@ public enum WireError: Error, Equatable, Sendable {
 public enum StaticFieldName: String, Sendable {
     case version, headerLength, totalLength, blockLength, blockType, byteOrder, capturedLength, interfaceID
     case extensionHeader, magic, timestamp, linkType, optionLength
+    case messageType, messageLength, fieldLength, recordLength, tag, time, startLine, headerLine, chunkSize
 }

@@ -88,4 +88,11 @@ struct ByteReader: ~Escapable {
         guard let count = u24() else { return nil }
         return take(count)
     }
+
+    /// What a length of four bytes announces.
+    @inline(__always) @_lifetime(self: copy self)
+    mutating func vector32() -> Range<Int>? {
+        guard let count = u32() else { return nil }
+        return take(Int(count))
+    }
 }
