@@ -25,6 +25,9 @@ let blocksPerTurn = 32
 struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
     var queue: Queue
     let block: [UInt8]
+    /// Blocks that each side handles before it is the other's turn.
+    private var turn = blocksPerTurn
+
     /// - Parameters:
     ///   - queue: Empty.
     ///   - length: Bytes of a block.
@@ -41,15 +44,30 @@ struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
         self.queue = queue
     }
 
+    /// - Parameters:
+    ///   - queue: Empty.
+    ///   - length: Bytes of a block.
+    ///   - inFlight: Blocks that were put and not yet taken, at most: those of the producer's turn included.
+    init(_ queue: consuming Queue, length: Int, inFlight: Int) {
+        let block = blockOfBytes(length)
+        let turn = min(blocksPerTurn, inFlight)
+        var queue = queue
+        for _ in 0..<inFlight - turn { queue.put(block.rawSpan) }
+        queue.publish()
+        self.block = block
+        self.turn = turn
+        self.queue = queue
+    }
+
     /// Nanoseconds per block: writing it, handing it over, reading it.
     mutating func nanosecondsPerBlock(seconds: Double) throws -> Double {
         var wrong = false
-        let block = block
+        let (block, turn) = (block, turn)
         let expected = block.rawSpan.sumOfBytes
         let taken = nanosecondsPerStep(seconds: seconds) { count in
-            let turns = max(1, count / blocksPerTurn)
-            let sum = Self.run(&queue, block.rawSpan, turns)
-            if sum != expected &* UInt64(turns * blocksPerTurn) { wrong = true }
+            let turns = max(1, count / turn)
+            let sum = Self.run(&queue, block.rawSpan, turns, of: turn)
+            if sum != expected &* UInt64(turns * turn) { wrong = true }
         }
         guard !wrong, queue.lost == 0 else {
             throw FigureTrouble(
@@ -61,12 +79,12 @@ struct BlockQueueRun<Queue: BlockQueue & ~Copyable>: ~Copyable {
     }
 
     @inline(never)
-    private static func run(_ queue: inout Queue, _ block: RawSpan, _ turns: Int) -> UInt64 {
+    private static func run(_ queue: inout Queue, _ block: RawSpan, _ turns: Int, of turn: Int) -> UInt64 {
         var sum: UInt64 = 0
         for _ in 0..<turns {
-            for _ in 0..<blocksPerTurn { queue.put(block) }
+            for _ in 0..<turn { queue.put(block) }
             queue.publish()
-            for _ in 0..<blocksPerTurn { sum &+= queue.take() }
+            for _ in 0..<turn { sum &+= queue.take() }
         }
         return sum
     }

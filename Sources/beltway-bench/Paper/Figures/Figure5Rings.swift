@@ -84,6 +84,7 @@ enum RingKindBenchmark {
             relative("b", "The same, by malloc and free per block", alone),
             throughput("c", "A thread that writes and one that reads", together),
             relative("d", "The same, by malloc in one thread and free in the other", together),
+            try depthPanel(effort),
         ]
         return FigureResult(
             paper: paper,
@@ -248,7 +249,7 @@ enum RingKindBenchmark {
         "Every contestant has the same memory, 16 MiB, and keeps all but 128 KiB of it full of blocks with what it puts round "
             + "them, so that blocks have left the second-level cache when they are read, as the paper wants it, and nobody keeps more memory "
             + "warm than another: a ring's producer writes where the consumer was 128 KiB ago, the allocator gives out "
-            + "what was freed last. malloc is that of the C library (see above), with its defaults; free is called by the "
+            + "what was freed last, a turn ago and hot. malloc is that of the C library (see above), with its defaults; free is called by the "
             + "consumer. Its queue is an array of addresses and lengths. Memory of the rings is asked for in huge pages, as the "
             + "appliance does; the allocator's is what it gets.",
         "Then each side has a thread, and the faster one waits for the other in the same way with every contestant: rings under "
@@ -256,6 +257,9 @@ enum RingKindBenchmark {
             + "blocks lie in 16 MiB, rounded down to a power of two. Now blocks are allocated in one thread and freed in another, as "
             + "in every pipeline; that is what the allocator's caches are not made for. How many blocks lie between the two is "
             + "up to who is faster. Time is what passes.",
+        "How much that matters shows the last plot: a v-DBuf and malloc with the same number of blocks in flight, from one, "
+            + "which the allocator has just had back and the ring publishes by itself, up to 8192; with fewer than 32 the two sides "
+            + "take turns as short.",
         "The p-DBuf has slots of 2048 bytes, which hold the longest packet (the next power of two for blocks beyond), so "
             + "with small packets it holds fewer of them, on as many lines of the cache as there are bytes. The v-DBuf has a "
             + "marker of 8 bytes. The records of the d-DBuf are whole pcapng blocks (32 bytes and padding round each packet) with time and lengths, and a "
