@@ -99,6 +99,13 @@ struct `The paper's figures, measured quickly` {
         )
     }
 
+    @Test func `of which a part stands for itself have files and a place of their own`() throws {
+        #expect(try file("fig12b.tsv").hasPrefix("# Figure 12(b)"))
+        #expect(try isWellFormed(file("fig12b.svg")))
+        let html = try file("report.html")
+        #expect(html.contains("<section id=\"figure12b\">") && html.contains("href=\"#figure12b\">12(b)<"))
+    }
+
     @Test(arguments: ["3", "10"])
     func `are refused by their number where there is none, or none yet`(number: String) throws {
         let program = try #require(BenchProgram.path)

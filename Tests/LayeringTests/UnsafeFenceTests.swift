@@ -118,6 +118,8 @@ private let fence: [String: String] = [
     "beltway-bench/Paper/Pipes/PipeContest.swift": "call: pipe, socketpair, and a loop in C",
     "beltway-bench/Paper/Pipes/PipeEnds.swift": "memory: owns what a reader reads into; read and write",
     "beltway-bench/Paper/Report/MachineFacts.swift": "call: confstr into an array",
+    "beltway-bench/Paper/Taps/TapNetwork.swift": "call: send(2) of an array",
+    "beltway-bench/Paper/Taps/TapProgram.swift": "call: posix_spawn and waitpid",
     "beltway-bench/Ring/KindBenchmark.swift": "call: the loops in C that the rings are compared with",
     "beltway-bench/Ring/RingBenchmark.swift": "call: the loop in C that the ring is compared with",
     "beltway-bench/Run/MeasuredProcess.swift": "call: posix_spawn and wait4",

@@ -4,6 +4,8 @@
 struct PaperFigure: Sendable {
     /// The paper's number.
     var number: Int
+    /// A letter, where a part of a figure stands for itself.
+    var part = ""
     /// What the figure is about.
     var title: String
     /// The paper's section.
@@ -48,6 +50,10 @@ struct Claim {
 }
 
 extension PaperFigure {
-    /// The base name of its files: `fig9`.
-    var fileName: String { "fig\(number)" }
+    /// The base name of its files: `fig9`, `fig12b`.
+    var fileName: String { "fig\(number)\(part)" }
+    /// As the paper writes it: `9`, `12(b)`.
+    var label: String { part.isEmpty ? "\(number)" : "\(number)(\(part))" }
+    /// Its place in the report.
+    var anchor: String { "figure\(number)\(part)" }
 }

@@ -7,7 +7,7 @@ struct PaperCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "paper",
         abstract:
-            "The paper's Figures 4, 5, 6, 8, 9, 11 and 12(a) on this machine: tables, plots, claims, report."
+            "The paper's Figures 4, 5, 6, 8, 9, 11 and 12 on this machine: tables, plots, claims, report."
     )
 
     @Option(help: "Folder for figN.tsv, figN.svg, claims.tsv and report.html; made if it is not there.")
@@ -21,7 +21,9 @@ struct PaperCommand: ParsableCommand {
         let known = PaperFigure.all
         for number in figure where !known.contains(where: { $0.number == number && $0.follows == nil }) {
             let later = known.first { $0.number == number }?.follows
-            let names = known.filter { $0.follows == nil }.map { "\($0.number)" }.joined(separator: ", ")
+            let names = known.filter { $0.follows == nil && $0.part.isEmpty }.map { "\($0.number)" }.joined(
+                separator: ", "
+            )
             throw ValidationError(
                 later.map { "Figure \(number) follows: \($0)" }
                     ?? "no Figure \(number) here; there are \(names)"
@@ -67,11 +69,11 @@ struct Evaluation {
         )
         for warning in facts.warnings { say("beltway-bench: \(warning)") }
         for figure in figures where figure.follows == nil {
-            say("Figure \(figure.number): \(figure.title)")
+            say("Figure \(figure.label): \(figure.title)")
             let start = wallSeconds()
             do {
                 let result = try figure.measure(effort)
-                let svg = PlotDrawing.svg(result.panels, title: "Figure \(figure.number): \(figure.title)")
+                let svg = PlotDrawing.svg(result.panels, title: "Figure \(figure.label): \(figure.title)")
                 let seconds = wallSeconds() - start
                 page.entries.append(
                     ReportPage.Entry(figure: figure, result: result, svg: svg, seconds: seconds)

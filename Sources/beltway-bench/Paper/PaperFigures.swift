@@ -18,6 +18,7 @@ extension PaperFigure {
             ),
             .pipes,
             .splicing,
+            .taps,
             .exhaustionAvoidance,
         ]
     }

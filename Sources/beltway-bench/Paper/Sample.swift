@@ -31,7 +31,7 @@ struct Effort: Sendable {
     /// Whether sweeps leave out every other step, and no ring exceeds 16 MiB.
     var isQuick: Bool
 
-    /// For figures: all of them in less than eight minutes.
+    /// For figures: all of them in less than eight minutes, and 12(b) in about ten more.
     static var full: Effort { Effort(rounds: 7, secondsPerCell: 0.02, isQuick: false) }
     /// For tests: all of them in less than a minute; figures are noise.
     static var quick: Effort { Effort(rounds: 2, secondsPerCell: 0.001, isQuick: true) }

@@ -70,7 +70,7 @@ struct ReportPage {
         let rows = entries.flatMap { entry in
             entry.result.claims.map { claim in
                 """
-                <tr><td><a href="#figure\(entry.figure.number)">\(entry.figure.number)</a></td>\
+                <tr><td><a href="#\(entry.figure.anchor)">\(entry.figure.label)</a></td>\
                 <td>\(escaped(claim.text))</td><td>\(escaped(claim.paper))</td><td>\(escaped(claim.goal))</td>\
                 <td>\(escaped(claim.measured))</td><td class="\(mark(claim))">\(claim.verdict)</td></tr>
                 """
@@ -97,8 +97,8 @@ struct ReportPage {
             """
         }
         return """
-            <section id="figure\(figure.number)">
-            <h2>Figure \(figure.number): \(escaped(figure.title))</h2>
+            <section id="\(figure.anchor)">
+            <h2>Figure \(figure.label): \(escaped(figure.title))</h2>
             <h3>The paper (\(escaped(figure.section)))</h3>
             \(result.paper.map(paragraph).joined())\
             <h3>Here</h3>
@@ -141,14 +141,14 @@ struct ReportPage {
         var all = entries.map { (number: $0.figure.number, text: section($0)) }
         all += following.map { figure in
             let text = """
-                <section id="figure\(figure.number)"><h2>Figure \(figure.number): \(escaped(figure.title))</h2>
+                <section id="\(figure.anchor)"><h2>Figure \(figure.label): \(escaped(figure.title))</h2>
                 <p>Follows: \(escaped(figure.follows ?? "")).</p></section>
                 """
             return (figure.number, text)
         }
         all += failed.map { figure, reason in
             let text = """
-                <section id="figure\(figure.number)"><h2>Figure \(figure.number): \(escaped(figure.title))</h2>
+                <section id="\(figure.anchor)"><h2>Figure \(figure.label): \(escaped(figure.title))</h2>
                 <p class="warning">Could not be measured: \(escaped(reason))</p></section>
                 """
             return (figure.number, text)

@@ -7,7 +7,7 @@ internal import Foundation
 enum TableText {
     /// A figure's numbers, one line per point, x ascending within each series.
     static func figure(_ figure: PaperFigure, _ result: FigureResult) -> String {
-        var lines = ["# Figure \(figure.number): \(figure.title)"]
+        var lines = ["# Figure \(figure.label): \(figure.title)"]
         lines.append(
             row(["panel", "series", "x", "x_unit", "median", "least", "greatest", "unit", "rounds"])
         )
@@ -36,7 +36,7 @@ enum TableText {
             for claim in result.claims {
                 lines.append(
                     row([
-                        claim.text, "\(figure.number)", claim.paper, claim.goal, claim.measured,
+                        claim.text, figure.label, claim.paper, claim.goal, claim.measured,
                         claim.verdict,
                     ])
                 )
