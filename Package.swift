@@ -95,7 +95,8 @@ let package = Package(
         .executableTarget(
             name: "beltway-bench",
             dependencies: [
-                "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer", arguments,
+                "BeltwayCapture", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer",
+                arguments,
             ],
             swiftSettings: settings
         ),

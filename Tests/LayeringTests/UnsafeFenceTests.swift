@@ -109,6 +109,9 @@ private let fence: [String: String] = [
     "BeltwayAppliance/Remote/PacketCopy.swift": "memory: owns the copy of one packet",
     "BeltwayAppliance/Remote/TLSChannel.swift": "call: copies spans to and from buffers of the event loop",
     // Benchmarks
+    "beltway-bench/Live/LiveContest.swift": "memory: owns a word that C looks at; a ring of C's",
+    "beltway-bench/Live/LiveNetwork.swift": "call: a name to ioctl",
+    "beltway-bench/Live/LiveTraffic.swift": "call: the sender in C, which is lent frames",
     "beltway-bench/Paper/BlockBytes.swift": "memory: adds up the bytes of a span",
     "beltway-bench/Paper/Clock.swift": "call: clock_gettime into a variable",
     "beltway-bench/Paper/Figures/AllocatedQueue.swift": "memory: owns blocks of malloc",
