@@ -171,6 +171,6 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: testSettings
         ),
-        tests("LiveTests", []),
+        tests("LiveTests", ["BeltwayBuffers"]),
     ]
 )

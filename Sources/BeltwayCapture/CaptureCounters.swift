@@ -16,6 +16,15 @@ import Synchronization
 
     /// Makes counts of nothing.
     @inlinable public init() {}
+
+    /// Adds what another producer has counted.
+    public mutating func add(_ other: CaptureCounts) {
+        received &+= other.received
+        bytes &+= other.bytes
+        dropped &+= other.dropped
+        truncated &+= other.truncated
+        filtered &+= other.filtered
+    }
 }
 
 /// The counters of one producer: it adds once per batch, any thread reads.

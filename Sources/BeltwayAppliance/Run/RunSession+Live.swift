@@ -144,12 +144,21 @@ extension RunSession {
     ) throws(ApplianceError) -> [[(index: IndexBuffer, holds: LaneHolds)]] {
         let workers = plan.worker.isCalled ? [] : (0..<plan.workers).map { "worker.\($0)" }
         let names = workers + (plan.hasTracer ? ["tracer"] : [])
-        let capacity = max(16_384, configuration.ringCapacity / 1024)
         return try (0..<producers).map { _ throws(ApplianceError) in
             try names.map { name throws(ApplianceError) in
-                (try makeIndex(name, capacity: capacity, .fastReader), LaneHolds())
+                let capacity = laneCapacity(sharedBy: name == "tracer" ? 1 : workers.count)
+                return (try makeIndex(name, capacity: capacity, .fastReader), LaneHolds())
             }
         }
+    }
+
+    /// Entries of one consumer's index buffer: one for every 256 bytes of the ring, so that packets of that length lap
+    /// the ring as soon as their entries do; of several consumers that share the packets each gets half as many more
+    /// than its part. At a million packets a second that is a quarter of a second's patience with a worker.
+    private func laneCapacity(sharedBy consumers: Int) -> Int {
+        var capacity = 16_384
+        while capacity < configuration.ringCapacity / 256 * 3 / max(3, 2 * consumers) { capacity *= 2 }
+        return capacity
     }
 
     /// An index buffer, whose memory may be refused like any other.
@@ -184,6 +193,8 @@ extension RunSession {
             isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd
+        let counters = CaptureCounters()
+        queueCounters.append((ring.name, counters))
         do {
             run = try source.prepare(
                 ring: ring,

@@ -26,6 +26,14 @@ public final class RunSession {
     let writerProgress = WriterProgress()
     let board = SnapshotBoard()
     let counters = CaptureCounters()
+    /// Live, each queue counts by itself: its ring's name, and what it has counted.
+    var queueCounters: [(name: String, counters: CaptureCounters)] = []
+    /// What all producers have counted.
+    private var captured: CaptureCounts {
+        var counts = counters.counts
+        for queue in queueCounters { counts.add(queue.counters.counts) }
+        return counts
+    }
     let reading = ReadingProgress()
     var ruleSet: RuleSet?
     var rulesLoaded = 0
@@ -251,9 +259,9 @@ public final class RunSession {
             if seconds > 0.5 {
                 asked = true
                 console.progress(
-                    done: configuration.isOffline ? reading.bytesRead : counters.counts.bytes,
+                    done: configuration.isOffline ? reading.bytesRead : captured.bytes,
                     of: configuration.isOffline ? reading.bytesTotal : 0,
-                    packets: counters.counts.received,
+                    packets: captured.received,
                     seconds: seconds
                 )
             }
@@ -267,7 +275,7 @@ public final class RunSession {
 
     private func sendStatistics(isLast: Bool) {
         guard var snapshot = board.snapshot else { return }
-        let counts = counters.counts
+        let counts = captured
         snapshot.progress.capture.received = counts.received
         snapshot.progress.capture.dropped = counts.dropped
         snapshot.progress.capture.truncated = counts.truncated
@@ -301,7 +309,7 @@ public final class RunSession {
 
     private func summarise(since started: Date) -> RunSummary {
         var summary = RunSummary()
-        let counts = counters.counts
+        let counts = captured
         summary.packets = counts.received
         summary.bytes = counts.bytes
         summary.truncated = counts.truncated
@@ -312,6 +320,15 @@ public final class RunSession {
         }
         summary.received = counts.received
         summary.dropped = counts.dropped
+        summary.queues = queueCounters.map {
+            let counts = $0.counters.counts
+            return RunSummary.Queue(
+                name: $0.name,
+                received: counts.received,
+                dropped: counts.dropped,
+                filtered: counts.filtered
+            )
+        }
         summary.flows = writerProgress.flows.load(ordering: .relaxed)
         summary.alerts = writerProgress.alerts.load(ordering: .relaxed)
         summary.factsDropped = queues.reduce(0) { $0 + $1.dropped }

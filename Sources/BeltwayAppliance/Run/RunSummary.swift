@@ -16,6 +16,18 @@ public struct RunSummary: Equatable, Sendable {
         public var payloadSkipped: UInt64 = 0
     }
 
+    /// What one queue of an interface has captured, live.
+    public struct Queue: Equatable, Sendable {
+        /// The ring's name: `eth0.1`.
+        public var name: String
+        /// Packets that went into its ring.
+        public var received: UInt64
+        /// Packets that the kernel refused.
+        public var dropped: UInt64
+        /// Packets that the filter declined in this process.
+        public var filtered: UInt64
+    }
+
     /// Packets that went into a ring.
     public var packets: UInt64 = 0
     /// Their bytes on the wire.
@@ -44,6 +56,8 @@ public struct RunSummary: Equatable, Sendable {
     public var received: UInt64 = 0
     /// Packets that kernel or interface dropped.
     public var dropped: UInt64 = 0
+    /// The same by queue; none over files.
+    public var queues: [Queue] = []
     /// Ledgers of all consumers.
     public var consumers: [Consumer] = []
     /// User and system time of the process.
@@ -82,6 +96,13 @@ public struct RunSummary: Equatable, Sendable {
             "\"rows_lost\":\(rowsLost)",
             "\"events_lost\":\(eventsLost)",
         ]
+        if !queues.isEmpty {
+            let numbers = queues.map {
+                "\(quoted($0.name)):{\"received\":\($0.received),\"dropped\":\($0.dropped),"
+                    + "\"filtered\":\($0.filtered)}"
+            }
+            fields.append("\"queues\":{\(numbers.joined(separator: ","))}")
+        }
         if let data { fields.append("\"data\":\(quoted(data))") }
         return "{\(fields.joined(separator: ","))}"
     }
@@ -104,6 +125,10 @@ public struct RunSummary: Equatable, Sendable {
         if undecoded > 0 { rows.append(("not decoded", "\(grouped(undecoded)), in no flow")) }
         if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
         if !isOffline { rows.append(("dropped", "\(grouped(dropped)) by kernel or interface")) }
+        for queue in queues where queues.count > 1 {
+            let text = "\(grouped(queue.received)) received, \(grouped(queue.dropped)) dropped"
+            rows.append((queue.name, text))
+        }
         for consumer in consumers {
             var text = "\(grouped(consumer.read)) read, \(grouped(consumer.lost)) lost"
             if consumer.payloadSkipped > 0 {

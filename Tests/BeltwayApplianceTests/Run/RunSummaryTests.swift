@@ -45,6 +45,21 @@ import Testing
         #expect(consumers["worker.0"] == ["published": 10, "read": 9, "lost": 1, "payload_skipped": 2])
     }
 
+    @Test func `says what each queue took, for people only where there are several`() throws {
+        var summary = summary
+        #expect(!summary.json.contains("queues"))
+        summary.queues = [RunSummary.Queue(name: "eth0.0", received: 5, dropped: 1, filtered: 2)]
+        #expect(!summary.table.contains("eth0.0"))
+        summary.queues.append(RunSummary.Queue(name: "eth0.1", received: 7_000, dropped: 0, filtered: 0))
+        let object = try #require(
+            JSONSerialization.jsonObject(with: Data(summary.json.utf8)) as? [String: Any]
+        )
+        let queues = try #require(object["queues"] as? [String: [String: Int]])
+        #expect(queues["eth0.0"] == ["received": 5, "dropped": 1, "filtered": 2])
+        #expect(queues["eth0.1"] == ["received": 7_000, "dropped": 0, "filtered": 0])
+        #expect(summary.table.split(separator: "\n").contains { $0.hasSuffix("7 000 received, 0 dropped") })
+    }
+
     @Test func `escapes what a path may hold`() throws {
         var summary = summary
         summary.data = "/tmp/a \"b\"\\c\n\u{1}d"
