@@ -38,8 +38,9 @@ extension TCPReassembler {
             counts.dropped &+= 1
             return placement
         }
-        let offsets = max(half.delivered, UInt64(max(0, start)))..<min(UInt64(end), configuration.depth)
-        if offsets.lowerBound >= configuration.depth { return placement }
+        let first = max(half.delivered, UInt64(max(0, start)))
+        guard first < configuration.depth else { return placement }
+        let offsets = first..<min(UInt64(end), configuration.depth)
         // A header that claims more than was captured; never more than the packet holds.
         let room = max(0, packet.byteCount - Int(headers.payloadOffset))
         let captured = Int64(min(Int(headers.capturedPayloadLength), room))

@@ -153,6 +153,11 @@ public struct TCPReassembler: ~Copyable {
     /// (RFC 7323, 2.3).
     @inlinable static var farthest: Int64 { 1 << 30 }
 
+    /// Bytes that the two directions of a flow take.
+    public static var bytesPerFlow: Int { MemoryLayout<StreamFlow>.stride }
+    /// Bytes that a segment takes which waits in its ring.
+    public static var bytesPerWaitingSegment: Int { MemoryLayout<WaitingSegment>.stride }
+
     /// Bytes of memory that streams and waiting segments take now, copies included.
     public var memoryBytes: Int {
         places.capacity * MemoryLayout<UInt32>.stride + flows.capacity * MemoryLayout<StreamFlow>.stride
