@@ -57,11 +57,11 @@ public final class BufferDirectory: Sendable {
             guard let name else { throw .invalid("a buffer without a name is opened for writing too") }
             return (try OpenReader(find(name, flags), flags, in: self), nil)
         }
-        let buffer = try make(name, flags, size: size)
+        let buffer = try make(name, flags, mode: mode, size: size)
         let writer = OpenWriter(buffer, flags, in: self)
         do throws(BufferFileError) {
             let reader = flags.contains(.reading) ? try OpenReader(buffer, flags, in: self) : nil
-            if flags.contains(.shared) { try share(buffer, name, mode: mode) }
+            if flags.contains(.shared) { try share(buffer, name) }
             return (reader, writer)
         } catch {
             forget(buffer)
@@ -74,6 +74,7 @@ public final class BufferDirectory: Sendable {
     private func make(
         _ name: String?,
         _ flags: BufferFlags,
+        mode: UInt16,
         size: Int
     ) throws(BufferFileError) -> NamedBuffer {
         guard size > 0, size <= BufferGeometry.maximumCapacity else {
@@ -82,6 +83,9 @@ public final class BufferDirectory: Sendable {
         var capacity = 4096
         while capacity < size { capacity *= 2 }
         let label = name ?? "unnamed"
+        let access =
+            flags.contains(.shared)
+            ? AccessPolicy(owner: geteuid(), group: getegid(), mode: mode) : nil
         let options = Self.options(flags, flags.kind, flags.policy, capacity)
         let described = flags.kind == .described ? try makeDescribed(label, options) : nil
         let ring = if let described { described.headers } else { try makeRing(label, options) }
@@ -90,13 +94,19 @@ public final class BufferDirectory: Sendable {
             // Room for blocks of 512 bytes on average.
             let room = max(65_536, min(1 << 24, capacity * 16))
             let data = try makeRing(label + ".data", Self.options([], .marked, .fastReader, room))
-            companion = NamedBuffer(name: label + ".data", ring: data, number: try takeNumber())
+            companion = NamedBuffer(
+                name: label + ".data",
+                ring: data,
+                number: try takeNumber(),
+                access: access
+            )
         }
         let buffer = NamedBuffer(
             name: label,
             ring: ring,
             number: try takeNumber(),
             described: described,
+            access: access,
             companion: companion
         )
         let isTaken = state.withLock { state in
@@ -151,9 +161,10 @@ public final class BufferDirectory: Sendable {
     /// A number that no buffer in use has.
     private func takeNumber() throws(BufferFileError) -> UInt16 {
         let number: UInt16? = state.withLock { state in
-            for _ in 0..<65_535 {
+            for _ in 0..<65_534 {
                 let number = state.nextNumber
-                state.nextNumber = number == .max ? 1 : number + 1
+                // The greatest is not a buffer's: see ``SharingRequest/ownHeaders``.
+                state.nextNumber = number >= .max - 1 ? 1 : number + 1
                 guard let known = state.numbers[number], known.buffer != nil else {
                     // Reserved until the buffer is there.
                     state.numbers[number] = nil
@@ -162,20 +173,23 @@ public final class BufferDirectory: Sendable {
             }
             return nil
         }
-        guard let number else { throw .tooManyOpen(65_535) }
+        guard let number else { throw .tooManyOpen(65_534) }
         return number
     }
 
-    private func share(_ buffer: NamedBuffer, _ name: String?, mode: UInt16) throws(BufferFileError) {
-        guard let name, let folder else {
+    private func share(_ buffer: NamedBuffer, _ name: String?) throws(BufferFileError) {
+        guard let name, let folder, let access = buffer.access else {
             throw .invalid("a buffer is shared by a name, in a directory that has a folder")
         }
-        guard buffer.described == nil else {
-            throw .invalid("a buffer with headers out of band is not shared with other processes")
-        }
-        let policy = AccessPolicy(owner: geteuid(), group: getegid(), mode: mode)
+        let shared: any SharedBuffer = if let described = buffer.described { described } else { buffer.ring }
         do throws(SharingError) {
-            try server(folder).share(buffer.ring, policy: policy, waitsForReaders: true)
+            try server(folder).share(
+                shared,
+                as: name,
+                targets: { [weak buffer] in buffer?.targets ?? [] },
+                policy: access,
+                waitsForReaders: true
+            )
         } catch { throw Self.translate(error, name) }
     }
 
@@ -206,16 +220,28 @@ public final class BufferDirectory: Sendable {
         guard let folder else { throw .notFound(name) }
         let attached: AttachedRing
         do throws(SharingError) {
-            attached = try AttachedRing(name, in: folder, as: Self.processName)
+            attached = try AttachedRing(any: name, in: folder, as: Self.processName)
         } catch { throw Self.translate(error, name) }
         let buffer = NamedBuffer(
             name: name,
-            ring: attached.ring,
+            ring: attached.described?.headers ?? attached.ring,
             number: try takeNumber(),
+            described: attached.described,
             attached: attached
         )
-        state.withLock { $0.numbers[buffer.number] = Weak(buffer: buffer) }
+        register(buffer)
         return buffer
+    }
+
+    /// A ring of another process that an entry led to: it has a number here, so that its blocks can be passed on.
+    func followed(_ ring: Ring) throws(BufferFileError) -> NamedBuffer {
+        let buffer = NamedBuffer(name: ring.name, ring: ring, number: try takeNumber())
+        register(buffer)
+        return buffer
+    }
+
+    private func register(_ buffer: NamedBuffer) {
+        state.withLock { $0.numbers[buffer.number] = Weak(buffer: buffer) }
     }
 
     private static let processName: String = {

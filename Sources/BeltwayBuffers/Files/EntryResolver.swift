@@ -73,6 +73,9 @@ struct EntryResolver {
     private var targets: [UInt16: Target] = [:]
     private var last: (number: UInt16, target: Target)?
 
+    /// What this process calls the buffer that was found last; 0 if it has no name for it.
+    private(set) var lastNumber: UInt16 = 0
+
     /// A buffer that entries point into, and the space that was used last.
     private final class Target {
         let ring: Ring?
@@ -122,6 +125,7 @@ struct EntryResolver {
             targets[number] = target
         }
         last = (number, target)
+        lastNumber = target.keeper?.number ?? 0
         return target
     }
 
@@ -133,8 +137,14 @@ struct EntryResolver {
             }
             return Target(ring: buffer.blocks, packets: nil, keeper: buffer)
         }
-        do throws(SharingError) {
-            return Target(ring: nil, packets: try attached.map.buffer(number), keeper: nil)
-        } catch { throw .entryLapsed("buffer \(number): \(error.description)") }
+        let found: EntryTarget
+        do throws(SharingError) { found = try attached.map.target(number) } catch {
+            throw .entryLapsed("buffer \(number): \(error.description)")
+        }
+        switch found {
+        case .packets(let packets): return Target(ring: nil, packets: packets, keeper: nil)
+        case .ring(let ring):
+            return Target(ring: ring, packets: nil, keeper: try directory.followed(ring))
+        }
     }
 }

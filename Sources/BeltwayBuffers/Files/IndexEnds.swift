@@ -65,7 +65,10 @@ struct IndexReadingEnd: ~Copyable {
         }
         let block = try resolve(entry)
         (last, shownEntry) = (block, entry)
-        return unsafe PeekedBlock(base: block.base, length: block.length, entry: entry)
+        // What the entry calls a buffer, its writer calls it so: in this process it has another number.
+        var own = entry
+        own.buffer = resolver.lastNumber
+        return unsafe PeekedBlock(base: block.base, length: block.length, entry: own)
     }
 
     /// Follows an entry; one that cannot be followed counts as lost.
@@ -120,7 +123,7 @@ struct IndexWritingEnd: ~Copyable {
 
     var dropped: UInt64 { end.dropped }
 
-    /// Writes an entry; false if the buffer that it points into is gone.
+    /// Writes an entry; false if the buffer that it points into is gone, or is not one that its readers may follow to.
     @inline(__always)
     mutating func write(_ entry: IndexEntry) throws(BufferFileError) -> Bool {
         if entry.buffer != lastSource {
@@ -133,7 +136,9 @@ struct IndexWritingEnd: ~Copyable {
     /// Keeps the buffer that entries point into from now on.
     @inline(never)
     private mutating func turn(to number: UInt16) -> Bool {
-        guard number != 0, let source = directory.buffer(number) else { return false }
+        guard number != 0, let source = directory.buffer(number), buffer.mayPoint(into: source) else {
+            return false
+        }
         buffer.keep(source)
         lastSource = number
         return true

@@ -13,8 +13,10 @@ final class NamedBuffer: Sendable {
     var blocks: Ring { described?.bodies ?? ring }
     /// What index entries of this process call it.
     let number: UInt16
-    /// Set if the buffer is another process's.
+    /// Set if the buffer is another process's, opened by its name.
     let attached: AttachedRing?
+    /// Who may read it in other processes; nil if nobody may, or if that is another process's to say.
+    let access: AccessPolicy?
     /// Readers of this process.
     let localReaders = Atomic<Int>(0)
     /// Whether there ever was one.
@@ -28,6 +30,7 @@ final class NamedBuffer: Sendable {
         number: UInt16,
         described: DescribedRing? = nil,
         attached: AttachedRing? = nil,
+        access: AccessPolicy? = nil,
         companion: NamedBuffer? = nil
     ) {
         self.name = name
@@ -35,6 +38,7 @@ final class NamedBuffer: Sendable {
         self.number = number
         self.described = described
         self.attached = attached
+        self.access = access
         self.companion = companion
     }
 
@@ -47,6 +51,30 @@ final class NamedBuffer: Sendable {
     func source(_ number: UInt16) -> NamedBuffer? {
         if let companion, companion.number == number { return companion }
         return sources.withLock { $0[number] }
+    }
+
+    /// Whether entries of this buffer may point into another one: who reads this one has to be able to follow.
+    ///
+    /// A buffer that is read in this process alone may point into any. A shared one, into a buffer of another process
+    /// that was opened by name, which its readers can ask for too, and whose owner's policy decides; and into one of
+    /// this process that lets in all who may read this one. Other data is copied.
+    func mayPoint(into source: NamedBuffer) -> Bool {
+        guard let access else { return true }
+        return source.attached != nil || source.access?.covers(access) == true
+    }
+
+    /// What entries of this buffer name so far, for readers of other processes.
+    var targets: [NamedTarget] {
+        let named = [companion].compactMap { $0 } + sources.withLock { $0.values.map { $0 } }
+        return named.compactMap { source in
+            if let access = source.access {
+                return NamedTarget(number: source.number, place: .here(source.blocks, access))
+            }
+            guard let attached = source.attached else { return nil }
+            var entry = attached.ring.sharedEntry
+            (entry.number, entry.name, entry.generation) = (source.number, source.name, attached.generation)
+            return NamedTarget(number: source.number, place: .elsewhere(entry))
+        }
     }
 
     /// Readers here and in other processes.

@@ -81,6 +81,13 @@ public struct AccessPolicy: Equatable, Sendable {
         return mode & 0o004 != 0
     }
 
+    /// Whether it lets in everybody whom another policy lets in, as far as that can be told from the two alone.
+    func covers(_ other: AccessPolicy) -> Bool {
+        owner == other.owner && group == other.group && other.mode & ~mode & 0o444 == 0
+            && other.users.allSatisfy(users.contains) && other.groups.allSatisfy(groups.contains)
+            && other.processes.allSatisfy(processes.contains)
+    }
+
     /// Mode of the socket's file: who may not read may not even connect, where that can be said by a mode.
     var socketMode: UInt16 {
         guard users.isEmpty, groups.isEmpty, processes.isEmpty else { return 0o666 }

@@ -83,9 +83,7 @@ public final class AttachedBuffer: Sendable {
         process = attachment.process
         generation = attachment.generation
         map = BufferMap(connection, first: buffer, in: folder, as: hello.name)
-        for other in buffers.dropFirst() where other.entry.kind == DataBuffer.sharedKind {
-            try map.add(Self.map(other))
-        }
+        for other in buffers.dropFirst() { map.preload(other) }
     }
 
     /// Maps what was handed over, after checking that it is what was announced.
@@ -112,22 +110,6 @@ public final class AttachedBuffer: Sendable {
             buffer.policy.rawValue == UInt64(entry.policy)
         else { throw .protocolViolation("ring \(entry.name) is not as it was announced") }
         return buffer
-    }
-
-    /// Maps a buffer that the entries of another owner's index ring name, without becoming its reader.
-    ///
-    /// - Throws: ``SharingError``, also if it is not the run of its owner that the entries speak of.
-    static func map(
-        _ entry: SharedBufferEntry,
-        in folder: SocketFolder,
-        _ hello: SharingRequest.Hello
-    ) throws(SharingError) -> DataBuffer {
-        let (attachment, buffers) = try SharingConnection(folder, entry.name).hello(hello)
-        guard attachment.generation == entry.generation, buffers[0].entry.number == entry.number else {
-            throw .refused(.unknownBuffer, "ring \(entry.name) has been started anew since it was indexed")
-        }
-        // The connection ends here: what is mapped stays, and nobody counts this process among the readers.
-        return try map(buffers[0])
     }
 
     /// What has become of the owner; one system call, so ask when there is nothing to read.

@@ -2,12 +2,14 @@
 
 /// A ring of another process, of any kind but packets' own, attached by its socket.
 ///
-/// The entries of an index ring point into data buffers: ``map`` has those that the owner named from the start, mapped
-/// when it attached (preloading; paper, 3.5). One whose own owner does not let this process in is missing, and asked
-/// for again when an entry names it.
+/// The entries of an index ring point into data buffers: ``map`` has those that they named when it attached, mapped at
+/// once (preloading; paper, 3.5), and asks for others when an entry names them. One whose own owner does not let this
+/// process in is missing, and asked for again when an entry names it.
 public final class AttachedRing: Sendable {
     /// The ring, mapped read-only; read it with one ``RingReader``.
     public let ring: Ring
+    /// Set if the ring's blocks have headers out of band: ``ring`` holds the blocks alone, and nothing tells them apart.
+    let described: DescribedRing?
     /// Every buffer that the owner's index entries may name.
     public let map: BufferMap
     /// The owner's process.
@@ -27,9 +29,23 @@ public final class AttachedRing: Sendable {
     ///   - reader: What the reader calls itself, for lists.
     ///   - holds: Whether the producer is asked to wait, or drop, for this reader, where the ring's policy protects
     ///     readers and the owner lets strangers hold it.
-    /// - Throws: ``SharingError``, which says who refused what; for a packets' ring too, see ``AttachedBuffer``.
+    /// - Throws: ``SharingError``, which says who refused what; for a packets' ring too, see ``AttachedBuffer``, and for
+    ///   one with headers out of band, see ``AttachedDescribedRing``.
     public convenience init(
         _ name: String,
+        in folder: String,
+        as reader: String,
+        holds: Bool = true
+    ) throws(SharingError) {
+        try self.init(any: name, in: folder, as: reader, holds: holds)
+        guard described == nil else {
+            throw .protocolViolation("\(name) is a ring with headers out of band, not one ring of blocks")
+        }
+    }
+
+    /// The same for a ring with headers out of band too.
+    convenience init(
+        any name: String,
         in folder: String,
         as reader: String,
         holds: Bool = true
@@ -44,33 +60,34 @@ public final class AttachedRing: Sendable {
         let connection = try SharingConnection(folder, name)
         self.connection = connection
         let (attachment, buffers) = try connection.hello(hello)
-        ring = try Self.map(buffers[0], connection)
+        ring = try Self.map(buffers[0], connection, number: SharingRequest.ownRing)
         guard ring.generation == attachment.generation else {
             throw .protocolViolation(
                 "generation \(ring.generation) in a ring announced as \(attachment.generation)"
             )
         }
+        var named = buffers.dropFirst()
+        if let second = named.first, second.descriptors[.cursor] != nil {
+            // A second ring with a page for this reader: the first one's headers.
+            let headers = try Self.map(second, connection, number: SharingRequest.ownHeaders)
+            do throws(BufferError) {
+                described = try DescribedRing(headers: headers, bodies: ring)
+            } catch { throw .buffer(error) }
+            named = named.dropFirst()
+        } else {
+            described = nil
+        }
         process = attachment.process
         generation = attachment.generation
-        let named = buffers.dropFirst().filter { $0.entry.kind == DataBuffer.sharedKind }
-        map = BufferMap(
-            connection,
-            elsewhere: named.map(\.entry).filter(\.areas.isEmpty),
-            in: folder,
-            as: hello.name
-        )
-        for other in named {
-            if other.entry.areas.isEmpty {
-                _ = try? map.buffer(other.entry.number)
-            } else {
-                try map.add(AttachedBuffer.map(other))
-            }
-        }
+        map = BufferMap(connection, in: folder, as: hello.name)
+        for other in named { map.preload(other) }
     }
 
-    private static func map(
+    /// Maps a ring that was handed over; `number` is what the owner calls it when its later areas are asked for.
+    static func map(
         _ received: ReceivedBuffer,
-        _ connection: SharingConnection
+        _ connection: SharingConnection,
+        number: UInt16
     ) throws(SharingError) -> Ring {
         let entry = received.entry
         guard entry.kind != DataBuffer.sharedKind else {
@@ -85,7 +102,10 @@ public final class AttachedRing: Sendable {
                 controlDescriptor: control,
                 cursorDescriptor: received.descriptors[.cursor]?.number,
                 bellDescriptor: received.descriptors[.bell]?.number,
-                areaSource: { ($0 == 0 ? data : nil)?.duplicate() ?? connection.area($0)?.duplicate() }
+                areaSource: { area in
+                    (area == 0 ? data : nil)?.duplicate()
+                        ?? connection.area(area, of: number)?.duplicate()
+                }
             )
         } catch {
             throw .buffer(error)
@@ -112,4 +132,34 @@ public final class AttachedRing: Sendable {
 
     /// What the owner says of the ring and its readers.
     public func description() throws(SharingError) -> RingDescription { try connection.description() }
+}
+
+/// A ring of another process whose blocks have headers out of band, attached by its socket.
+public final class AttachedDescribedRing: Sendable {
+    /// Both rings, mapped read-only; read them with one ``DescribedReader``.
+    public let ring: DescribedRing
+    private let attached: AttachedRing
+
+    /// Attaches to a ring; see ``AttachedRing/init(_:in:as:holds:)``.
+    public init(
+        _ name: String,
+        in folder: String,
+        as reader: String,
+        holds: Bool = true
+    ) throws(SharingError) {
+        attached = try AttachedRing(any: name, in: folder, as: reader, holds: holds)
+        guard let described = attached.described else {
+            throw .protocolViolation("\(name) is no ring with headers out of band")
+        }
+        ring = described
+    }
+
+    /// The owner's process.
+    public var process: Int32 { attached.process }
+    /// Differs between runs of the owner.
+    public var generation: UInt64 { attached.generation }
+    /// What has become of the owner; one system call, so ask when there is nothing to read.
+    public var owner: OwnerState { attached.owner }
+    /// What the owner says of the ring and its readers.
+    public func description() throws(SharingError) -> RingDescription { try attached.description() }
 }

@@ -82,7 +82,7 @@ public final class BufferServer: Sendable {
         policy: AccessPolicy,
         waitsForReaders: Bool = false
     ) throws(SharingError) {
-        try share(buffer, as: buffer.name, named: [], policy: policy, waitsForReaders: waitsForReaders)
+        try share(buffer, as: buffer.name, policy: policy, waitsForReaders: waitsForReaders)
     }
 
     /// Opens a socket for a ring of any kind, under its own name.
@@ -100,35 +100,46 @@ public final class BufferServer: Sendable {
         policy: AccessPolicy,
         waitsForReaders: Bool = true
     ) throws(SharingError) {
+        guard naming.count < SharingMessage.greatestBufferCount else {
+            throw .buffer(.tooManyBuffers(SharingMessage.greatestBufferCount))
+        }
+        let targets = naming.map { buffer in
+            NamedTarget(number: buffer.number, place: .elsewhere(buffer.sharedEntry))
+        }
         try share(
             ring,
             as: ring.name,
-            named: [],
-            elsewhere: naming.map(\.sharedEntry),
+            targets: { targets },
             policy: policy,
             waitsForReaders: waitsForReaders
         )
     }
 
-    /// Opens a socket for a buffer of any kind, with the buffers that its entries name.
+    /// Opens a socket for a ring with headers out of band, under its own name: one socket for both of its rings.
+    ///
+    /// - Throws: As ``share(_:naming:policy:waitsForReaders:)``.
+    public func share(
+        _ ring: DescribedRing,
+        policy: AccessPolicy,
+        waitsForReaders: Bool = true
+    ) throws(SharingError) {
+        try share(ring, as: ring.bodies.name, policy: policy, waitsForReaders: waitsForReaders)
+    }
+
+    // A buffer of any kind; the service thread asks `targets` for the buffers that its entries name so far.
     func share(
         _ buffer: any SharedBuffer,
         as name: String,
-        named: [any SharedBuffer],
-        elsewhere: [SharedBufferEntry] = [],
+        targets: @escaping @Sendable () -> [NamedTarget] = { [] },
         policy: AccessPolicy,
         waitsForReaders: Bool
     ) throws(SharingError) {
-        guard named.count + elsewhere.count < SharingMessage.greatestBufferCount else {
-            throw .buffer(.tooManyBuffers(SharingMessage.greatestBufferCount))
-        }
         let listener = try listen(name, policy)
         buffer.setPatience(nanoseconds: UInt64(max(0, limits.patienceMilliseconds)) * 1_000_000)
         let ring = SharedRing(
             name: name,
             buffer: buffer,
-            named: named,
-            elsewhere: elsewhere,
+            targets: targets,
             policy: policy,
             mayHold: waitsForReaders,
             listener: listener,

@@ -64,3 +64,45 @@ extension Ring: SharedBuffer {
 
     func setPatience(nanoseconds: UInt64) { coordination.patience.store(nanoseconds, ordering: .relaxed) }
 }
+
+// A ring with headers out of band is one buffer of two rings: blocks first, then headers (see ``DescribedRing``).
+extension DescribedRing: SharedBuffer {
+    var sharedEntry: SharedBufferEntry { bodies.sharedEntry }
+    var generation: UInt64 { bodies.generation }
+    var isNamedByEntries: Bool { false }
+    var sharedParts: [any SharedBuffer] { [bodies, headers] }
+    func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)] {
+        bodies.sharedAreas(holds: holds)
+    }
+    func areaFile(_ number: UInt64) -> OwnedDescriptor? { bodies.areaFile(number) }
+
+    /// Bytes of blocks; blocks by their headers.
+    var sharedProgress: SharedProgress {
+        let published = headers.sharedProgress
+        return SharedProgress(
+            bytes: bodies.tail.bytes,
+            ordinal: published.ordinal,
+            isClosed: published.isClosed
+        )
+    }
+
+    func bytesBehind(ordinal: UInt64) -> UInt64 {
+        guard ordinal < headers.tailOrdinal else { return 0 }
+        guard let position = position(ofBlock: ordinal) else { return UInt64(bodies.capacity) }
+        let tail = bodies.tail.bytes
+        return min(tail &- min(tail, position), UInt64(bodies.capacity))
+    }
+
+    func attachReader(
+        _ cursor: ReaderCursor,
+        holds: Bool
+    ) throws(BufferError) -> (id: UInt64, ordinal: UInt64) {
+        preconditionFailure("readers take hold of its parts, one by one")
+    }
+
+    func detachReader(_ id: UInt64) { preconditionFailure("readers let go of its parts, one by one") }
+
+    func setPatience(nanoseconds: UInt64) {
+        for part in [bodies, headers] { part.setPatience(nanoseconds: nanoseconds) }
+    }
+}

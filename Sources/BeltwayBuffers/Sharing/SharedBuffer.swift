@@ -17,6 +17,10 @@ protocol SharedBuffer: AnyObject, Sendable {
     func sharedAreas(holds: Bool) -> [(area: SharedArea, descriptor: Int32)]
     /// One of the areas that its data lies in, if it has many; nil if it is gone.
     func areaFile(_ number: UInt64) -> OwnedDescriptor?
+    /// The rings that it consists of, in the order in which a reader takes hold of them; mostly itself.
+    ///
+    /// Each has a page of the reader's own; the last one's tells how much it has read.
+    var sharedParts: [any SharedBuffer] { get }
     /// How far the producer has come.
     var sharedProgress: SharedProgress { get }
     /// Bytes between a record and the tail; the capacity if it is overwritten.
@@ -31,6 +35,25 @@ protocol SharedBuffer: AnyObject, Sendable {
     func detachReader(_ id: UInt64)
     /// How long a reader may hold up the producer without moving, in nanoseconds.
     func setPatience(nanoseconds: UInt64)
+}
+
+extension SharedBuffer {
+    var sharedParts: [any SharedBuffer] { [self] }
+}
+
+/// A buffer that entries of an index ring name, as the ring's owner knows it.
+struct NamedTarget: Sendable {
+    /// What the entries call it.
+    var number: UInt16
+    /// Where it is.
+    var place: Place
+
+    enum Place: Sendable {
+        /// In the owner's process: handed over to whom its policy lets in.
+        case here(any SharedBuffer, AccessPolicy)
+        /// In another process, which is asked for it at the socket of its name; whose policy decides.
+        case elsewhere(SharedBufferEntry)
+    }
 }
 
 /// How far a producer has come.

@@ -8,10 +8,8 @@ internal import Synchronization
 final class SharedRing: Sendable {
     let name: String
     let buffer: any SharedBuffer
-    /// Buffers handed over with it: those that its index entries name.
-    let named: [any SharedBuffer]
-    /// Buffers of other owners that its index entries name.
-    let elsewhere: [SharedBufferEntry]
+    /// Buffers that its index entries name so far: handed over with it, as far as they fit, and when they are asked for.
+    let targets: @Sendable () -> [NamedTarget]
     let policy: AccessPolicy
     /// Whether its producer waits for readers of other processes that ask for it.
     let mayHold: Bool
@@ -22,8 +20,7 @@ final class SharedRing: Sendable {
     init(
         name: String,
         buffer: any SharedBuffer,
-        named: [any SharedBuffer],
-        elsewhere: [SharedBufferEntry],
+        targets: @escaping @Sendable () -> [NamedTarget],
         policy: AccessPolicy,
         mayHold: Bool,
         listener: UnixSocket,
@@ -31,8 +28,7 @@ final class SharedRing: Sendable {
     ) {
         self.name = name
         self.buffer = buffer
-        self.named = named
-        self.elsewhere = elsewhere
+        self.targets = targets
         self.policy = policy
         self.mayHold = mayHold
         self.listener = listener
@@ -46,31 +42,50 @@ final class AttachedReader: Sendable {
     let name: String
     let peer: PeerIdentity
     let since: UInt64
-    private let cursor: ReaderCursor
-    private let id: UInt64
-    private let firstOrdinal: UInt64
+    /// What it has of each part of the buffer.
+    private struct Part {
+        let buffer: any SharedBuffer
+        let cursor: ReaderCursor
+        let id: UInt64
+        let firstOrdinal: UInt64
+    }
 
-    /// Makes the reader's page and registers it with the buffer.
+    private let parts: [Part]
+
+    /// Makes the reader's pages and registers it with the buffer.
     init(ring: SharedRing, hello: SharingRequest.Hello, peer: PeerIdentity, since: UInt64) throws(BufferError)
     {
         self.ring = ring
         self.peer = peer
         self.since = since
         name = hello.name
-        cursor = try ReaderCursor()
-        (id, firstOrdinal) = try ring.buffer.attachReader(cursor, holds: hello.holds && ring.mayHold)
+        var parts: [Part] = []
+        for buffer in ring.buffer.sharedParts {
+            do throws(BufferError) {
+                let cursor = try ReaderCursor()
+                let (id, first) = try buffer.attachReader(cursor, holds: hello.holds && ring.mayHold)
+                parts.append(Part(buffer: buffer, cursor: cursor, id: id, firstOrdinal: first))
+            } catch {
+                for part in parts { part.buffer.detachReader(part.id) }
+                throw error
+            }
+        }
+        self.parts = parts
     }
 
-    func detach() { ring.buffer.detachReader(id) }
+    func detach() { for part in parts { part.buffer.detachReader(part.id) } }
 
-    var cursorDescriptor: Int32 { cursor.page.descriptor }
+    /// One for each part of the buffer.
+    var cursorDescriptors: [Int32] { parts.map(\.cursor.page.descriptor) }
 
     /// What it says of itself, as far as it can be true: it cannot have been offered more than was published.
     var status: ReaderStatus {
+        var status = ReaderStatus(name: name, process: peer.process, user: peer.user, since: since)
+        guard let part = parts.last else { return status }
+        let (cursor, firstOrdinal) = (part.cursor, part.firstOrdinal)
         let (read, lost) = (cursor.load(ReaderCursor.read), cursor.load(ReaderCursor.lost))
         let first = cursor.load(ReaderCursor.firstOrdinal)
         let tail = ring.buffer.sharedProgress.ordinal
-        var status = ReaderStatus(name: name, process: peer.process, user: peer.user, since: since)
         let start = min(max(first, firstOrdinal), tail)
         let offered = tail - start
         status.read = min(read, offered)
@@ -104,13 +119,10 @@ struct SharingState {
     /// Changes with `rings`.
     var version: UInt64 = 0
 
-    /// The ring that index entries call `number`.
-    func buffer(_ number: UInt16) -> (buffer: any SharedBuffer, policy: AccessPolicy)? {
-        for ring in rings {
-            for buffer in [ring.buffer] + ring.named
-            where buffer.isNamedByEntries && buffer.sharedEntry.number == number {
-                return (buffer, ring.policy)
-            }
+    /// The ring of packets that index entries call `number`.
+    func buffer(_ number: UInt16) -> NamedTarget? {
+        for ring in rings where ring.buffer.isNamedByEntries && ring.buffer.sharedEntry.number == number {
+            return NamedTarget(number: number, place: .here(ring.buffer, ring.policy))
         }
         return nil
     }

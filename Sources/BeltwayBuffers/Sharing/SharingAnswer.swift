@@ -156,9 +156,6 @@ extension MessageReader {
         var areas = 0
         for _ in 0..<count {
             buffers.append(try sharedBuffer())
-            guard buffers.count > 1 || !buffers[0].areas.isEmpty else {
-                throw .field("a buffer without memory")
-            }
             areas += buffers[buffers.count - 1].areas.count
         }
         guard areas <= SharingMessage.greatestDescriptorCount else { throw .field("\(areas) areas") }

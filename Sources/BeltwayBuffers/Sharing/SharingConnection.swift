@@ -50,9 +50,9 @@ final class SharingConnection: Sendable {
         return answer
     }
 
-    /// Asks for an area of the ring of this socket; nil if there is none, or the owner has gone.
-    func area(_ number: UInt64) -> OwnedDescriptor? {
-        guard let answer = try? attachment(.area(number)) else { return nil }
+    /// Asks for an area of a ring; nil if there is none, or the owner has gone.
+    func area(_ number: UInt64, of ring: UInt16) -> OwnedDescriptor? {
+        guard let answer = try? attachment(.area(number, of: ring)) else { return nil }
         return answer.buffers[0].descriptors[.data]
     }
 

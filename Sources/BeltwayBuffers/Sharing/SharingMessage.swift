@@ -7,7 +7,7 @@
 //   reader                                       owner
 //     hello, describe                -->           before anything: does the policy allow the peer?
 //                                    <--           attachment + descriptors | description | refusal
-//     buffer N, area N               -->           while the connection stays open
+//     buffer N, area N of M          -->           while the connection stays open
 //                                    <--           attachment + descriptors | refusal
 //
 // Whoever hangs up has gone: the owner forgets the reader at once, the reader knows that the producer died (or ended,
@@ -21,7 +21,7 @@ public enum SharingMessage {
     /// "BWSH", little-endian.
     static let magic: UInt32 = 0x4853_5742
     /// Version of the protocol.
-    public static let version: UInt16 = 1
+    public static let version: UInt16 = 2
     /// Bytes before a message's own fields.
     public static let headerLength = 16
     /// The longest request.
@@ -81,10 +81,18 @@ public enum SharingRequest: Equatable, Sendable {
     case hello(Hello)
     /// Hand me the buffer that entries call `number` (paper, 3.5).
     case buffer(number: UInt16)
-    /// Hand me area `area` of this socket's ring: its first one, or one that came by resizing.
-    case area(UInt64)
+    /// Hand me area `area` of a ring: its first one, or one that came by resizing.
+    ///
+    /// Of this socket's ring (``ownRing``), of the headers beside it (``ownHeaders``), or of the one that entries call
+    /// `of`.
+    case area(UInt64, of: UInt16 = SharingRequest.ownRing)
     /// Tell me about the ring and its readers, from the `first` reader on.
     case describe(first: UInt32)
+
+    /// Whose area is meant: the ring of the socket.
+    public static let ownRing: UInt16 = 0
+    /// Whose area is meant: the headers of the socket's ring, if they lie out of band.
+    public static let ownHeaders: UInt16 = .max
 
     /// Who attaches, and how.
     public struct Hello: Equatable, Sendable {
@@ -92,11 +100,14 @@ public enum SharingRequest: Equatable, Sendable {
         public var name: String
         /// Whether the producer is to wait for it, where the buffer's policy waits and the owner agrees.
         public var holds: Bool
+        /// Whether it only follows another ring's entries into this buffer: it gets the memory, and is no reader.
+        public var follows: Bool
 
         /// Makes a hello.
-        public init(name: String, holds: Bool = false) {
+        public init(name: String, holds: Bool = false, follows: Bool = false) {
             self.name = name
             self.holds = holds
+            self.follows = follows
         }
     }
 
@@ -108,16 +119,17 @@ public enum SharingRequest: Equatable, Sendable {
         switch self {
         case .hello(let hello):
             var message = MessageWriter(SharingMessage.hello, request: number)
-            message.put(UInt32(hello.holds ? 1 : 0))
+            message.put(UInt32((hello.holds ? 1 : 0) | (hello.follows ? 2 : 0)))
             message.put(name: hello.name)
             return message.finished()
         case .buffer(let buffer):
             var message = MessageWriter(SharingMessage.bufferRequest, request: number)
             message.put(UInt32(buffer))
             return message.finished()
-        case .area(let area):
+        case .area(let area, let ring):
             var message = MessageWriter(SharingMessage.areaRequest, request: number)
             message.put(area)
+            message.put(UInt32(ring))
             return message.finished()
         case .describe(let first):
             var message = MessageWriter(SharingMessage.describe, request: number)
@@ -138,11 +150,13 @@ public enum SharingRequest: Equatable, Sendable {
         switch head.type {
         case SharingMessage.hello:
             let flags: UInt32 = try reader.take()
-            guard flags & ~1 == 0 else { throw .field("unknown flags in a hello") }
-            request = .hello(Hello(name: try reader.name(), holds: flags & 1 != 0))
+            guard flags & ~3 == 0 else { throw .field("unknown flags in a hello") }
+            let name = try reader.name()
+            request = .hello(Hello(name: name, holds: flags & 1 != 0, follows: flags & 2 != 0))
         case SharingMessage.bufferRequest: request = .buffer(number: try reader.bufferNumber())
         case SharingMessage.areaRequest:
-            request = .area(try reader.take())
+            let area: UInt64 = try reader.take()
+            request = .area(area, of: try reader.bufferNumber())
         case SharingMessage.describe: request = .describe(first: try reader.take())
         default: throw .type(head.type)
         }

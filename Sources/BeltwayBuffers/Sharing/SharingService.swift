@@ -19,6 +19,8 @@ private final class Connection {
     /// Why it will be refused whatever it says.
     var refusal: (reason: RefusalReason, text: String)?
     var reader: AttachedReader?
+    /// Whether it has been given the buffer's memory, as a reader or to follow entries.
+    var isAttached = false
     var isOver = false
 
     init(_ socket: UnixSocket, _ peer: PeerIdentity, _ ring: SharedRing, deadline: ContinuousClock.Instant) {
@@ -238,15 +240,17 @@ struct SharingService {
         case .describe(let first):
             send(.description(describe(connection.ring, from: Int(first))), to: connection, request: number)
         case .buffer(let wanted): hand(wanted, to: connection, request: number)
-        case .area(let wanted): hand(area: wanted, to: connection, request: number)
+        case .area(let wanted, let ring): hand(area: wanted, of: ring, to: connection, request: number)
         }
     }
 
     private mutating func attach(_ connection: Connection, _ hello: SharingRequest.Hello, _ number: UInt32) {
-        guard connection.reader == nil else {
-            return refuse(connection, malformed: "a second hello")
-        }
+        guard !connection.isAttached else { return refuse(connection, malformed: "a second hello") }
         let ring = connection.ring
+        if hello.follows {
+            (connection.isAttached, connection.deadline) = (true, nil)
+            return send(ring.buffer.sharedParts.map { Part($0) }, to: connection, request: number)
+        }
         let reader: AttachedReader
         do {
             reader = try AttachedReader(
@@ -267,49 +271,89 @@ struct SharingService {
             return refuse(connection, reason, error.description, request: number)
         }
         connection.reader = reader
-        connection.deadline = nil
+        (connection.isAttached, connection.deadline) = (true, nil)
         state.note { state in
             state.counters.attached += 1
             state.readers.append(reader)
         }
         let holds = hello.holds && ring.mayHold
-        var parts = [
-            (ring.buffer, ring.buffer.sharedAreas(holds: holds) + [(.cursor, reader.cursorDescriptor)])
-        ]
-        for buffer in ring.named { parts.append((buffer, buffer.sharedAreas(holds: false))) }
-        send(parts, elsewhere: ring.elsewhere, to: connection, request: number)
+        var parts = zip(ring.buffer.sharedParts, reader.cursorDescriptors).map {
+            Part($0, $0.sharedAreas(holds: holds) + [(.cursor, $1)])
+        }
+        // Preloaded: what its entries name so far, as far as one message carries it (paper, 3.5).
+        var elsewhere: [SharedBufferEntry] = []
+        for target in ring.targets() where parts.count + elsewhere.count < SharingMessage.greatestBufferCount
+        {
+            switch target.place {
+            case .here(let buffer, let policy):
+                guard policy.allows(connection.peer) else { continue }
+                parts.append(Part(buffer, number: target.number))
+            case .elsewhere(let entry): elsewhere.append(entry)
+            }
+        }
+        send(parts, elsewhere: elsewhere, to: connection, request: number)
+    }
+
+    /// What entries of the connection's ring call `wanted`, if the peer may have it; else it is told why not.
+    private mutating func target(
+        _ wanted: UInt16,
+        for connection: Connection,
+        request number: UInt32
+    ) -> NamedTarget.Place? {
+        guard connection.isAttached else {
+            refuse(connection, malformed: "a request for a buffer before the hello")
+            return nil
+        }
+        let named = connection.ring.targets().first { $0.number == wanted }
+        guard let found = named ?? state.look({ $0.buffer(wanted) }) else {
+            let text = "no buffer is called \(wanted)"
+            send(.refusal(.unknownBuffer, text), to: connection, request: number)
+            return nil
+        }
+        if case .here(let buffer, let policy) = found.place, !policy.allows(connection.peer) {
+            state.note { $0.counters.notAllowed += 1 }
+            let text = notAllowed(connection.peer, buffer.sharedEntry.name, policy)
+            send(.refusal(.notAllowed, text), to: connection, request: number)
+            return nil
+        }
+        return found.place
     }
 
     /// A buffer that an index entry has named (paper, 3.5); its own policy decides.
     private mutating func hand(_ wanted: UInt16, to connection: Connection, request number: UInt32) {
-        guard connection.reader != nil else {
-            return refuse(connection, malformed: "a request for a buffer before the hello")
+        switch target(wanted, for: connection, request: number) {
+        case .here(let buffer, _):
+            send([Part(buffer, number: wanted)], to: connection, request: number)
+        case .elsewhere(let entry): send([], elsewhere: [entry], to: connection, request: number)
+        case nil: return
         }
-        guard let found = state.look({ $0.buffer(wanted) }) else {
-            return send(
-                .refusal(.unknownBuffer, "no buffer is called \(wanted)"),
-                to: connection,
-                request: number
-            )
-        }
-        guard found.policy.allows(connection.peer) else {
-            state.note { $0.counters.notAllowed += 1 }
-            let text = notAllowed(connection.peer, found.buffer.sharedEntry.name, found.policy)
-            return send(.refusal(.notAllowed, text), to: connection, request: number)
-        }
-        send([(found.buffer, found.buffer.sharedAreas(holds: false))], to: connection, request: number)
     }
 
-    /// An area of the ring of this socket, which the peer has attached to.
-    private mutating func hand(area wanted: UInt64, to connection: Connection, request number: UInt32) {
-        guard connection.reader != nil else {
+    /// An area of a ring that the peer has been given.
+    private mutating func hand(
+        area wanted: UInt64,
+        of number: UInt16,
+        to connection: Connection,
+        request: UInt32
+    ) {
+        guard connection.isAttached else {
             return refuse(connection, malformed: "a request for an area before the hello")
         }
-        guard let file = connection.ring.buffer.areaFile(wanted) else {
-            let text = "ring \(connection.ring.name) has no area \(wanted)"
-            return send(.refusal(.unknownBuffer, text), to: connection, request: number)
+        let parts = connection.ring.buffer.sharedParts
+        var ring: (any SharedBuffer)?
+        switch number {
+        case SharingRequest.ownRing: ring = parts[0]
+        case SharingRequest.ownHeaders: ring = parts.count > 1 ? parts[1] : nil
+        default:
+            guard let place = target(number, for: connection, request: request) else { return }
+            if case .here(let buffer, _) = place { ring = buffer }
         }
-        send([(connection.ring.buffer, [(.data, file.number)])], to: connection, request: number)
+        guard let ring, let file = ring.areaFile(wanted) else {
+            let text = "ring \(connection.ring.name) has no area \(wanted)"
+            return send(.refusal(.unknownBuffer, text), to: connection, request: request)
+        }
+        send([Part(ring, [(.data, file.number)])], to: connection, request: request)
+        withExtendedLifetime(file) {}
     }
 
     private func describe(_ ring: SharedRing, from first: Int) -> RingDescription {
@@ -338,8 +382,26 @@ struct SharingService {
 
     // MARK: Answers
 
+    /// A buffer of an answer, with the areas that go with it.
+    private struct Part {
+        let buffer: any SharedBuffer
+        let areas: [(area: SharedArea, descriptor: Int32)]
+        /// What entries call it, if that is not what it calls itself.
+        var number: UInt16?
+
+        init(
+            _ buffer: any SharedBuffer,
+            _ areas: [(area: SharedArea, descriptor: Int32)]? = nil,
+            number: UInt16? = nil
+        ) {
+            self.buffer = buffer
+            self.areas = areas ?? buffer.sharedAreas(holds: false)
+            self.number = number
+        }
+    }
+
     private mutating func send(
-        _ parts: [(buffer: any SharedBuffer, areas: [(area: SharedArea, descriptor: Int32)])],
+        _ parts: [Part],
         elsewhere: [SharedBufferEntry] = [],
         to connection: Connection,
         request number: UInt32
@@ -350,6 +412,7 @@ struct SharingService {
             buffers: parts.map { part in
                 var entry = part.buffer.sharedEntry
                 entry.areas = part.areas.map(\.area)
+                if let number = part.number { entry.number = number }
                 return entry
             } + elsewhere
         )

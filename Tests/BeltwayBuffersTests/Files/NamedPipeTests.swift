@@ -64,7 +64,10 @@ struct `A pipe with a name` {
     }
 
     @Test(
-        arguments: [BufferFlags.stream, [.stream, .resizesWithin], [.stream, .replacesMemory]]
+        arguments: [
+            BufferFlags.stream, [.stream, .resizesWithin], [.stream, .replacesMemory], .described,
+            [.described, .resizesWithin], [.described, .replacesMemory],
+        ]
     )
     func `carries a million small writes byte for byte`(flags: BufferFlags) async throws {
         let writer = write(1_000_000, to: 1, flags, size: 262_144)

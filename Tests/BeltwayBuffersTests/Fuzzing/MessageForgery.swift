@@ -11,6 +11,8 @@ enum SharingForgery {
         SharingRequest.hello(.init(name: "tap", holds: true)).encoded(number: 1),
         SharingRequest.buffer(number: 3).encoded(number: 2),
         SharingRequest.describe(first: 0).encoded(number: 4),
+        SharingRequest.area(2, of: 7).encoded(number: 5),
+        SharingRequest.hello(.init(name: "x", follows: true)).encoded(number: 6),
         SharingAnswer.attachment(
             SharedAttachment(
                 generation: 7,

@@ -75,6 +75,52 @@ struct `A ring of any kind behind a socket` {
         server.stop()
     }
 
+    @Test(arguments: [Resizing.fixed, .partial, .replacing])
+    func `is read as it was written, with headers out of band`(resizing: Resizing) throws {
+        let options = RingOptions(
+            kind: .described,
+            policy: .slowReader,
+            capacity: 65_536,
+            resizing: resizing,
+            initialLength: resizing == .fixed ? nil : 8_192
+        )
+        let ring = try DescribedRing(name: "pipe", options: options, generation: 7)
+        let server = try BufferServer(folder: folder.path)
+        try server.share(ring, policy: .forTests)
+        var producer = ring.makeProducer()
+        #expect(throws: SharingError.self) { try AttachedRing("pipe", in: folder.path, as: "reader") }
+        let attached = try AttachedDescribedRing("pipe", in: folder.path, as: "reader")
+        #expect(attached.generation == 7 && attached.owner == .running)
+        var reader = try DescribedReader(attached.ring)
+        for number in 0..<2_000 {
+            if resizing != .fixed, number % 500 == 250 {
+                producer.resize(to: number % 1_000 == 250 ? 32_768 : 8_192)
+            }
+            let block = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 1 + number % 200)
+            let isAppended = producer.append(block.span.bytes)
+            #expect(isAppended)
+            producer.publish()
+            let next = reader.nextBlock(atMost: .max)
+            let found = try #require(next)
+            let isRight = reader.withBytes(of: found) { span in
+                span.byteCount == block.count
+                    && (0..<block.count).allSatisfy {
+                        span.unsafeLoad(fromByteOffset: $0, as: UInt8.self) == block[$0]
+                    }
+            }
+            let isWhole = reader.isWhole(found)
+            #expect(isWhole && isRight)
+            reader.release()
+        }
+        let status = try #require(try attached.description().readers.first)
+        #expect(status.read == 2_000 && status.lost == 0 && status.lagInBytes == 0)
+        producer.close()
+        let (read, published, isAtEnd) = (reader.read, reader.published, reader.isAtEnd)
+        #expect(read == 2_000 && published == 2_000 && isAtEnd)
+        #expect(attached.owner == .ended)
+        server.stop()
+    }
+
     @Test func `is not taken for a ring of packets, nor one of packets for it`() throws {
         let shared = try SharedRingFixture()
         let server = try BufferServer(folder: folder.path)

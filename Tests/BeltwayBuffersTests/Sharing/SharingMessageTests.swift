@@ -11,6 +11,7 @@ import Testing
         .hello(.init(name: "tap")), .hello(.init(name: "", holds: true)),
         .hello(.init(name: String(repeating: "n", count: 72))), .buffer(number: 0), .buffer(number: .max),
         .describe(first: 0), .describe(first: .max), .area(0), .area(.max),
+        .area(3, of: 9), .area(0, of: SharingRequest.ownHeaders), .hello(.init(name: "x", follows: true)),
     ]
 
     static var answers: [SharingAnswer] {
@@ -111,8 +112,8 @@ import Testing
 
     @Test func `names the version that it does not speak`() {
         var bytes = SharingRequest.hello(.init(name: "tap")).encoded(number: 1)
-        bytes[4] = 2
-        #expect(throws: MessageError.version(2)) { _ = try SharingRequest.parse(bytes.span) }
+        bytes[4] = 1
+        #expect(throws: MessageError.version(1)) { _ = try SharingRequest.parse(bytes.span) }
     }
 
     @Test func `gives no control character of a peer to a terminal`() throws {
