@@ -41,8 +41,8 @@ public struct PipeRequest: Sendable {
 
     /// Writes standard input to the pipe, and stays until readers have taken everything.
     ///
-    /// - Returns: Exit status: 0 if every byte was taken by every reader that stayed; 130 if it was stopped.
-    /// - Throws: ``ApplianceError``, one line that says what is wrong.
+    /// - Returns: Exit status: 0 if every byte was taken by every reader that stayed.
+    /// - Throws: ``ApplianceError``, one line that says what is wrong; also if it was stopped before that.
     public func write() throws(ApplianceError) -> Int32 {
         let policies: [String: BufferFlags] = [
             "blocking": .blocking, "slow": .slowReader, "medium": .mediumReader, "fast": .fastReader,
@@ -59,11 +59,12 @@ public struct PipeRequest: Sendable {
         let stop = StopFlag()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
+        let folder = try folder()
         var limits = SharingLimits()
         limits.patienceMilliseconds = patience * 1_000
         let files = BufferFiles(
             BufferDirectory(
-                folder: try folder(),
+                folder: folder,
                 limits: limits,
                 interruption: Interruption { stop.isRequested }
             )
@@ -73,9 +74,11 @@ public struct PipeRequest: Sendable {
         if !keepsOn { flags.insert(.endsWithReaders) }
         do throws(BufferFileError) {
             let pipe = try files.open(name, flags, mode: mode, size: size)
+            var patience = WaitingNote("\(readers) readers of pipe \(name)", in: folder)
             while try files.readerCount(pipe) < readers {
                 if stop.isRequested { throw .interrupted }
                 usleep(2_000)
+                patience.tellOnce()
             }
             let dropped = try copyInput(to: pipe, files, stop)
             _ = try files.drain(pipe)
@@ -113,20 +116,21 @@ public struct PipeRequest: Sendable {
 
     /// Writes what comes through the pipe to standard output, until the writer ends.
     ///
-    /// - Returns: Exit status: 0 at the writer's end, or when nobody takes the output any more; 130 if stopped.
-    /// - Throws: ``ApplianceError``: the writer died, or the pipe may not be read.
+    /// - Returns: Exit status: 0 at the writer's end, or when nobody takes the output any more.
+    /// - Throws: ``ApplianceError``: the writer died, the pipe may not be read, or it was stopped before the end.
     public func read() throws(ApplianceError) -> Int32 {
         let stop = StopFlag()
         let signals = StopSignals(stop)
         defer { withExtendedLifetime(signals) {} }
+        let folder = try folder()
         let directory = BufferDirectory(
-            folder: try folder(),
+            folder: folder,
             interruption: Interruption { stop.isRequested }
         )
         let files = BufferFiles(directory)
         var lost: UInt64 = 0
         do throws(BufferFileError) {
-            let pipe = try files.open(name, [.reading, .waitsForWriter])
+            let pipe = try openWaiting(files, folder, stop)
             let policy = try files.ring(pipe).policy
             while true {
                 guard waitForDescriptor(STDOUT_FILENO, POLLOUT, until: stop) else { throw .interrupted }
@@ -151,6 +155,24 @@ public struct PipeRequest: Sendable {
         }
     }
 
+    /// Opens the pipe as soon as it has a writer; says where it looks for one, which without `--data` may not be where the
+    /// writer is.
+    private func openWaiting(
+        _ files: BufferFiles,
+        _ folder: String,
+        _ stop: StopFlag
+    ) throws(BufferFileError) -> Int32 {
+        var patience = WaitingNote("a writer of pipe \(name)", in: folder)
+        while true {
+            do throws(BufferFileError) { return try files.open(name, .reading) } catch {
+                guard case .notFound = error else { throw error }
+            }
+            if stop.isRequested { throw .interrupted }
+            usleep(10_000)
+            patience.tellOnce()
+        }
+    }
+
     /// Copies, checks, then writes: what the ring may overwrite at any time never reaches the output torn.
     private func copyOutput(from pipe: Int32, _ files: BufferFiles) throws(BufferFileError) -> Bool {
         let bytes = try files.read(pipe, count: 65_536)
@@ -172,7 +194,7 @@ public struct PipeRequest: Sendable {
 
     private static func status(_ error: BufferFileError, _ name: String) throws(ApplianceError) -> Int32 {
         switch error {
-        case .interrupted: return 128 + SIGINT
+        case .interrupted: throw .failure("pipe \(name): stopped before its end")
         case .sharing(.invalidName): throw .usage("pipe: \(error)")
         case .hasWriter: throw .failure("pipe \(name) has a writer already")
         case .brokenPipe: throw .failure("pipe \(name): all readers have gone")
@@ -181,5 +203,20 @@ public struct PipeRequest: Sendable {
             throw .failure("pipe \(name): \(lost) bytes lost: this reader stood still for too long")
         default: throw .failure("pipe \(name): \(error)")
         }
+    }
+}
+
+/// Says, once, what is waited for and where, if it takes longer than a second.
+private struct WaitingNote {
+    private let text: String
+    private let due = ContinuousClock.now + .seconds(1)
+    private var isTold = false
+
+    init(_ whom: String, in folder: String) { text = "waiting for \(whom) in \(folder)" }
+
+    mutating func tellOnce() {
+        guard !isTold, ContinuousClock.now >= due else { return }
+        isTold = true
+        Console().note(text)
     }
 }

@@ -26,7 +26,10 @@ extension DataBufferProducer {
         guard bytes >= needed, slots > ordinal else {
             if buffer.policy == .slowReader || buffer.policy == .mediumReader {
                 let capacity = UInt64(memory.geometry.capacity)
-                buffer.coordination.dropStalled(before: (needed &- min(needed, capacity), oldestSlot))
+                buffer.coordination.dropStalled(
+                    before: (needed &- min(needed, capacity), oldestSlot),
+                    length: capacity
+                )
             }
             return false
         }
@@ -149,7 +152,8 @@ extension DataBufferProducer {
         }
         guard !hasRoom() else { return }
         coordination.dropStalled(
-            before: (tail &+ wanted &- min(capacity, tail &+ wanted), oldestSlot)
+            before: (tail &+ wanted &- min(capacity, tail &+ wanted), oldestSlot),
+            length: capacity
         )
         coordination.room.wait(nanoseconds: 10_000_000, unless: hasRoom)
     }

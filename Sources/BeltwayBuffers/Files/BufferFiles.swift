@@ -313,7 +313,7 @@
             if directory.interruption.isAsked { throw .interrupted }
             if ContinuousClock.now >= deadline { return false }
             ring.coordination.room.wait(nanoseconds: 10_000_000, unless: isDone)
-            ring.coordination.dropStalled(before: end)
+            ring.coordination.dropStalled(before: end, length: UInt64(ring.length))
         }
         return true
     }

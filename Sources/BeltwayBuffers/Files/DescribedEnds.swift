@@ -102,7 +102,10 @@ struct DescribedReadingEnd: ~Copyable {
     mutating func keepOnly(_ count: Int) {
         guard count == 0, last.length > 0 else { return }
         headers.keepOnly(0)
-        bodies.takeBack(last)
+        // Blocks are counted by their headers: the bodies' own count stays.
+        var place = last
+        (place.ordinal, place.length) = (bodies.ordinal, 0)
+        bodies.takeBack(place)
     }
 
     mutating func giveBackLapped() -> BufferFileError { translated(headers.giveBackLapped()) }

@@ -241,6 +241,15 @@ public import Synchronization
     /// Bytes that the ring uses at present.
     public var length: Int { Int(newestEpoch()?.length ?? 0) }
 
+    /// Whether the byte at a position of a space is still what was published there; call it after reading.
+    ///
+    /// The one check of every reader of a ring: the fence keeps the reads before the load of `intent`.
+    @inlinable @inline(__always)
+    func isWhole(_ position: UInt64, in space: RingSpace) -> Bool {
+        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
+        return relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
+    }
+
     // MARK: Areas
 
     /// Lengths that a space of this ring may have in an area of `length` bytes.

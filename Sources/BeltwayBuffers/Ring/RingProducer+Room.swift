@@ -47,9 +47,14 @@ extension RingProducer {
     private mutating func refuse(_ needed: UInt64) -> Bool {
         refusedRoom = needed &- tail
         if ring.policy == .slowReader || ring.policy == .mediumReader {
-            ring.coordination.dropStalled(before: (needed &- min(needed, space.length), 0))
+            dropStalled(before: needed)
         }
         return false
+    }
+
+    private func dropStalled(before end: UInt64) {
+        let needed = end &- min(end, space.length)
+        ring.coordination.dropStalled(before: (needed, 0), length: space.length)
     }
 
     private mutating func announce(_ end: UInt64) {
@@ -78,7 +83,7 @@ extension RingProducer {
         let wanted = Int(min(space.length, max(space.length / 4, refusedRoom)))
         guard !hasRoom(wanted) else { return }
         let needed = tail &+ UInt64(wanted)
-        ring.coordination.dropStalled(before: (needed &- min(space.length, needed), 0))
+        dropStalled(before: needed)
         let room = ring.coordination.room
         room.wait(nanoseconds: 10_000_000) { hasRoom(wanted) }
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Synchronization
 
 // For whoever takes several blocks at a time and keeps their addresses: what keeps them mapped, whether they are whole.
 
@@ -15,9 +14,6 @@ extension RingReader {
         let position = block.position.bytes
         if position >= space.start { return isWhole(block) }
         guard let mapped = ring.space(holding: position) else { return false }
-        // As in `isWhole`; partner: the release fence in RingProducer.announce.
-        atomicMemoryFence(ordering: .acquiring)
-        return ring.relaxed(ControlLayout.intent) &- position <= mapped.space.window
-            && position >= mapped.space.floor
+        return ring.isWhole(position, in: mapped.space)
     }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
-
 // A reader's place is its own: it may go back and forth in the window of what is published and not yet overwritten
 // (paper, 3.6: "only part of the stream, the sliding window, can be accessed at any time").
 
@@ -106,13 +104,5 @@ extension RingReader {
             first &-= back &- unlost
         }
         ordinal = newOrdinal
-    }
-}
-
-extension Ring {
-    /// Whether a position of a space is still whole; after reading, see `RingReader.isWhole`.
-    func isWhole(_ position: UInt64, in space: RingSpace) -> Bool {
-        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
-        return relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
     }
 }

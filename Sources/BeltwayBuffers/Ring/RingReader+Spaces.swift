@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Synchronization
 
 // How a reader follows the tail, changes of size, and a producer that lapped it.
 
@@ -70,8 +69,7 @@ extension RingReader {
         else { return false }
         var space = space
         space.end(now, before: next)
-        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
-        return ring.relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
+        return ring.isWhole(position, in: space)
     }
 
     /// Whether the block is whole by a window that grew since this reader looked; the reader takes note of it.

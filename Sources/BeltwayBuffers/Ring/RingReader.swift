@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Synchronization
 
 /// A consumer of a ring, in this process or an attached one.
 ///
@@ -206,13 +205,9 @@ public struct RingReader<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
         isWhole(block.position.bytes) || isWholeByNow(block.position.bytes)
     }
 
-    /// Call it after reading: the fence keeps the reads before the load of `intent`.
+    /// Call it after reading; see ``Ring/isWhole(_:in:)``.
     @inlinable @inline(__always)
-    func isWhole(_ position: UInt64) -> Bool {
-        if isProtected { return true }
-        atomicMemoryFence(ordering: .acquiring)  // partner: the release fence in RingProducer.announce
-        return ring.relaxed(ControlLayout.intent) &- position <= space.window && position >= space.floor
-    }
+    func isWhole(_ position: UInt64) -> Bool { isProtected || ring.isWhole(position, in: space) }
 
     /// Counts the block taken last as lost: it was overwritten while it was used.
     @inlinable

@@ -146,11 +146,7 @@ struct SharingService {
             state.note { $0.counters.unavailable += 1 }
             return
         }
-        let silent = connections.filter { $0.deadline != nil && !$0.isOver }
-        if silent.count >= limits.silentConnections, let oldest = silent.first {
-            state.note { $0.counters.tooMany += 1 }
-            end(oldest)
-        }
+        giveUpSilent()
         let connection = Connection(
             socket,
             peer,
@@ -168,6 +164,20 @@ struct SharingService {
         }
         state.note { $0.counters.accepted += 1 }
         connections.append(connection)
+    }
+
+    /// Makes room for one that may say hello: those that are refused whatever they say go first, then the oldest one of
+    /// the user who has most, so that nobody's silence ends another's connection.
+    private mutating func giveUpSilent() {
+        let silent = connections.filter { $0.deadline != nil && !$0.isOver }
+        guard silent.count >= limits.silentConnections else { return }
+        state.note { $0.counters.tooMany += 1 }
+        if let refused = silent.first(where: { $0.refusal != nil }), let refusal = refused.refusal {
+            return refuse(refused, refusal.reason, refusal.text, request: 0)
+        }
+        let counts = Dictionary(grouping: silent, by: \.peer.user).mapValues(\.count)
+        let most = counts.values.max() ?? 0
+        if let oldest = silent.first(where: { counts[$0.peer.user] == most }) { end(oldest) }
     }
 
     private func isTooMany(_ peer: PeerIdentity) -> Bool {

@@ -15,7 +15,8 @@ internal import Synchronization
 /// All but the last are private to the process, so that the ring's own memory can be sealed. Readers in other
 /// processes have a ``ReaderCursor`` each, and those that the producer waits for the bell page too. Who writes rubbish
 /// into the bell page can ring it for nothing or silence it until a time-out (10 ms), or, under medium reader
-/// preference, let go of what others still read: what that policy lets every reader do.
+/// preference, move the shared read pointer: forth, and let go of what others still read, which that policy lets every
+/// reader do; not back, since it is never behind the slowest reader (``sharedReadPointer(_:)``).
 ///
 /// Safe because all offsets are fixed and slot numbers are handed out by ``addReader(at:)`` below 64.
 @safe @usableFromInline final class Coordination: @unchecked Sendable {
@@ -28,7 +29,8 @@ internal import Synchronization
     let cursor: ReaderCursor?
     private let slots = Mutex<UInt64>(0)
     private let attached = Mutex<AttachedReaders>(AttachedReaders())
-    /// How long a reader in another process may hold up the producer without moving, in nanoseconds.
+    /// How long a reader in another process may hold up the producer without letting go of a 64th of the buffer, in
+    /// nanoseconds.
     let patience = Atomic<UInt64>(5_000_000_000)
 
     static let slotCount = 64
@@ -302,11 +304,17 @@ internal import Synchronization
         return (seen, attached.withLock { $0.readers.map(\.cursor) })
     }
 
-    /// Takes the hold from readers in other processes that hold up the producer and have not moved for too long.
-    func dropStalled(before needed: (position: UInt64, ordinal: UInt64)) {
+    /// Takes the hold from readers in other processes that hold up the producer and let go of too little.
+    ///
+    /// - Parameters:
+    ///   - needed: What has to be let go for the producer to go on.
+    ///   - length: Bytes of the buffer; a reader that holds it up has to let go of a 64th of them within its patience.
+    func dropStalled(before needed: (position: UInt64, ordinal: UInt64), length: UInt64) {
         guard hasAttached else { return }
         let (now, patience) = (beltway_monotonic(), patience.load(ordering: .relaxed))
-        _ = attached.withLock { $0.dropStalled(before: needed, now: now, patience: patience) }
+        _ = attached.withLock {
+            $0.dropStalled(before: needed, share: length / 64, now: now, patience: patience)
+        }
     }
 
     // MARK: How far the classifier has come

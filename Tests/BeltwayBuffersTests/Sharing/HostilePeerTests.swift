@@ -83,6 +83,33 @@ struct `A server of buffers` {
         withExtendedLifetime(readers) {}
     }
 
+    @Test func `lets no peer that is refused anyway end the connection of one that is not`() throws {
+        var limits = SharingLimits()
+        limits.connections = 2
+        limits.silentConnections = 8
+        limits.helloMilliseconds = 30_000
+        let shared = try SharedRingFixture(limits: limits)
+        let reader = try AttachedBuffer("test.0", in: shared.folder.path, as: "reader")
+        let quiet = try RawPeer(shared.folder.path, "test.0")
+        #expect(eventually { shared.server.counters.accepted == 2 })
+        // From here on everybody is one too many, and says nothing.
+        let refused = try (0..<40).map { _ in try RawPeer(shared.folder.path, "test.0") }
+        #expect(eventually { shared.server.counters.accepted == 42 })
+        #expect(!quiet.socket.isHungUp)
+        quiet.send(SharingRequest.hello(.init(name: "quiet")).encoded(number: 1))
+        guard case .attachment = quiet.answer()?.message else {
+            Issue.record("the quiet one was given up")
+            return
+        }
+        #expect(eventually { refused.count(where: \.socket.isHungUp) >= 32 })
+        // Those that had to go were told why.
+        #expect(
+            refused[0].answer()?.message
+                == .refusal(.tooMany, "too many connections; 2 are served at one time")
+        )
+        withExtendedLifetime(reader) {}
+    }
+
     /// In a process of its own, whose descriptors nobody else opens and closes.
     @Test func `takes no descriptor from anybody`() async {
         await #expect(processExitsWith: .success) {

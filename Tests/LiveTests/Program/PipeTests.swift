@@ -79,10 +79,16 @@ struct `A pipe in a shell` {
         let path = try #require(BeltwayProgram.path)
         let writer = try RunningProgram([path, "pipe", "write", "x", "--data", folder.path])
         let reader = try RunningProgram([path, "pipe", "read", "y", "--data", folder.path])
-        usleep(500_000)
+        for program in [writer, reader] { #expect(program.waitFor("waiting for")) }
         #expect(FileManager.default.fileExists(atPath: folder / "run/pipes/x"))
         for program in [writer, reader] { program.signal(number) }
-        #expect(writer.wait(seconds: 10).status == 130 && reader.wait(seconds: 10).status == 130)
+        let (wrote, read) = (writer.wait(seconds: 10), reader.wait(seconds: 10))
+        #expect(wrote.status == 1 && read.status == 1)
+        let place = "in \(folder.path)/run/pipes"
+        for (outcome, whom) in [(wrote, "1 readers of pipe x"), (read, "a writer of pipe y")] {
+            #expect(outcome.errors.contains("stopped before its end"), "\(outcome)")
+            #expect(outcome.errors.contains("waiting for \(whom) \(place)"), "\(outcome)")
+        }
         #expect(!FileManager.default.fileExists(atPath: folder / "run/pipes/x"))
     }
 
