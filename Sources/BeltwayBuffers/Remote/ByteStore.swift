@@ -98,6 +98,7 @@ internal import Synchronization
     }
 
     /// Copies bytes in.
+    @usableFromInline
     func copy(_ bytes: RawSpan, to offset: Int) {
         let target = unsafe address(offset, bytes.byteCount)
         unsafe bytes.withUnsafeBytes { source in

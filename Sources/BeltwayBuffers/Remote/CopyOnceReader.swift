@@ -17,11 +17,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
     @usableFromInline var stretch: UInt64 = 0
     @usableFromInline var index = 0
     @usableFromInline var count = 0
-    @usableFromInline var taken: UInt64 = 0
-    @usableFromInline var skipped: UInt64 = 0
-    @usableFromInline var following: UInt64
-    @usableFromInline var isGivenBack = true
-    private let first: UInt64
+    @usableFromInline var ledger: RecordLedger
     private var end: UInt64
     private var hasEnded = false
     /// No packet earlier than this comes after those that were taken.
@@ -42,8 +38,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
         link.stream.finish()
         _ = link.send()
         store = link.stream.incoming.store
-        first = link.ring.ordinal
-        following = first
+        ledger = RecordLedger(at: link.ring.ordinal)
         end = 0
         self.link = link
     }
@@ -56,13 +51,13 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
     /// What went over the channel.
     public var counters: RemoteCounters { link.stream.counters }
     /// Packets taken and not given back.
-    @inlinable public var read: UInt64 { taken }
+    @inlinable public var read: UInt64 { ledger.read }
     /// Packets overwritten before they could be sent.
-    @inlinable public var lost: UInt64 { skipped }
+    @inlinable public var lost: UInt64 { ledger.lost }
     /// Ordinal of the next packet.
-    @inlinable public var ordinal: UInt64 { following }
+    @inlinable public var ordinal: UInt64 { ledger.ordinal }
     /// Packets offered since the reader attached.
-    public var published: UInt64 { following - first }
+    public var published: UInt64 { ledger.published }
     /// Why the connection ended, if it ended before the ring did.
     public var failure: RemoteError? { link.failure }
     /// Whether nothing is left and nothing will come.
@@ -76,9 +71,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
         }
         let descriptor = store.descriptor(table &+ index &* 32)
         index &+= 1
-        following &+= 1
-        taken &+= 1
-        isGivenBack = false
+        ledger.take()
         return descriptor
     }
 
@@ -106,12 +99,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
 
     /// Counts the packet taken last as lost.
     @inlinable
-    public mutating func giveBackLapped() {
-        guard !isGivenBack else { return }
-        isGivenBack = true
-        taken &-= 1
-        skipped &+= 1
-    }
+    public mutating func giveBackLapped() { ledger.giveBack() }
 
     /// Waits for the next message.
     public mutating func wait(nanoseconds: Int64) {
@@ -145,7 +133,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
         let message = try incoming.withBody { body throws(MalformedMessage) in
             try RecordsMessage(parsing: body)
         }
-        guard message.head.firstOrdinal >= following else {
+        guard message.head.firstOrdinal >= ledger.ordinal else {
             throw .value("an ordinal that was sent before", message.head.firstOrdinal)
         }
         let from = message.start
@@ -160,8 +148,7 @@ public struct CopyOnceReader<Channel: RemoteChannel & ~Copyable>: ~Copyable, Rec
             tail: stop
         )
         guard message.head.count == 0 || last == stop else { throw .value("the end of a record", last) }
-        skipped += message.head.firstOrdinal - following
-        following = message.head.firstOrdinal
+        ledger.skip(to: message.head.firstOrdinal)
         hasEnded = message.head.isClosed
         timeThrough = hasEnded ? .distantFuture : Timestamp(nanoseconds: message.head.timeThrough)
         guard message.head.count > 0 else { return false }

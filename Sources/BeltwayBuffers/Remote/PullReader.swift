@@ -23,11 +23,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
     @usableFromInline var count = 0
     @usableFromInline var half = Int.max
     @usableFromInline var habit: Habit
-    @usableFromInline var taken: UInt64 = 0
-    @usableFromInline var skipped: UInt64 = 0
-    @usableFromInline var following: UInt64
-    @usableFromInline var isGivenBack = true
-    private let first: UInt64
+    @usableFromInline var ledger: RecordLedger
     private var coming = Coming.nothing
     private var requests: (older: RangeRequest, newer: RangeRequest)
     private var lastTag: UInt32 = 0
@@ -72,8 +68,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
         requests = empty
         habit = Habit(least: options.headerLength > 0 ? RecordLayout.headerLength + options.headerLength : 0)
         self.replica = replica
-        first = link.ring.ordinal
-        following = first
+        ledger = RecordLedger(at: link.ring.ordinal)
         end = 0
         self.link = link
         askForBatch()
@@ -87,13 +82,13 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
     /// What went over the channel.
     public var counters: RemoteCounters { link.stream.counters }
     /// Packets taken and not given back.
-    @inlinable public var read: UInt64 { taken }
+    @inlinable public var read: UInt64 { ledger.read }
     /// Packets overwritten before they, or their bytes, could be had.
-    @inlinable public var lost: UInt64 { skipped }
+    @inlinable public var lost: UInt64 { ledger.lost }
     /// Ordinal of the next packet.
-    @inlinable public var ordinal: UInt64 { following }
+    @inlinable public var ordinal: UInt64 { ledger.ordinal }
     /// Packets offered since the reader attached.
-    public var published: UInt64 { following - first }
+    public var published: UInt64 { ledger.published }
     /// Why the connection ended, if it ended before the ring did.
     public var failure: RemoteError? { link.failure }
     /// Whether nothing is left and nothing will come.
@@ -112,9 +107,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
         if index == half { lookAhead() }
         let descriptor = batches.descriptor(base &+ index &* 32)
         index &+= 1
-        following &+= 1
-        taken &+= 1
-        isGivenBack = false
+        ledger.take()
         habit.nextRecord()
         return descriptor
     }
@@ -146,12 +139,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
 
     /// Counts the packet taken last as lost.
     @inlinable
-    public mutating func giveBackLapped() {
-        guard !isGivenBack else { return }
-        isGivenBack = true
-        taken &-= 1
-        skipped &+= 1
-    }
+    public mutating func giveBackLapped() { ledger.giveBack() }
 
     /// Waits for the next batch.
     public mutating func wait(nanoseconds: Int64) {
@@ -195,8 +183,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
         coming = .nothing
         base = Self.batchLength - base
         (index, count, half) = (0, head.count, head.count / 2)
-        skipped += head.firstOrdinal - following
-        following = head.firstOrdinal
+        ledger.skip(to: head.firstOrdinal)
         habit.nextBatch()
         askForBatch()
         return count > 0
@@ -239,7 +226,7 @@ public struct PullReader<Channel: RemoteChannel & ~Copyable, Plan: FetchPlan>: ~
     }
 
     private mutating func arrive(_ head: BatchHead, at offset: Int) throws(MalformedMessage) {
-        let expected = following + UInt64(count - index)
+        let expected = ledger.ordinal + UInt64(count - index)
         guard head.firstOrdinal >= expected else {
             throw .value("an ordinal that was sent before", head.firstOrdinal)
         }
