@@ -64,10 +64,10 @@ struct IndexReadingEnd: ~Copyable {
             throw .blockTooLong(Int(entry.length))
         }
         let block = try resolve(entry)
-        (last, shownEntry) = (block, entry)
         // What the entry calls a buffer, its writer calls it so: in this process it has another number.
         var own = entry
         own.buffer = resolver.lastNumber
+        (last, shownEntry) = (block, own)
         return unsafe PeekedBlock(base: block.base, length: block.length, entry: own)
     }
 
