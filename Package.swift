@@ -46,6 +46,7 @@ let package = Package(
         .executable(name: "beltway-bench", targets: ["beltway-bench"]),
         .library(name: "BeltwayBuffers", targets: ["BeltwayBuffers"]),
         .library(name: "BeltwayC", type: .dynamic, targets: ["BeltwayC"]),  // deployments/build-c
+        .library(name: "BeltwayPcap", type: .dynamic, targets: ["BeltwayPcap"]),  // deployments/build-pcap
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -61,6 +62,7 @@ let package = Package(
         .systemLibrary(name: "CBeltway"),  // beltway.h, which BeltwayC implements
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CTimerFD"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // 1  formats
         library("BeltwayWire", []),
@@ -104,6 +106,12 @@ let package = Package(
             name: "BeltwayC",
             dependencies: ["BeltwayBuffers", "BeltwayWire", "CBeltway"],
             exclude: ["Examples"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BeltwayPcap",
+            dependencies: ["BeltwayBuffers", "BeltwayWire", "CPcap", "CTimerFD"],
+            exclude: ["pcap.map"],
             swiftSettings: settings
         ),
 
@@ -160,6 +168,13 @@ let package = Package(
             name: "BeltwayCTests",
             dependencies: ["BeltwayTestSupport", "BeltwayBuffers", "BeltwayWire"],
             path: "Tests/BeltwayCTests",
+            exclude: ["Programs"],
+            swiftSettings: testSettings
+        ),
+        .testTarget(
+            name: "BeltwayPcapTests",
+            dependencies: ["BeltwayTestSupport", "BeltwayBuffers", "BeltwayWire"],
+            path: "Tests/BeltwayPcapTests",
             exclude: ["Programs"],
             swiftSettings: testSettings
         ),

@@ -5,7 +5,7 @@ internal import ArgumentParser
 // the belief that something was done.
 
 let unbuiltCommands: [any ParsableCommand.Type] = [
-    Exec.self, Trace.self, Streams.self,
+    Trace.self, Streams.self,
 ]
 
 protocol UnbuiltCommand: ParsableCommand {
@@ -16,11 +16,6 @@ extension UnbuiltCommand {
     func run() throws {
         throw ValidationError("`beltway \(Self._commandName)` is not built into this version")
     }
-}
-
-struct Exec: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "exec", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }
 
 struct Trace: UnbuiltCommand {

@@ -10,7 +10,7 @@ import Testing
 private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
     // 0  C
     "CLinux": ([], []), "CPcap": ([], []), "CPCRE2": ([], []), "CZlib": ([], []), "CRingPeer": ([], []),
-    "CBeltway": ([], []),
+    "CBeltway": ([], []), "CTimerFD": ([], []),
     // 1  formats
     "BeltwayWire": ([], []),
     // 2  transport
@@ -34,6 +34,7 @@ private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
     // 6  programs
     "beltway": (["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers"], ["ArgumentParser"]),
     "BeltwayC": (["BeltwayBuffers", "BeltwayWire", "CBeltway"], []),
+    "BeltwayPcap": (["BeltwayBuffers", "BeltwayWire", "CPcap", "CTimerFD"], []),
     "beltway-bench": (
         [
             "BeltwayAppliance", "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect",

@@ -24,14 +24,17 @@ private var swiftFiles: [String] {
         #expect(try Repository.text("README.md").contains(command))
     }
 
-    @Test(arguments: ["deployments/run", "deployments/test", "deployments/build-c", ".ci/run"])
+    @Test(arguments: [
+        "deployments/run", "deployments/test", "deployments/build-c", "deployments/build-pcap", ".ci/run",
+    ])
     func `has scripts that can be run`(script: String) {
         #expect(FileManager.default.isExecutableFile(atPath: Repository.root.appending(path: script).path))
     }
 
     @Test func `begins every source file with its licence`() throws {
         let scripts = [
-            "deployments/run", "deployments/test", "deployments/build-c", "deployments/steps.sh", ".ci/run",
+            "deployments/run", "deployments/test", "deployments/build-c", "deployments/build-pcap",
+            "deployments/steps.sh", ".ci/run",
         ]
         for file in swiftFiles + Repository.files(in: "Sources", ending: ".c") + scripts + ["Package.swift"] {
             // A script's first line names its interpreter, the manifest's the tools.

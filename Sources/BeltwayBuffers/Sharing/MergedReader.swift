@@ -184,6 +184,12 @@ public struct MergedReader: ~Copyable {
         return false
     }
 
+    /// Whether a packet was taken from a ring whose turn has not come.
+    public var holdsPacket: Bool {
+        for index in 0..<lanes.count where lanes[index].pending != nil { return true }
+        return false
+    }
+
     /// Packets that all rings together have lost so far.
     public var lost: UInt64 {
         var sum: UInt64 = 0
@@ -202,6 +208,11 @@ public struct MergedReader: ~Copyable {
                 lost: lanes[index].reader.lost
             )
         }
+    }
+
+    /// Shows the owners how far this reader has come; waiting does it too.
+    public func release() {
+        for index in 0..<lanes.count { lanes[index].reader.release() }
     }
 
     // MARK: Waiting
