@@ -4,7 +4,7 @@ internal import BeltwayAppliance
 
 struct Query: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the flow store: flows or alerts, oldest first, the newest of them with --limit.",
+        abstract: "Ask the flow store: flows, alerts or transactions, oldest first, the newest with --limit.",
         discussion: """
             An expression selects by fields and operators:
                 ip == 10.0.0.0/8 and port in (80, 443) and bytes > 1M
@@ -22,7 +22,7 @@ struct Query: ParsableCommand {
     var limit: Int?
     @Option(help: ArgumentHelp("table, json or csv.", valueName: "form"))
     var format: String = "table"
-    @Argument(help: "flows or alerts.")
+    @Argument(help: "flows, alerts, or a protocol: dns ...")
     var kind: String
     @Argument(help: "What to select; everything without it.")
     var expression: [String] = []

@@ -72,6 +72,8 @@ struct Run: ParsableCommand {
     var noFlows = false
     @Flag(help: "Do not write eve.json.")
     var noEve = false
+    @Flag(help: "Do not parse application protocols: flows and alerts only.")
+    var noProtocols = false
 
     func run() throws {
         let configuration: RunConfiguration
@@ -141,6 +143,7 @@ struct Run: ParsableCommand {
         if noPackets { result.storesPackets = false }
         if noFlows { result.storesFlows = false }
         if noEve { result.writesEvents = false }
+        if noProtocols { result.parsesProtocols = false }
         return result
     }
 }

@@ -91,3 +91,42 @@ private func number(_ fact: Fact) -> UInt64? {
         #expect(queue.dropped == 0 && queue.accepted == count)
     }
 }
+
+@Suite struct `Bodies of transactions` {
+    /// A body of `count` bytes that depend on `number`.
+    private func body(_ number: Int, count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0) }
+    }
+
+    @Test func `arrive whole and in order, however often their ring wraps`() {
+        let queue = FactQueue(capacity: 64, bodyBytes: 1 << 16)
+        var producer = queue.makeProducer(.dropping)
+        var consumer = queue.makeConsumer()
+        var taken = 0
+        for number in 0..<2000 {
+            let sent = body(number, count: number * 37 % 9000)
+            producer.record(TransactionRecord(), body: sent.span)
+            guard number % 3 == 2 else { continue }
+            _ = consumer.drainWithBodies { _, bytes in
+                let expected = body(taken, count: taken * 37 % 9000)
+                #expect(bytes.indices.map { bytes[$0] } == expected)
+                taken += 1
+            }
+        }
+        #expect(queue.dropped == 0)
+        #expect(taken == 1998)
+    }
+
+    @Test func `that have no room are dropped and counted`() {
+        let queue = FactQueue(capacity: 64, bodyBytes: 1 << 16)
+        var producer = queue.makeProducer(.dropping)
+        var consumer = queue.makeConsumer()
+        for number in 0..<5 { producer.record(TransactionRecord(), body: body(number, count: 20_000).span) }
+        #expect(queue.dropped == 2)
+        var counts: [Int] = []
+        _ = consumer.drainWithBodies { _, bytes in counts.append(bytes.count) }
+        #expect(counts == [20_000, 20_000, 20_000])
+        producer.record(TransactionRecord(), body: body(9, count: 20_000).span)
+        #expect(queue.dropped == 2)
+    }
+}

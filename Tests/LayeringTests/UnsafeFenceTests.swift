@@ -89,14 +89,14 @@ private let fence: [String: String] = [
     "BeltwayClassify/Filter.swift": "memory: owns a compiled BPF program",
     // Flow
     "BeltwayFlow/Facts/FactQueue.swift": "memory: owns the slots of a bounded queue",
+    "BeltwayFlow/Facts/FactBodies.swift": "memory: owns the bytes of the bodies of facts",
     "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",
     "BeltwayFlow/Streams/SegmentCopies.swift": "memory: owns bytes copied out of the ring",
+    "BeltwayFlow/Text/TextBuffer.swift": "memory: owns the block that text is written into",
     // Detect
     "BeltwayDetect/Compile/PrefilterAutomaton.swift": "memory: scans by a table that was checked when built",
     "BeltwayDetect/Match/PatternPool.swift": "memory: searches a span for a pattern",
     "BeltwayDetect/Match/RegularExpression.swift": "memory: owns compiled expressions of PCRE2",
-    // Trace
-    "BeltwayTrace/Text/TextBuffer.swift": "memory: owns the block that text is written into",
     // Store
     "BeltwayStore/Flows/PartitionFiles.swift": "call: open(2) of a path",
     "BeltwayStore/Flows/RowStatement.swift": "memory: binds and reads rows of SQLite without boxing",

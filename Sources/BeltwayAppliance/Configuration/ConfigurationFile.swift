@@ -116,6 +116,9 @@ public struct ConfigurationFile {
             },
             "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
             "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
+            "parse-protocols": { (f, n) throws(ApplianceError) in
+                f.configuration.parsesProtocols = try f.flag(n)
+            },
             "explain": { (f, n) throws(ApplianceError) in f.configuration.explanation = try f.explanation(n)
             },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },

@@ -35,6 +35,8 @@ public struct RunConfiguration: Sendable {
     public var storesFlows = true
     /// Whether events go to eve.json.
     public var writesEvents = true
+    /// Whether payload is parsed for application protocols.
+    public var parsesProtocols = true
     /// Flows that the tracer follows; nil for none.
     public var trace: String?
     /// Bytes that stored packets may take; nil for half of what is free.

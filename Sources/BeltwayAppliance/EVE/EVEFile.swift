@@ -11,7 +11,7 @@
 //              after every drain, successful or not.
 //
 // Why the unsafe calls are safe: each passes a path that lives for the call, or a span's own address and length.
-import BeltwayTrace
+import BeltwayFlow
 import Glibc
 
 /// An appended, rotated file of EVE events; also a device, which is neither cut nor rotated.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `stats` event: counters since the start, every eight seconds and at the end. Suricata's names where it has the
 // counter; `rates`, `talkers`, `packet_sizes`, `link_types` and `consumers` are Beltway's own.
+import BeltwayFlow
 public import BeltwayTrace
 import BeltwayWire
 

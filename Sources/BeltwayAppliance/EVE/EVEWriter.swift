@@ -10,7 +10,7 @@
 //
 // Invariant. After every call the text ends after a line feed: an event is there as a whole or not at all.
 public import BeltwayFlow
-public import BeltwayTrace
+import BeltwayTrace
 import BeltwayWire
 
 /// Writes facts as lines of EVE JSON into one buffer that is reused.
@@ -67,6 +67,11 @@ public struct EVEWriter: ~Copyable {
         )
         flow.appendCommunityID(to: &identifier, seed: seed)
         appendIdentifier()
+        if flow.application != .unknown {
+            lines.append(",\"app_proto\":\"")
+            lines.append(flow.application.name)
+            lines.append(0x22)
+        }
         lines.append(",\"flow\":{\"pkts_toserver\":")
         lines.append(decimal: flow.packetsToResponder)
         lines.append(",\"pkts_toclient\":")

@@ -42,6 +42,7 @@ final class EventOutbox: Sendable {
 final class WriterProgress: Sendable {
     let flows = Atomic<UInt64>(0)
     let alerts = Atomic<UInt64>(0)
+    let transactions = Atomic<UInt64>(0)
     let rowsLost = Atomic<UInt64>(0)
     let eventsLost = Atomic<UInt64>(0)
     let events = Atomic<UInt64>(0)
@@ -71,7 +72,7 @@ struct FactWriter: ~Copyable {
             var taken = 0
             var isFinished = output.outbox.isClosed
             for index in 0..<queues.count {
-                taken += queues[index].drain(limit: 4096) { output.write($0) }
+                taken += queues[index].drainWithBodies(limit: 4096) { output.write($0, body: $1) }
                 if !queues[index].isFinished() { isFinished = false }
             }
             output.writeOut(all: taken == 0)
@@ -95,6 +96,7 @@ struct FactOutput: ~Copyable {
     private var names: [[JSONText]] = []
     private var flows: UInt64 = 0
     private var alerts: UInt64 = 0
+    private var transactions: UInt64 = 0
 
     init(
         store: FlowStore?,
@@ -114,7 +116,7 @@ struct FactOutput: ~Copyable {
         store?.setSignatures(signatures)
     }
 
-    mutating func write(_ fact: Fact) {
+    mutating func write(_ fact: Fact, body: Span<UInt8>) {
         switch fact {
         case .flow(let record):
             flows &+= 1
@@ -129,6 +131,11 @@ struct FactOutput: ~Copyable {
                 events.append(alert: record, signature: signatures[Int(record.signature)], interface: name)
             }
             store?.insert(record)
+        case .transaction(let record):
+            transactions &+= 1
+            let name = name(record.buffer, record.interface)
+            if writesEvents { events.append(transaction: record, body: body, interface: name) }
+            store?.insert(record, body: body)
         }
     }
 
@@ -174,6 +181,7 @@ struct FactOutput: ~Copyable {
     private mutating func show() {
         progress.flows.store(flows, ordering: .relaxed)
         progress.alerts.store(alerts, ordering: .relaxed)
+        progress.transactions.store(transactions, ordering: .relaxed)
         progress.events.store(events.events, ordering: .relaxed)
         if let store {
             progress.rowsLost.store(store.counters.rowsLost, ordering: .relaxed)

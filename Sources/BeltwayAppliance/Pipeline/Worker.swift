@@ -6,7 +6,7 @@ internal import BeltwayWire
 
 // A worker: the stages that own a share of the flows, called one after the other on each packet.
 //
-//     headers (a value) -> flow tracker -> detector (payload, in place) -> facts
+//     headers (a value) -> flow tracker -> parsers -> detector (payload, in place) -> facts
 //
 // It is fed in one of two ways. Called directly by the capture thread, what it reads cannot change. Fed through an
 // index buffer, it reads memory that the producer may overwrite (live): headers are decoded to a value, re-checked,
@@ -38,12 +38,17 @@ protocol EntryConsumer: ~Copyable {
     mutating func finish(at clock: Timestamp)
 }
 
-/// The flow tracker and the detector of one share of the flows.
+/// The flow tracker, the parsers and the detector of one share of the flows.
 struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     var tracker: FlowTracker
     /// None or one. (An optional would be asked by a call per packet.)
     private var detectors: OwnedArray<Detector>
-    var facts: Sink
+    /// Where facts leave.
+    private(set) var outlet: WorkerOutlet<Sink>
+    /// Whether payload is looked at, by parsers or rules.
+    private let readsPayload: Bool
+    /// Whether a packet's number in its ring means something: over files.
+    private let numbersPackets: Bool
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     private(set) var payloadSkipped: UInt64 = 0
     private(set) var alerts: UInt64 = 0
@@ -53,11 +58,19 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     private var chunk: UInt64 = .max
     private var chunkBuffer: UInt16 = .max
 
-    init(tracker: consuming FlowTracker, detector: consuming Detector?, facts: consuming Sink) {
+    init(
+        tracker: consuming FlowTracker,
+        applications: consuming ApplicationStage?,
+        detector: consuming Detector?,
+        facts: consuming Sink,
+        numbersPackets: Bool
+    ) {
         self.tracker = tracker
+        self.numbersPackets = numbersPackets
         detectors = OwnedArray(capacity: 1)
         if let detector { detectors.append(detector) }
-        self.facts = facts
+        outlet = WorkerOutlet(facts: facts, applications: applications)
+        readsPayload = detectors.count > 0 || outlet.applications.count > 0
         staged.reserveCapacity(64)
     }
 
@@ -80,8 +93,21 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             ordinal: ordinal,
             buffer: buffer,
             interface: descriptor.interface,
-            facts: &facts
+            facts: &outlet
         )
+        guard readsPayload else { return }
+        if let flow {
+            parse(
+                headers,
+                packet: packet,
+                flow: flow,
+                time: descriptor.time,
+                ordinal: ordinal,
+                buffer: buffer,
+                interface: descriptor.interface
+            )
+            outlet.commit()
+        }
         guard detectors.count > 0 else { return }
         inspect(headers, packet: packet, flow: flow)
         if !staged.isEmpty {
@@ -121,21 +147,34 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             ordinal: ordinal,
             buffer: entry.buffer,
             interface: entry.interface,
-            facts: &facts
+            facts: &outlet
         )
-        guard detectors.count > 0 else { return true }
+        guard readsPayload else { return true }
         if isLive, memory.headroom(of: entry.position) <= memory.geometry.capacity / 2 {
             payloadSkipped &+= 1
             return true
         }
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
-            inspect(headers, packet: record.packet(in: bytes), flow: flow)
+            if let flow {
+                parse(
+                    headers,
+                    packet: record.packet(in: bytes),
+                    flow: flow,
+                    time: record.time,
+                    ordinal: ordinal,
+                    buffer: entry.buffer,
+                    interface: entry.interface
+                )
+            }
+            if detectors.count > 0 { inspect(headers, packet: record.packet(in: bytes), flow: flow) }
         }
         if isLive, !memory.isWhole(entry.position) {
             payloadSkipped &+= 1
             staged.removeAll(keepingCapacity: true)
+            outlet.discard()
             return true
         }
+        outlet.commit()
         if !staged.isEmpty {
             recordStaged(
                 headers,
@@ -152,14 +191,44 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     mutating func batchEnded() {}
 
     /// Ends what has been silent for too long.
-    mutating func idle(through time: Timestamp) { tracker.expire(through: time, facts: &facts) }
+    mutating func idle(through time: Timestamp) { tracker.expire(through: time, facts: &outlet) }
 
     /// Ends every flow.
-    mutating func finish(at clock: Timestamp) { tracker.finish(at: clock, facts: &facts) }
+    mutating func finish(at clock: Timestamp) { tracker.finish(at: clock, facts: &outlet) }
 
     @inline(__always)
     private mutating func inspect(_ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?) {
         detectors[0].inspect(headers, packet: packet, flow: flow) { staged.append($0) }
+    }
+
+    /// Hands a datagram's payload to the parsers.
+    @inline(__always)
+    private mutating func parse(
+        _ headers: borrowing PacketHeaders,
+        packet: RawSpan,
+        flow: FlowView,
+        time: Timestamp,
+        ordinal: UInt64,
+        buffer: UInt16,
+        interface: UInt16
+    ) {
+        guard outlet.applications.count > 0, headers.capturedPayloadLength > 0, !headers.isFragment,
+            headers.layers.contains(.udp)
+        else { return }
+        let start = Int(headers.payloadOffset)
+        let end = start + Int(headers.capturedPayloadLength)
+        guard end <= packet.byteCount else { return }
+        outlet.applications[0].datagram(
+            packet.extracting(start..<end),
+            headers: headers,
+            flow: flow,
+            packet: PacketPlace(
+                time: time,
+                number: numbersPackets ? ordinal &+ 1 : 0,
+                buffer: buffer,
+                interface: interface
+            )
+        )
     }
 
     @inline(never)
@@ -174,7 +243,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         if let flow { tracker.noteAlert(slot: flow.slot) }
         for signature in staged {
             alerts &+= 1
-            facts.record(
+            outlet.record(
                 .alert(
                     AlertRecord(
                         signature: signature,
@@ -200,7 +269,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         if now == chunk && buffer == chunkBuffer { return }
         chunk = now
         chunkBuffer = buffer
-        if let clock = memory.clock(before: position) { tracker.expire(through: clock, facts: &facts) }
+        if let clock = memory.clock(before: position) { tracker.expire(through: clock, facts: &outlet) }
     }
 }
 
@@ -228,5 +297,44 @@ struct RecordHead {
         capturedLength == 0
             ? record.extracting(first: 0)
             : record.extracting(RecordLayout.headerLength..<(RecordLayout.headerLength + capturedLength))
+    }
+}
+
+/// Where a worker's facts leave: the parsers hear of a flow's end first, and say what it spoke.
+struct WorkerOutlet<Sink: FactSink & ~Copyable>: ~Copyable, FactSink {
+    private(set) var facts: Sink
+    /// None or one. (An optional would be asked by a call per packet.)
+    var applications: OwnedArray<ApplicationStage>
+
+    init(facts: consuming Sink, applications stage: consuming ApplicationStage?) {
+        self.facts = facts
+        applications = OwnedArray(capacity: 1)
+        if let stage { applications.append(stage) }
+    }
+
+    mutating func record(_ fact: Fact) { facts.record(fact) }
+
+    mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
+        facts.record(transaction, body: body)
+    }
+
+    mutating func ended(_ flow: FlowRecord, slot: UInt32) {
+        var flow = flow
+        if applications.count > 0 {
+            applications[0].ended(&flow, slot: slot)
+            applications[0].commit(into: &facts)
+        }
+        facts.record(.flow(flow))
+    }
+
+    /// The packet was whole: what it gave is recorded.
+    @inline(__always)
+    mutating func commit() {
+        if applications.count > 0 { applications[0].commit(into: &facts) }
+    }
+
+    /// The packet was overwritten while it was looked at.
+    mutating func discard() {
+        if applications.count > 0 { applications[0].discard() }
     }
 }

@@ -15,7 +15,7 @@ public struct QueryRequest: Sendable {
         case csv
     }
 
-    /// `flows` or `alerts`.
+    /// `flows`, `alerts`, or a kind of transaction: `dns`, ...
     public var kind = "flows"
     /// Which of them; empty for all.
     public var expression = ""
@@ -41,15 +41,12 @@ public struct QueryRequest: Sendable {
         let now = Timestamp(seconds: UInt64(max(0, Date().timeIntervalSince1970)))
         if let limit, limit < 0 { throw .usage("--limit takes a number of rows, not \(limit)") }
         guard let subject = QueryExpression.Subject(rawValue: kind) else {
-            let built = ["flows", "alerts"]
-            let later = [
-                "http", "dns", "tls", "ssh", "smtp", "ftp", "smb", "dhcp", "ntp", "quic", "files",
-                "anomalies",
-            ]
+            let later = ["files", "anomalies", "stats"]
+            let near = nearestWord(to: kind, among: QueryExpression.Subject.names)
             throw .usage(
                 later.contains(kind)
-                    ? "`query \(kind)` is not built into this version; flows and alerts are"
-                    : "nothing called `\(kind)` to query; did you mean `\(nearestWord(to: kind, among: built))`?"
+                    ? "`query \(kind)` is not built into this version"
+                    : "nothing called `\(kind)` to query; did you mean `\(near)`?"
             )
         }
         let selected: QueryExpression?
@@ -79,6 +76,11 @@ public struct QueryRequest: Sendable {
                 }
             case .alerts:
                 outcome = try query.alerts(matching: selected) { rows in
+                    for row in rows { printer.append(row) }
+                    return printer.flush()
+                }
+            case .transactions(let kind):
+                outcome = try query.transactions(kind, matching: selected) { rows in
                     for row in rows { printer.append(row) }
                     return printer.flush()
                 }

@@ -125,8 +125,66 @@ struct RowPrinter: ~Copyable {
     mutating func finish(rows: Int) {
         if rows == 0, format == .table { line("no \(subject.rawValue)") }
         // The head tells a program that reads it which columns there would be, rows or not.
-        if rows == 0, format == .csv { writeHead(subject == .flows ? Self.flowHead : Self.alertHead) }
+        if rows == 0, format == .csv { writeHead(head) }
         _ = flush()
+    }
+
+    private var head: String {
+        switch subject {
+        case .flows: Self.flowHead
+        case .alerts: Self.alertHead
+        case .transactions(let kind):
+            "time,flow_id,in_iface,proto,src_ip,src_port,dest_ip,dest_port,tx_id,"
+                + kind.columns.map(\.name).joined(separator: ",")
+        }
+    }
+
+    mutating func append(_ row: TransactionRow) {
+        let record = row.record
+        switch format {
+        case .json:
+            // The body is kept as an object; a line takes its members.
+            let members = [UInt8(ascii: ",")] + row.body.utf8.dropFirst().dropLast()
+            events.append(transaction: record, body: members.span, interface: JSONText(row.interface))
+        case .csv:
+            writeHead(head)
+            var cells = [
+                time(record.time), String(record.flowID), csv(row.interface),
+                protocolName(record.transportProtocol),
+                address(record.source, record.ipVersion), String(record.sourcePort),
+                address(record.destination, record.ipVersion), String(record.destinationPort),
+                String(record.number),
+            ]
+            for value in Self.columns(of: row) { cells.append(csv(value)) }
+            line(cells.joined(separator: ","))
+        case .table:
+            if rows.isEmpty && !wroteHead {
+                rows.append(
+                    ["TIME (UTC)", "SOURCE", "DESTINATION", "FLOW_ID"]
+                        + record.kind.columns.map { $0.name.uppercased() }
+                )
+            }
+            rows.append(
+                [
+                    shortTime(record.time),
+                    endpoint(record.source, record.sourcePort, record.transportProtocol, record.ipVersion),
+                    endpoint(
+                        record.destination,
+                        record.destinationPort,
+                        record.transportProtocol,
+                        record.ipVersion
+                    ),
+                    String(record.flowID),
+                ] + Self.columns(of: row)
+            )
+        }
+    }
+
+    /// A kind's own columns; a number that is not known is empty.
+    private static func columns(of row: TransactionRow) -> [String] {
+        zip(row.record.kind.columns, row.columns).map { column, value in
+            column.form == .number && value == "-1" ? "" : value
+        }
     }
 
     // MARK: Text
@@ -163,7 +221,13 @@ struct RowPrinter: ~Copyable {
     }
 
     /// Columns of a table whose cells end on the right.
-    private var numberColumns: [Int] { subject == .flows ? [1, 6, 7] : [1, 2] }
+    private var numberColumns: [Int] {
+        switch subject {
+        case .flows: [1, 6, 7]
+        case .alerts: [1, 2]
+        case .transactions: []
+        }
+    }
 
     private func csv(_ value: String) -> String {
         guard value.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return value }

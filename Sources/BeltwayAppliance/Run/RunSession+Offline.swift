@@ -119,7 +119,15 @@ extension RunSession {
     func makeWorker(_ number: Int, share: Int) -> Worker<FactProducer> {
         let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
         let tracker = FlowTracker(flowConfiguration(share: share))
-        return Worker(tracker: tracker, detector: ruleSet.map { Detector($0) }, facts: facts)
+        let parses =
+            configuration.parsesProtocols && (configuration.writesEvents || configuration.storesFlows)
+        return Worker(
+            tracker: tracker,
+            applications: parses ? ApplicationStage() : nil,
+            detector: ruleSet.map { Detector($0) },
+            facts: facts,
+            numbersPackets: plan.isOffline
+        )
     }
 
     /// Counters of one more flow table, which the statistics add up.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BeltwayBuffers
+internal import BeltwayFlow
 internal import BeltwayStore
 internal import BeltwayTrace
 internal import BeltwayWire

@@ -8,4 +8,6 @@ public enum Fact: Sendable, BitwiseCopyable {
     case flow(FlowRecord)
     /// A rule matched.
     case alert(AlertRecord)
+    /// A transaction of an application protocol; its body travels beside it.
+    case transaction(TransactionRecord)
 }

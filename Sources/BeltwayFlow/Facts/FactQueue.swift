@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bounded queue that facts leave a worker by: one producer, one consumer, no locks. One of this module's two
-// files that say `unsafe`.
+// The bounded queue that facts leave a worker by: one producer, one consumer, no locks. Safe because
+// every slot number is reduced modulo the capacity.
 //
 //        head (consumer stores)        tail (producer stores)
 //          v                             v
@@ -32,6 +32,8 @@ public enum FactQueuePolicy: Sendable {
 @safe public final class FactQueue: @unchecked Sendable {
     /// Facts it holds, a power of two.
     public let capacity: Int
+    /// What transactions say.
+    fileprivate let bodies: FactBodies
 
     // Indexes and counters of each side lie 128 bytes apart: a cache line and its neighbour that is fetched with it.
     private let producerPadding = InlineArray<16, UInt64>(repeating: 0)
@@ -47,11 +49,14 @@ public enum FactQueuePolicy: Sendable {
 
     /// Makes an empty queue.
     ///
-    /// - Parameter capacity: Facts; rounded up to a power of two from 2 to 2^24.
-    public init(capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: Facts; rounded up to a power of two from 2 to 2^24.
+    ///   - bodyBytes: Bytes of what transactions say; rounded up to a power of two from 64 KiB.
+    public init(capacity: Int, bodyBytes: Int = 1 << 20) {
         var rounded = 2
         while rounded < capacity, rounded < 1 << 24 { rounded *= 2 }
         self.capacity = rounded
+        bodies = FactBodies(capacity: bodyBytes)
         unsafe slots = .allocate(capacity: rounded)
     }
 
@@ -102,6 +107,8 @@ public struct FactProducer: FactSink, ~Copyable {
     private let policy: FactQueuePolicy
     private var tail: UInt64 = 0
     private var headSeen: UInt64 = 0
+    private var bodyTail: UInt64 = 0
+    private var bodyHeadSeen: UInt64 = 0
 
     fileprivate init(queue: FactQueue, policy: FactQueuePolicy) {
         self.queue = queue
@@ -119,10 +126,41 @@ public struct FactProducer: FactSink, ~Copyable {
                 return
             }
         }
+        publish(fact)
+    }
+
+    /// Puts a transaction and its body into the queue; waits or drops if either has no room.
+    public mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
+        let count = body.count
+        if isFull() || hasNoRoom(count) {
+            if policy == .blocking { waitForRoom(body: count) }
+            if isFull() || hasNoRoom(count) {
+                queue.dropCount.add(1, ordering: .relaxed)  // a counter: orders nothing, no partner
+                return
+            }
+        }
+        var transaction = transaction
+        transaction.bodyLength = UInt32(truncatingIfNeeded: count)
+        transaction.bodyPosition = queue.bodies.start(after: bodyTail, count: count)
+        queue.bodies.put(body, at: transaction.bodyPosition)
+        bodyTail = transaction.bodyPosition &+ UInt64(count)
+        publish(.transaction(transaction))
+    }
+
+    private mutating func publish(_ fact: Fact) {
         queue.put(fact, at: tail)
         tail &+= 1
-        // Partner: the acquiring load of `tail` in FactConsumer.drain, which then reads the slot.
+        // Partner: the acquiring load of `tail` in FactConsumer.drain, which then reads the slot and its body.
         queue.tail.store(tail, ordering: .releasing)
+    }
+
+    /// Whether a body of `count` bytes must wait.
+    private mutating func hasNoRoom(_ count: Int) -> Bool {
+        let end = queue.bodies.start(after: bodyTail, count: count) &+ UInt64(count)
+        if end &- bodyHeadSeen <= UInt64(queue.bodies.capacity) { return false }
+        // Partner: the releasing store of `head` in FactConsumer.drain: the consumer has done with the bodies before.
+        bodyHeadSeen = queue.bodies.head.load(ordering: .acquiring)
+        return end &- bodyHeadSeen > UInt64(queue.bodies.capacity)
     }
 
     /// Says that no fact will follow; does nothing the second time.
@@ -141,9 +179,11 @@ public struct FactProducer: FactSink, ~Copyable {
     }
 
     /// Waits until there is room or nobody to make it: yields first, then sleeps up to a millisecond at a time.
-    private mutating func waitForRoom() {
+    private mutating func waitForRoom(body count: Int = 0) {
+        // A body that the ring can never take is dropped by the caller.
+        if count > queue.bodies.capacity / 2 { return }
         var turn: UInt32 = 0
-        while isFull() {
+        while isFull() || hasNoRoom(count) {
             // Partner: the store in FactConsumer's deinit; nothing is read on its strength.
             if queue.abandoned.load(ordering: .relaxed) { return }
             if turn < 16 { sched_yield() } else { usleep(min(1000, 20 << min(turn - 16, 6))) }
@@ -158,6 +198,7 @@ public struct FactProducer: FactSink, ~Copyable {
 public struct FactConsumer: ~Copyable {
     private let queue: FactQueue
     private var head: UInt64 = 0
+    private var bodyHead: UInt64 = 0
     private var tailSeen: UInt64 = 0
 
     fileprivate init(queue: FactQueue) { self.queue = queue }
@@ -183,20 +224,47 @@ public struct FactConsumer: ~Copyable {
         limit: Int = .max,
         _ body: (Fact) throws(Failure) -> Void
     ) throws(Failure) -> Int {
+        try drainWithBodies(limit: limit) { fact, _ throws(Failure) in try body(fact) }
+    }
+
+    /// Takes facts out with what transactions say, in the order they were put in, and returns how many there were.
+    ///
+    /// - Parameters:
+    ///   - limit: Most facts to take.
+    ///   - body: Called with each fact and its body, empty for facts that have none, in place.
+    /// - Returns: Facts taken.
+    /// - Throws: What `body` throws.
+    public mutating func drainWithBodies<Failure: Error>(
+        limit: Int = .max,
+        _ body: (Fact, Span<UInt8>) throws(Failure) -> Void
+    ) throws(Failure) -> Int {
         // Partner: the releasing store of `tail` in FactProducer.record, made after the slot was written.
         if head == tailSeen { tailSeen = queue.tail.load(ordering: .acquiring) }
         let first = head
         let end = head &+ min(tailSeen &- head, UInt64(max(limit, 0)))
         // Partner of the stores below: the acquiring load of `head` in FactProducer.isFull. Room is given back in
         // steps, so that a waiting producer goes on while the consumer still works on a long queue.
-        defer { queue.head.store(head, ordering: .releasing) }
+        defer { giveBack() }
         while head != end {
             let fact = queue.fact(at: head)
             head &+= 1
-            if head & 63 == 0 { queue.head.store(head, ordering: .releasing) }
-            try body(fact)
+            if head & 63 == 0 { giveBack() }
+            if case .transaction(let transaction) = fact {
+                let count = Int(transaction.bodyLength)
+                defer { bodyHead = transaction.bodyPosition &+ UInt64(count) }
+                let bodies = queue.bodies
+                try body(fact, bodies.body(at: transaction.bodyPosition, count: count))
+            } else {
+                try body(fact, Span())
+            }
         }
         return Int(end &- first)
+    }
+
+    /// Lets the producer have the room of what was taken.
+    private func giveBack() {
+        queue.head.store(head, ordering: .releasing)
+        queue.bodies.head.store(bodyHead, ordering: .releasing)
     }
 
     /// Whether the producer has closed the queue and all its facts were taken.

@@ -41,6 +41,8 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var responderFlags: UInt8 = 0
     /// Whether an alert was raised on this flow.
     public var alerted = false
+    /// What it spoke; set by the stage that parses, just before the record leaves the worker.
+    public var application = ApplicationProtocol.unknown
     /// Number of the data buffer that the first packet came by.
     public var buffer: UInt16 = 0
     /// Interface of the first packet, numbered within that buffer.

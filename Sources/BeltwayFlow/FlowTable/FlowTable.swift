@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of one worker's flows: a hash index over a slab. One of this module's two files that say `unsafe`.
+// The memory of one worker's flows: a hash index over a slab. Its interface is safe.
 //
 //   index   2^k words        | hash (32) | slot + 1 (32) |   0 = empty; linear probing, at most 5/8 full
 //                                              |

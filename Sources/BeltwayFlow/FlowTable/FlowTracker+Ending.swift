@@ -77,7 +77,7 @@ extension FlowTracker {
     ) {
         facts.flowEnded(slot: slot, at: table[slot].last)
         let record = release(slot, reason)
-        facts.record(.flow(record))
+        facts.ended(record, slot: slot)
     }
 
     /// Gives up the least useful flow; the table is full, so there is one.

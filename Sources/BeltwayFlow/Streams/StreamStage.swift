@@ -49,6 +49,16 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
     @inlinable
     public mutating func record(_ fact: Fact) { consumer.record(fact) }
 
+    /// Hands a transaction on.
+    @inlinable
+    public mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
+        consumer.record(transaction, body: body)
+    }
+
+    /// Hands the record of a flow on.
+    @inlinable
+    public mutating func ended(_ flow: FlowRecord, slot: UInt32) { consumer.ended(flow, slot: slot) }
+
     /// Ends the streams of a flow.
     @inlinable
     public mutating func flowEnded(slot: UInt32, at time: Timestamp) {

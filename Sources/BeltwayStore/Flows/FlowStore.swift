@@ -40,6 +40,8 @@ public final class FlowStore: @unchecked Sendable {
         public var flows: UInt64 = 0
         /// Alert records committed.
         public var alerts: UInt64 = 0
+        /// Transactions committed.
+        public var transactions: UInt64 = 0
         /// Rows that an error kept from being stored.
         public var rowsLost: UInt64 = 0
         /// Transactions committed.
@@ -64,7 +66,9 @@ public final class FlowStore: @unchecked Sendable {
     private var partition: OpenPartition?
     private var waitingFlows: [FlowRecord] = []
     private var waitingAlerts: [AlertRecord] = []
+    private var waitingTransactions = WaitingTransactions()
     private var flowsInTransaction: UInt64 = 0
+    private var alertsInTransaction: UInt64 = 0
     private var transactionStart: UInt64 = 0
     /// After an error rows are counted as lost until the next commit is due: no retry per row.
     private var isFailing = false
@@ -123,6 +127,16 @@ public final class FlowStore: @unchecked Sendable {
         if waitingAlerts.count >= FlowStore.mostWaiting { flushAndCommitIfDue() }
     }
 
+    /// Takes a transaction of an application protocol; stored at the next commit.
+    ///
+    /// - Parameters:
+    ///   - transaction: Its head.
+    ///   - body: What its parser wrote; copied.
+    public func insert(_ transaction: TransactionRecord, body: Span<UInt8>) {
+        waitingTransactions.append(transaction, body: body)
+        if waitingTransactions.count >= FlowStore.mostWaiting { flushAndCommitIfDue() }
+    }
+
     /// Commits if the oldest row has waited for a second; for the writer's idle moments.
     public func commitIfDue() {
         if FlowStore.now() &- transactionStart >= configuration.transactionNanoseconds { commit() }
@@ -138,9 +152,10 @@ public final class FlowStore: @unchecked Sendable {
         do {
             try open.commit()
             counters.flows += flowsInTransaction
-            counters.alerts += rows - flowsInTransaction
+            counters.alerts += alertsInTransaction
+            counters.transactions += rows - flowsInTransaction - alertsInTransaction
             counters.commits += 1
-            flowsInTransaction = 0
+            (flowsInTransaction, alertsInTransaction) = (0, 0)
         } catch {
             fail(error, alsoLost: 0)
         }
@@ -180,17 +195,19 @@ public final class FlowStore: @unchecked Sendable {
     }
 
     private func flush() {
-        let rows = waitingFlows.count + waitingAlerts.count
+        let rows = waitingFlows.count + waitingAlerts.count + waitingTransactions.count
         guard rows > 0 else { return }
         if let open = partition, !isFailing {
             do {
                 try open.append(
                     flows: waitingFlows,
                     alerts: waitingAlerts,
+                    transactions: waitingTransactions,
                     names: names,
                     signatures: signatures
                 )
                 flowsInTransaction += UInt64(waitingFlows.count)
+                alertsInTransaction += UInt64(waitingAlerts.count)
             } catch {
                 fail(error, alsoLost: rows)
             }
@@ -199,11 +216,12 @@ public final class FlowStore: @unchecked Sendable {
         }
         waitingFlows.removeAll(keepingCapacity: true)
         waitingAlerts.removeAll(keepingCapacity: true)
+        waitingTransactions.removeAll()
     }
 
     private func fail(_ error: StoreError, alsoLost rows: Int) {
         counters.rowsLost += UInt64(rows + (partition?.rollback() ?? 0))
-        flowsInTransaction = 0
+        (flowsInTransaction, alertsInTransaction) = (0, 0)
         isFailing = true
         note(error)
     }

@@ -17,6 +17,8 @@ final class OpenPartition {
     private let queue: DatabaseQueue
     /// The two INSERT statements; gone once closed, for SQLite closes no connection that has statements.
     private var writers: (flows: RowWriter, alerts: RowWriter)?
+    /// INSERT statements of kinds of transactions, by the kind's number; their tables are made when first needed.
+    private var kindWriters: [TransactionWriter?] = []
     /// Row of `sources` by buffer and interface, 0 before the first row that needs it.
     private var sourceIDs: [[Int64]] = []
     /// Row of `signatures` by the number that alerts carry.
@@ -63,6 +65,7 @@ final class OpenPartition {
     func append(
         flows: [FlowRecord],
         alerts: [AlertRecord],
+        transactions: WaitingTransactions = WaitingTransactions(),
         names: InterfaceNames,
         signatures: [SignatureInfo]
     ) throws(StoreError) {
@@ -79,8 +82,14 @@ final class OpenPartition {
                     let signature = try signatureID(db, alert.signature, signatures)
                     try writers.alerts.insert(alert, signature: signature, source: source, path: path)
                 }
+                for index in 0..<transactions.count {
+                    let record = transactions.records[index]
+                    let source = try sourceID(db, record.buffer, record.interface, names)
+                    let writer = try kindWriter(db, record.kind)
+                    try writer.insert(record, body: transactions.body(index), source: source, path: path)
+                }
             }
-            rowsInTransaction += flows.count + alerts.count
+            rowsInTransaction += flows.count + alerts.count + transactions.count
         } catch {
             throw StoreError(path: path, operation: .insertRows, error)
         }
@@ -116,11 +125,13 @@ final class OpenPartition {
     func forgetNames() {
         sourceIDs = []
         signatureIDs = [:]
+        kindWriters = []
     }
 
     /// Closes the connection; SQLite then folds the log into the file.
     func close() throws(StoreError) {
         writers = nil
+        kindWriters = []
         do {
             try queue.close()
         } catch {
@@ -143,6 +154,17 @@ final class OpenPartition {
         while sourceIDs[buffer].count <= interface { sourceIDs[buffer].append(0) }
         sourceIDs[buffer][interface] = db.lastInsertedRowID
         return db.lastInsertedRowID
+    }
+
+    private func kindWriter(_ db: Database, _ kind: TransactionKind) throws -> TransactionWriter {
+        let index = Int(kind.rawValue)
+        if index < kindWriters.count, let writer = kindWriters[index] { return writer }
+        while kindWriters.count <= index { kindWriters.append(nil) }
+        let table = TransactionTable(kind)
+        try db.execute(sql: table.create)
+        let writer = TransactionWriter(try db.makeStatement(sql: table.insert), kind)
+        kindWriters[index] = writer
+        return writer
     }
 
     private func signatureID(_ db: Database, _ number: UInt32, _ signatures: [SignatureInfo]) throws -> Int64

@@ -7,6 +7,7 @@ import GRDB
 //   signatures   id -> everything an alert shows        one row per signature that alerted
 //   flows        one narrow row per flow record         bits and vlan: see RowCoding.swift
 //   alerts       one narrow row per alert record
+//   t_dns ..     one row per transaction, a table per kind (TransactionTable.swift)
 //   sealed       one row, once indexed: counts and the least and greatest times
 //
 // Times are nanoseconds since 1970 (the 64 bits of a `Timestamp`; past the year 2262 they read as negative).
@@ -54,6 +55,14 @@ enum PartitionSchema {
                         least_start INTEGER NOT NULL, greatest_start INTEGER NOT NULL,
                         greatest_end INTEGER NOT NULL, least_time INTEGER NOT NULL,
                         greatest_time INTEGER NOT NULL);
+                    """
+            )
+        }
+        migrator.registerMigration("transactions") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE sealed_transactions (kind TEXT NOT NULL, rows INTEGER NOT NULL,
+                        least_time INTEGER NOT NULL, greatest_time INTEGER NOT NULL);
                     """
             )
         }

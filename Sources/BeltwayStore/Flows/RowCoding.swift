@@ -4,9 +4,10 @@ import BeltwayWire
 
 // How small fields share an integer column, so that a row is narrow. SQL reaches them by `bits >> shift & mask`.
 //
-//   flows.bits    28       20       12      8   7        3        1     0
-//                 | responder flags | originator flags | IP version | alerted | TCP state | reason | state |
+//   flows.bits    36            28                20                 12           8         7           3        1
+//                 | application | responder flags | originator flags | IP version | alerted | TCP state | reason | state |
 //   alerts.bits   | IP version 4 bits | to responder 1 bit |
+//   transactions  | as alerts | shows its number 1 bit at 5 |
 //   vlan          | count, 2 bits at 32 | inner, 16 bits at 16 | outer, 16 bits at 0 |     0 without tags
 
 /// A field's place in the `bits` column of `flows` or `alerts`.
@@ -21,9 +22,11 @@ struct PackedField {
     static let ipVersion = PackedField(shift: 9, mask: 0xf)
     static let originatorFlags = PackedField(shift: 13, mask: 0xff)
     static let responderFlags = PackedField(shift: 21, mask: 0xff)
+    static let application = PackedField(shift: 29, mask: 0xff)
 
     static let alertToResponder = PackedField(shift: 0, mask: 0x1)
     static let alertIPVersion = PackedField(shift: 1, mask: 0xf)
+    static let showsNumber = PackedField(shift: 5, mask: 0x1)
 
     func pack(_ value: UInt8) -> Int64 { (Int64(value) & mask) << shift }
     func unpack(_ bits: Int64) -> UInt8 { UInt8(truncatingIfNeeded: bits >> shift & mask) }
@@ -39,6 +42,7 @@ extension FlowRecord {
             | PackedField.tcpState.pack(tcpState.rawValue) | PackedField.alerted.pack(alerted ? 1 : 0)
             | PackedField.ipVersion.pack(ipVersion) | PackedField.originatorFlags.pack(originatorFlags)
             | PackedField.responderFlags.pack(responderFlags)
+            | PackedField.application.pack(application.rawValue)
     }
 
     /// Takes the fields back out of the `bits` column; a value that no version writes becomes the first case.
@@ -50,6 +54,7 @@ extension FlowRecord {
         ipVersion = PackedField.ipVersion.unpack(bits)
         originatorFlags = PackedField.originatorFlags.unpack(bits)
         responderFlags = PackedField.responderFlags.unpack(bits)
+        application = ApplicationProtocol(rawValue: PackedField.application.unpack(bits)) ?? .unknown
     }
 }
 
@@ -63,6 +68,21 @@ extension AlertRecord {
     mutating func unpack(bits: Int64) {
         toResponder = PackedField.alertToResponder.unpack(bits) != 0
         ipVersion = PackedField.alertIPVersion.unpack(bits)
+    }
+}
+
+extension TransactionRecord {
+    /// What the `bits` column holds.
+    var packedBits: Int64 {
+        PackedField.alertToResponder.pack(toResponder ? 1 : 0) | PackedField.alertIPVersion.pack(ipVersion)
+            | PackedField.showsNumber.pack(showsNumber ? 1 : 0)
+    }
+
+    /// Takes the fields back out of the `bits` column.
+    mutating func unpack(bits: Int64) {
+        toResponder = PackedField.alertToResponder.unpack(bits) != 0
+        ipVersion = PackedField.alertIPVersion.unpack(bits)
+        showsNumber = PackedField.showsNumber.unpack(bits) != 0
     }
 }
 

@@ -69,6 +69,39 @@ import GRDBSQLite
         try step(path)
     }
 
+    /// Binds the columns that every kind of transaction has, but the last, as in ``TransactionTable/common``.
+    func bindHead(_ record: TransactionRecord, source: Int64) {
+        bind(1, Int64(bitPattern: record.time.nanoseconds))
+        bind(2, Int64(bitPattern: record.flowID))
+        bind(3, Int64(record.number))
+        bind(4, Int64(bitPattern: record.packet))
+        bind(5, record.source, version: record.ipVersion, blob: 0)
+        bind(6, record.destination, version: record.ipVersion, blob: 16)
+        bind(7, Int64(record.sourcePort))
+        bind(8, Int64(record.destinationPort))
+        bind(9, Int64(record.transportProtocol))
+        bind(10, record.packedBits)
+        bind(11, PackedVLAN.pack(record.vlan, count: record.vlanCount))
+        bind(12, source)
+    }
+
+    /// Binds a number.
+    func bind(number: Int64, at index: Int32) { bind(index, number) }
+
+    /// Binds a copy of a text; SQLite takes it whatever its bytes are.
+    func bind(text: ArraySlice<UInt8>, at index: Int32) {
+        unsafe text.withUnsafeBytes { bytes in
+            let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            // SQLITE_TRANSIENT, a cast that C's header has and Swift does not import: SQLite copies the bytes.
+            let copies = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+            if let start = unsafe start {
+                unsafe sqlite3_bind_text(pointer, index, start, Int32(bytes.count), copies)
+            } else {
+                unsafe sqlite3_bind_text(pointer, index, "", 0, copies)
+            }
+        }
+    }
+
     @inline(__always) private func bind(_ index: Int32, _ value: Int64) {
         unsafe sqlite3_bind_int64(pointer, index, value)
     }
@@ -83,7 +116,8 @@ import GRDBSQLite
         }
     }
 
-    private func step(_ path: String) throws(StoreError) {
+    /// Inserts the row that was bound.
+    func step(_ path: String) throws(StoreError) {
         let stepped = unsafe sqlite3_step(pointer)
         let code = unsafe sqlite3_reset(pointer)
         if stepped != SQLITE_DONE {
@@ -121,6 +155,9 @@ import GRDBSQLite
     func reset() {
         unsafe sqlite3_reset(pointer)
     }
+
+    /// Columns of the row.
+    var count: Int32 { unsafe sqlite3_column_count(pointer) }
 
     /// The column as an integer; 0 if it is none.
     func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(pointer, column) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import BeltwayFlow
 import Dispatch
 import Foundation
 import GRDB
@@ -91,11 +92,16 @@ final class Sealer: Sendable {
     private static func index(_ db: Database) throws -> Bool {
         let version = try UInt32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         if version == PartitionSchema.sealedVersion { return false }
-        let tables = ["flows", "alerts"]
+        let kinds = try TransactionKind.allCases.map { TransactionTable($0) }
+            .filter { try db.tableExists($0.name) }
+        let tables = ["flows", "alerts"] + kinds.map(\.name)
         let isEmpty = try tables.allSatisfy { table in
             try Int.fetchOne(db, sql: "SELECT 1 FROM \(table) LIMIT 1") == nil
         }
-        if !isEmpty { try db.execute(sql: PartitionSchema.seal) }
+        if !isEmpty {
+            for kind in kinds { try db.execute(sql: kind.seal) }
+            try db.execute(sql: PartitionSchema.seal)
+        }
         return isEmpty
     }
 

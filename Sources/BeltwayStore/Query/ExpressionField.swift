@@ -63,6 +63,8 @@ enum ExpressionField: String, CaseIterable, Sendable {
         switch self {
         case .end, .duration, .state, .reason, .tcpState, .alerted: subject == .flows
         case .signatureID, .gid, .rev, .signature, .category, .severity: subject == .alerts
+        case .start, .bytes, .packets, .bytesToServer, .bytesToClient, .packetsToServer, .packetsToClient:
+            subject == .flows || subject == .alerts
         default: true
         }
     }
@@ -87,14 +89,19 @@ enum ExpressionField: String, CaseIterable, Sendable {
     }
 
     /// The known name with the fewest edits from `name`.
-    static func nearest(to name: String, in subject: QueryExpression.Subject) -> String {
+    static func nearest(
+        to name: String,
+        in subject: QueryExpression.Subject,
+        among others: [String] = []
+    ) -> String {
         let known =
             allCases.map { (text: $0.rawValue, field: $0) } + synonyms.map { (text: $0.key, field: $0.value) }
         let name = Array(name.lowercased().utf8.prefix(32))
         let candidates = known.filter { $0.field.exists(in: subject) }.map { candidate in
             (text: candidate.text, edits: edits(name, Array(candidate.text.utf8)))
         }
-        return candidates.min { ($0.edits, $0.text) < ($1.edits, $1.text) }?.text ?? ""
+        let more = others.map { (text: $0, edits: edits(name, Array($0.utf8))) }
+        return (candidates + more).min { ($0.edits, $0.text) < ($1.edits, $1.text) }?.text ?? ""
     }
 
     private static func numbered(_ names: [String]) -> [(name: String, value: Int64)] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import BeltwayFlow
 import BeltwayWire
 
 // The grammar; every function leaves `token` at the first piece that is not its own.
@@ -76,11 +77,11 @@ struct ExpressionParser {
         guard case .word(let name) = token else {
             throw fail("expected a field such as \(example), found \(token.found)")
         }
-        guard let field = ExpressionField.named(name), field.exists(in: subject) else {
+        guard let field = QueryField.named(name, in: subject) else {
             let advice =
                 ExpressionField.named(name) == nil
-                ? "the nearest is '\(ExpressionField.nearest(to: name, in: subject))'"
-                : "only \(subject == .flows ? "alerts have" : "flows have") it"
+                ? "the nearest is '\(QueryField.nearest(to: name, in: subject))'"
+                : "only \(QueryField.owner(of: name)) have it"
             throw fail("expected a field of \(subject.rawValue), found \(token.found); \(advice)")
         }
         try count(1)
@@ -92,11 +93,11 @@ struct ExpressionParser {
                 return .test(ExpressionTest(field: field, predicate: .number(.oneOf([1]))))
             }
             throw fail(
-                "expected an operator after '\(field.rawValue)' (\(operators(of: field))), found \(token.found)"
+                "expected an operator after '\(field.name)' (\(operators(of: field))), found \(token.found)"
             )
         }
         guard operators(of: field).split(separator: " ").contains(Substring(symbol)) else {
-            throw fail("expected one of \(operators(of: field)) after '\(field.rawValue)', found '\(symbol)'")
+            throw fail("expected one of \(operators(of: field)) after '\(field.name)', found '\(symbol)'")
         }
         advance(asValue: true)
         let text = try value(for: field)
@@ -106,7 +107,7 @@ struct ExpressionParser {
         return symbol == "!=" ? .not(node) : node
     }
 
-    private mutating func list(_ field: ExpressionField) throws(ExpressionError) -> ExpressionTest.Predicate {
+    private mutating func list(_ field: QueryField) throws(ExpressionError) -> ExpressionTest.Predicate {
         advance(asValue: true)
         guard token == .symbol("(") else { throw fail("expected '(' after 'in', found \(token.found)") }
         var reader = ExpressionValues(field: field, now: now)
@@ -123,7 +124,7 @@ struct ExpressionParser {
     }
 
     private func predicate(
-        _ field: ExpressionField,
+        _ field: QueryField,
         _ symbol: String,
         _ text: String
     ) throws(ExpressionError) -> ExpressionTest.Predicate {
@@ -144,18 +145,18 @@ struct ExpressionParser {
         }
     }
 
-    private func value(for field: ExpressionField) throws(ExpressionError) -> String {
+    private func value(for field: QueryField) throws(ExpressionError) -> String {
         switch token {
         case .word(let text), .quoted(let text): return text
         default: throw unreadable(field)
         }
     }
 
-    private func unreadable(_ field: ExpressionField) -> ExpressionError {
-        fail("expected \(ExpressionValues.expected(field)) for '\(field.rawValue)', found \(token.found)")
+    private func unreadable(_ field: QueryField) -> ExpressionError {
+        fail("expected \(ExpressionValues.expected(field)) for '\(field.name)', found \(token.found)")
     }
 
-    private func operators(of field: ExpressionField) -> String {
+    private func operators(of field: QueryField) -> String {
         switch field.kind {
         case .address, .boolean: "== != in"
         case .choice, .text: "== != ~ in"
@@ -164,7 +165,11 @@ struct ExpressionParser {
     }
 
     private var example: String {
-        subject == .flows ? "'ip', 'port' or 'bytes'" : "'sid', 'ip' or 'signature'"
+        switch subject {
+        case .flows: "'ip', 'port' or 'bytes'"
+        case .alerts: "'sid', 'ip' or 'signature'"
+        case .transactions(let kind): "'ip', 'port' or '\(kind.name).\(kind.columns.first?.name ?? "")'"
+        }
     }
 
     private func isKeyword(_ keyword: String) -> Bool {

@@ -12,7 +12,7 @@ indirect enum ExpressionNode: Sendable {
 ///
 /// A field with two values (`ip`, `port`, `vlan`) passes if one of them does.
 struct ExpressionTest: Sendable {
-    var field: ExpressionField
+    var field: QueryField
     var predicate: Predicate
 
     enum Predicate: Sendable {

@@ -3,13 +3,13 @@ import BeltwayWire
 
 /// Reads the values that a field is compared with.
 struct ExpressionValues {
-    let field: ExpressionField
+    let field: QueryField
     let now: Timestamp
     private(set) var numbers: [Int64] = []
     private var addresses: [AddressRange] = []
     private var texts: [String] = []
 
-    init(field: ExpressionField, now: Timestamp) {
+    init(field: QueryField, now: Timestamp) {
         self.field = field
         self.now = now
     }
@@ -47,7 +47,7 @@ struct ExpressionValues {
             // A state may be written as EVE does, or as `SYN-SENT`.
             field.choices.first { $0.name == text.lowercased() }?.value
                 ?? field.choices.first { $0.name == text.lowercased().replacing("-", with: "_") }?.value
-                ?? (field == .proto
+                ?? (field.common == .proto
                     ? AddressText.decimal(Substring(text).utf8, most: 255).map(Int64.init) : nil)
         case .address, .text: nil
         }
@@ -71,7 +71,7 @@ struct ExpressionValues {
     ]
 
     /// What a field's values look like, for error messages.
-    static func expected(_ field: ExpressionField) -> String {
+    static func expected(_ field: QueryField) -> String {
         switch field.kind {
         case .address: "an address or block such as 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32"
         case .number: "a number such as 443 or 1.5M"
@@ -80,7 +80,7 @@ struct ExpressionValues {
         case .boolean: "true or false"
         case .text: "a text such as eth0 or \"two words\""
         case .choice:
-            field == .proto
+            field.common == .proto
                 ? "a protocol such as tcp, udp, icmp or a number up to 255"
                 : "one of " + field.choices.map(\.name).joined(separator: ", ")
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import BeltwayFlow
 public import BeltwayWire
 import GRDB
 
@@ -53,7 +54,7 @@ public struct FlowQuery: Sendable {
         matching expression: QueryExpression? = nil,
         _ body: ([FlowRow]) -> Bool
     ) throws(StoreError) -> Outcome {
-        try run(expression, of: FlowRow.self, times: \.flowTimes, body)
+        try run(expression, of: FlowRow.self, shape: .flows, times: { $0.flowTimes }, body)
     }
 
     /// Hands the alerts that match to `body`, batch by batch, oldest first, until it answers false.
@@ -67,13 +68,43 @@ public struct FlowQuery: Sendable {
         matching expression: QueryExpression? = nil,
         _ body: ([AlertRow]) -> Bool
     ) throws(StoreError) -> Outcome {
-        try run(expression, of: AlertRow.self, times: \.alertTimes, body)
+        try run(expression, of: AlertRow.self, shape: .alerts, times: { $0.alertTimes }, body)
+    }
+
+    /// Hands the transactions of a kind that match to `body`, batch by batch, oldest first, until it answers false.
+    ///
+    /// - Parameters:
+    ///   - kind: Which transactions.
+    ///   - expression: What they must satisfy, parsed for ``QueryExpression/Subject/transactions(_:)``; nil for all.
+    ///   - body: Takes the next rows and answers whether it wants more.
+    /// - Returns: How many there were, and what could not be read.
+    /// - Throws: ``StoreError`` if the folder itself cannot be listed.
+    public func transactions(
+        _ kind: TransactionKind,
+        matching expression: QueryExpression? = nil,
+        _ body: ([TransactionRow]) -> Bool
+    ) throws(StoreError) -> Outcome {
+        try run(
+            expression,
+            of: TransactionRow.self,
+            shape: .transactions(kind),
+            times: { $0.times(of: kind) }
+        ) { rows in
+            body(
+                rows.map { row in
+                    var row = row
+                    row.record.kind = kind
+                    return row
+                }
+            )
+        }
     }
 
     private func run<Row: StoredRow>(
         _ expression: QueryExpression?,
         of type: Row.Type,
-        times: KeyPath<PartitionReader, ClosedRange<Int64>>,
+        shape: RowShape,
+        times: (PartitionReader) -> ClosedRange<Int64>?,
         _ body: ([Row]) -> Bool
     ) throws(StoreError) -> Outcome {
         var outcome = Outcome()
@@ -82,18 +113,19 @@ public struct FlowQuery: Sendable {
             do {
                 guard let reader = try PartitionReader(path: path) else { continue }
                 outcome.partitions += 1
-                if overlapsWindow(reader[keyPath: times]) { readers.append(reader) }
+                if let times = times(reader), overlapsWindow(times) { readers.append(reader) }
                 // Opened again when its turn comes: a large store has more partitions than a process files.
                 reader.disconnect()
             } catch {
                 outcome.problems.append(error)
             }
         }
-        let condition = SQLCondition.and([window(Row.self)] + (expression.map { [$0.condition] } ?? []))
+        let condition = SQLCondition.and([window(shape)] + (expression.map { [$0.condition] } ?? []))
         var merge = PartitionMerge<Row>(
+            shape: shape,
             readers: readers,
-            least: readers.map { $0[keyPath: times].lowerBound },
-            greatest: readers.map { $0[keyPath: times].upperBound },
+            least: readers.map { times($0)?.lowerBound ?? .min },
+            greatest: readers.map { times($0)?.upperBound ?? .max },
             condition: condition
         )
         merge.run(limit: limit, outcome: &outcome, body)
@@ -105,10 +137,10 @@ public struct FlowQuery: Sendable {
             && times.lowerBound <= FlowQuery.column(until ?? .distantFuture)
     }
 
-    private func window<Row: StoredRow>(_ type: Row.Type) -> SQLCondition {
+    private func window(_ shape: RowShape) -> SQLCondition {
         guard since != nil || until != nil else { return .all }
         return SQLCondition(
-            sql: Row.windowSQL,
+            sql: shape.windowSQL,
             arguments: [
                 FlowQuery.column(until ?? .distantFuture).databaseValue,
                 FlowQuery.column(since ?? .zero).databaseValue,

@@ -24,8 +24,16 @@ struct PartitionMerge<Row: StoredRow> {
     private var waiting: [Int] = []
     private var finished: Set<Int> = []
     private let condition: SQLCondition
+    private let shape: RowShape
 
-    init(readers: [PartitionReader], least: [Int64], greatest: [Int64], condition: SQLCondition) {
+    init(
+        shape: RowShape,
+        readers: [PartitionReader],
+        least: [Int64],
+        greatest: [Int64],
+        condition: SQLCondition
+    ) {
+        self.shape = shape
         runs = readers.indices.map { Run(reader: readers[$0], least: least[$0], greatest: greatest[$0]) }
         self.condition = condition
         waiting = runs.indices.sorted { (runs[$0].least, $0) > (runs[$1].least, $1) }
@@ -58,7 +66,7 @@ struct PartitionMerge<Row: StoredRow> {
             }
             do {
                 let places = try runs[index].reader.places(
-                    of: Row.self,
+                    of: shape,
                     condition,
                     newestFirst: true,
                     limit: limit
@@ -121,7 +129,7 @@ struct PartitionMerge<Row: StoredRow> {
     private mutating func ask(_ index: Int, _ outcome: inout FlowQuery.Outcome) {
         do {
             let places = try runs[index].reader.places(
-                of: Row.self,
+                of: shape,
                 condition,
                 after: runs[index].last,
                 newestFirst: false,
@@ -148,7 +156,11 @@ struct PartitionMerge<Row: StoredRow> {
         for index in Set(batch.map(\.run)) {
             let slots = batch.indices.filter { batch[$0].run == index }
             do {
-                let found = try runs[index].reader.rows(of: Row.self, at: slots.map { batch[$0].place }[...])
+                let found = try runs[index].reader.rows(
+                    of: Row.self,
+                    shape,
+                    at: slots.map { batch[$0].place }[...]
+                )
                 for (slot, row) in zip(slots, found) { rows[slot] = row }
             } catch {
                 outcome.problems.append(error)

@@ -78,6 +78,14 @@ final class PartitionReader {
     private(set) var flowTimes: ClosedRange<Int64> = .min ... .max
     private(set) var alertTimes: ClosedRange<Int64> = .min ... .max
 
+    private var isSealed = false
+    private var kindTimes: [String: ClosedRange<Int64>] = [:]
+
+    /// Times of the transactions of a kind; nil if the partition is sealed and has none.
+    func times(of kind: TransactionKind) -> ClosedRange<Int64>? {
+        isSealed ? kindTimes["\(kind.name)"] : .min ... .max
+    }
+
     /// Opens the partition, or answers nil for one that has no tables yet.
     init?(path: String) throws(StoreError) {
         self.path = path
@@ -137,20 +145,29 @@ final class PartitionReader {
             if times.allSatisfy({ $0 >= 0 }), times[0] <= times[1], times[2] <= times[3] {
                 flowTimes = times[0]...times[1]
                 alertTimes = times[2]...times[3]
+                isSealed = true
             }
+        }
+        guard isSealed, try db.tableExists("sealed_transactions") else { return }
+        let kinds = try db.makeStatement(
+            sql: "SELECT kind, least_time, greatest_time FROM sealed_transactions"
+        )
+        try kinds.forEachRow { row in
+            let (least, greatest) = (row.integer(1), row.integer(2))
+            if least >= 0, least <= greatest { kindTimes[row.text(0)] = least...greatest }
         }
     }
 
     /// The matching rows' places, at most `limit` of them, all greater than `after`.
-    func places<Row: StoredRow>(
-        of type: Row.Type,
+    func places(
+        of shape: RowShape,
         _ condition: SQLCondition,
         after: RowPlace? = nil,
         newestFirst: Bool,
         limit: Int
     ) throws(StoreError) -> [RowPlace] {
-        let time = Row.timeColumn
-        var sql = "SELECT \(time), rowid FROM \(Row.table) WHERE (\(condition.sql))"
+        let time = shape.timeColumn
+        var sql = "SELECT \(time), rowid FROM \(shape.table) WHERE (\(condition.sql))"
         var arguments = condition.arguments
         if let after {
             sql += " AND (\(time), rowid) > (?, ?)"
@@ -161,6 +178,8 @@ final class PartitionReader {
         arguments.append(limit.databaseValue)
         do {
             return try read { db in
+                // A kind's table is there once it has a row.
+                guard try db.tableExists(shape.table) else { return [] }
                 var places: [RowPlace] = []
                 try db.makeStatement(sql: sql).forEachRow(arguments: StatementArguments(arguments)) { row in
                     places.append(RowPlace(time: row.integer(0), row: row.integer(1)))
@@ -173,14 +192,17 @@ final class PartitionReader {
     }
 
     /// The rows at these places, in the same order.
-    func rows<Row: StoredRow>(of type: Row.Type, at places: ArraySlice<RowPlace>) throws(StoreError) -> [Row]
-    {
+    func rows<Row: StoredRow>(
+        of type: Row.Type,
+        _ shape: RowShape,
+        at places: ArraySlice<RowPlace>
+    ) throws(StoreError) -> [Row] {
         do {
             return try read { db in
                 let names = try PartitionNames(db)
-                let columns = Row.columns.joined(separator: ", ")
+                let columns = shape.columns.joined(separator: ", ")
                 let statement = try db.cachedStatement(
-                    sql: "SELECT \(columns) FROM \(Row.table) WHERE rowid = ?"
+                    sql: "SELECT \(columns) FROM \(shape.table) WHERE rowid = ?"
                 )
                 var rows: [Row] = []
                 rows.reserveCapacity(places.count)

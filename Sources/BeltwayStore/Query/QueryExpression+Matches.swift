@@ -34,14 +34,20 @@ extension QueryExpression {
         case .any(let nodes): nodes.contains { holds($0, for: row) }
         case .not(let node): !holds(node, for: row)
         case .test(let test):
-            switch test.predicate {
-            case .address(let ranges):
-                row.addresses(test.field).contains { address in
-                    ranges.contains { $0.contains(address, version: row.version) }
-                }
-            case .number(let number): row.numbers(test.field).contains { number.holds($0) }
-            case .text(let text): text.holds(row.text(test.field))
+            holds(test, for: row)
+        }
+    }
+
+    /// Columns of transactions are asked of the store alone: no row here has any.
+    private static func holds(_ test: ExpressionTest, for row: some ExpressionSubject) -> Bool {
+        guard let field = test.field.common else { return false }
+        switch test.predicate {
+        case .address(let ranges):
+            return row.addresses(field).contains { address in
+                ranges.contains { $0.contains(address, version: row.version) }
             }
+        case .number(let number): return row.numbers(field).contains { number.holds($0) }
+        case .text(let text): return text.holds(row.text(field))
         }
     }
 }

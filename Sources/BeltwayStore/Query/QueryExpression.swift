@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import BeltwayFlow
 public import BeltwayWire
 
 // A condition on flows or alerts, as people write it:
@@ -15,8 +16,37 @@ public import BeltwayWire
 /// A parsed condition on flows or on alerts.
 public struct QueryExpression: Sendable {
     /// What the condition is about; each has fields of its own.
-    public enum Subject: String, Sendable {
+    public enum Subject: RawRepresentable, Equatable, Sendable {
         case flows, alerts
+        /// Transactions of one application protocol.
+        case transactions(TransactionKind)
+
+        /// The subject of the word after `beltway query`.
+        public init?(rawValue: String) {
+            switch rawValue {
+            case "flows": self = .flows
+            case "alerts": self = .alerts
+            default:
+                guard let kind = TransactionKind.allCases.first(where: { "\($0.name)" == rawValue }) else {
+                    return nil
+                }
+                self = .transactions(kind)
+            }
+        }
+
+        /// The word after `beltway query`.
+        public var rawValue: String {
+            switch self {
+            case .flows: "flows"
+            case .alerts: "alerts"
+            case .transactions(let kind): "\(kind.name)"
+            }
+        }
+
+        /// Every word after `beltway query`.
+        public static var names: [String] {
+            ["flows", "alerts"] + TransactionKind.allCases.map { "\($0.name)" }
+        }
     }
 
     /// The longest text that is accepted, in bytes.

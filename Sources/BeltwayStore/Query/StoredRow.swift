@@ -20,23 +20,58 @@ public struct AlertRow: Sendable {
     public var interface: String
 }
 
+/// A transaction as a query returns it.
+public struct TransactionRow: Sendable {
+    /// The head as it was inserted; its marks are gone.
+    public var record: TransactionRecord
+    /// What EVE shows of it, as an object: `{"dns":{..}}`.
+    public var body: String
+    /// Name of the packet's interface; empty if it was never given.
+    public var interface: String
+    /// Values of the kind's columns, in their order; empty where there is none.
+    public var columns: [String]
+}
+
+/// Where rows of a kind are, and how they are asked for.
+struct RowShape {
+    var table: String
+    /// The column that rows are ordered by.
+    var timeColumn: String
+    var columns: [String]
+    /// SQL for "no part of the row lies outside these times": the two arguments are until and since.
+    var windowSQL: String
+
+    static let flows = RowShape(
+        table: "flows",
+        timeColumn: "start",
+        columns: PartitionSchema.flowColumns,
+        windowSQL: "start < ? AND start + duration >= ?"
+    )
+
+    static let alerts = RowShape(
+        table: "alerts",
+        timeColumn: "time",
+        columns: PartitionSchema.alertColumns,
+        windowSQL: "time < ? AND time >= ?"
+    )
+
+    static func transactions(_ kind: TransactionKind) -> RowShape {
+        let table = TransactionTable(kind)
+        return RowShape(
+            table: table.name,
+            timeColumn: "time",
+            columns: table.columns,
+            windowSQL: "time < ? AND time >= ?"
+        )
+    }
+}
+
 /// What a partition reader must know of a kind of row.
 protocol StoredRow {
-    static var table: String { get }
-    /// The column that rows are ordered by.
-    static var timeColumn: String { get }
-    static var columns: [String] { get }
-    /// SQL for "no part of the row lies outside these times": the two arguments are until and since.
-    static var windowSQL: String { get }
     static func read(_ row: RowReader, names: PartitionNames) -> Self
 }
 
 extension FlowRow: StoredRow {
-    static var table: String { "flows" }
-    static var timeColumn: String { "start" }
-    static var columns: [String] { PartitionSchema.flowColumns }
-    static var windowSQL: String { "start < ? AND start + duration >= ?" }
-
     static func read(_ row: RowReader, names: PartitionNames) -> FlowRow {
         var record = FlowRecord()
         record.flowID = row.unsigned(0)
@@ -60,11 +95,6 @@ extension FlowRow: StoredRow {
 }
 
 extension AlertRow: StoredRow {
-    static var table: String { "alerts" }
-    static var timeColumn: String { "time" }
-    static var columns: [String] { PartitionSchema.alertColumns }
-    static var windowSQL: String { "time < ? AND time >= ?" }
-
     static func read(_ row: RowReader, names: PartitionNames) -> AlertRow {
         var alert = AlertRecord()
         alert.time = row.time(0)
@@ -87,5 +117,32 @@ extension AlertRow: StoredRow {
         alert.bytesToResponder = row.unsigned(15)
         alert.bytesToOriginator = row.unsigned(16)
         return AlertRow(alert: alert, signature: signature, interface: source.name)
+    }
+}
+
+extension TransactionRow: StoredRow {
+    static func read(_ row: RowReader, names: PartitionNames) -> TransactionRow {
+        var record = TransactionRecord()
+        record.time = row.time(0)
+        record.flowID = row.unsigned(1)
+        record.number = UInt32(truncatingIfNeeded: row.integer(2))
+        record.packet = row.unsigned(3)
+        record.source = row.address(4)
+        record.destination = row.address(5)
+        record.sourcePort = UInt16(truncatingIfNeeded: row.integer(6))
+        record.destinationPort = UInt16(truncatingIfNeeded: row.integer(7))
+        record.transportProtocol = UInt8(truncatingIfNeeded: row.integer(8))
+        record.unpack(bits: row.integer(9))
+        (record.vlan, record.vlanCount) = PackedVLAN.unpack(row.integer(10))
+        let source = names.source(row.integer(11))
+        (record.buffer, record.interface) = (source.buffer, source.interface)
+        let first = Int32(TransactionTable.common.count)
+        let columns = (first..<max(row.count, first)).map { row.text($0) }
+        return TransactionRow(
+            record: record,
+            body: row.text(first - 1),
+            interface: source.name,
+            columns: columns
+        )
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One line per packet, for people: `beltway tap` without a file.
+public import BeltwayFlow
 public import BeltwayWire
 
 extension TextBuffer {

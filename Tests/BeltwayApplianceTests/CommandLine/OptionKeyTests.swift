@@ -12,6 +12,7 @@ extension `The command line` {
         "--summary": ("summary", "json"), "--trace": ("trace", "port == 1"), "--explain": ("explain", "yes"),
         "--no-packets": ("store-packets", "no"), "--no-flows": ("store-flows", "no"),
         "--no-eve": ("write-events", "no"),
+        "--no-protocols": ("parse-protocols", "no"),
     ]
 
     @Test func `has a key in the configuration file for every option of run`() throws {
@@ -47,6 +48,7 @@ extension `The command line` {
             filter: src port 53
             store-packets: no
             write-events: no
+            parse-protocols: no
             """,
             to: "c.yaml"
         )

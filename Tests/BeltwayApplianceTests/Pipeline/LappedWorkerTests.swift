@@ -23,6 +23,7 @@ struct GatheredFacts: FactSink {
         switch fact {
         case .flow(let record): flows.append(record)
         case .alert(let record): alerts.append(record)
+        case .transaction: break
         }
     }
 }
@@ -127,8 +128,10 @@ private struct Outcome {
         let report = RuleLoader.load(text: Self.rule)
         return Worker(
             tracker: FlowTracker(FlowConfiguration()),
+            applications: ApplicationStage(),
             detector: Detector(report.ruleSet),
-            facts: GatheredFacts()
+            facts: GatheredFacts(),
+            numbersPackets: false
         )
     }
 
@@ -148,7 +151,7 @@ private struct Outcome {
             read: lane.reader.read,
             lost: lane.reader.lost,
             payloadSkipped: worker.payloadSkipped,
-            facts: worker.facts
+            facts: worker.outlet.facts
         )
     }
 
@@ -193,7 +196,7 @@ private struct Outcome {
         let (read, lost) = (lane.reader.read, lane.reader.lost)
         #expect(read == 400)
         #expect(lost == 0)
-        let (skipped, facts) = (worker.payloadSkipped, worker.facts)
+        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.facts)
         #expect(skipped == 0)
         #expect(facts.alerts.count == 400)
     }
@@ -226,7 +229,7 @@ private struct Outcome {
         worker.finish(at: lane.clock)
         let published = capture.index.published
         #expect(published == UInt64(number))
-        let (read, skipped, facts) = (lane.reader.read, worker.payloadSkipped, worker.facts)
+        let (read, skipped, facts) = (lane.reader.read, worker.payloadSkipped, worker.outlet.facts)
         #expect(facts.flows.count == Int(read))
         #expect(facts.alerts.count == Int(read - skipped))
     }
@@ -264,7 +267,7 @@ private struct Outcome {
         thread.join()
         worker.finish(at: lane.clock)
         let (read, lost) = (lane.reader.read, lane.reader.lost)
-        let (skipped, facts) = (worker.payloadSkipped, worker.facts)
+        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.facts)
         #expect(index.published == read + lost)
         #expect(lost > 0, "the producer was a lap ahead")
         #expect(skipped > 0)

@@ -4,7 +4,6 @@
 // What a string may not hold becomes what it may: quotation mark, backslash and control characters an escape, each
 // maximal ill-formed sequence of UTF-8 the replacement character U+FFFD (Unicode 15, section 3.9, table 3-8).
 // DEL and everything well-formed above it stays as it is. So every line is UTF-8, whatever a packet held.
-public import BeltwayTrace
 
 /// A JSON string, quotation marks included, escaped once and written many times.
 public struct JSONText: Sendable, Equatable {
@@ -109,7 +108,7 @@ extension TextBuffer {
     }
 
     /// The text held, as an array of its own.
-    func copy() -> [UInt8] {
+    public func copy() -> [UInt8] {
         var array: [UInt8] = []
         array.reserveCapacity(count)
         let span = bytes

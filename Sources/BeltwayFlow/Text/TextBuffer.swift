@@ -38,12 +38,26 @@
     /// Whether it holds no text.
     @inlinable public var isEmpty: Bool { length == 0 }
 
+    /// The last byte of the text; an opening brace where there is none, so that no comma follows.
+    @inlinable public var lastByte: UInt8 {
+        length == 0 ? 0x7b : unsafe base.load(fromByteOffset: length &- 1, as: UInt8.self)
+    }
+
     /// The text held, in place.
     @inlinable public var bytes: Span<UInt8> {
         @_lifetime(borrow self)
         get {
             let start = unsafe base.assumingMemoryBound(to: UInt8.self)
             let span = unsafe Span(_unsafeStart: start, count: length)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The text held, in place, for what reads bytes off the wire.
+    @inlinable public var rawBytes: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            let span = unsafe RawSpan(_unsafeStart: base, byteCount: length)
             return unsafe _overrideLifetime(span, borrowing: self)
         }
     }
@@ -87,6 +101,19 @@
         length &+= size
     }
 
+    /// Makes the letters A to Z from byte `start` on small.
+    mutating func lowercase(from start: Int) {
+        precondition(start >= 0, "letters before the text")
+        var index = start
+        while index < length {
+            let byte = unsafe base.load(fromByteOffset: index, as: UInt8.self)
+            if byte &- 0x41 < 26 {
+                unsafe base.storeBytes(of: byte | 0x20, toByteOffset: index, as: UInt8.self)
+            }
+            index += 1
+        }
+    }
+
     /// Appends a copy of `text`.
     @inlinable public mutating func append(_ text: Span<UInt8>) {
         reserve(text.count)
@@ -96,6 +123,17 @@
             }
         }
         length &+= text.count
+    }
+
+    /// Appends a copy of bytes that are text already.
+    @inlinable public mutating func append(raw bytes: RawSpan) {
+        reserve(bytes.byteCount)
+        unsafe bytes.withUnsafeBytes { source in
+            if let start = source.baseAddress {
+                unsafe (base + length).copyMemory(from: start, byteCount: source.count)
+            }
+        }
+        length &+= bytes.byteCount
     }
 
     /// Appends the `size` low bytes of `word`, lowest first: how numbers of up to eight characters are written

@@ -97,7 +97,7 @@ extension TextBuffer {
     }
 
     /// Appends `2026-11-22T11:40:01.123456`.
-    @inlinable mutating func appendDateAndTime(_ time: Timestamp) {
+    @inlinable public mutating func appendDateAndTime(_ time: Timestamp) {
         let seconds = time.seconds
         let days = seconds / 86_400
         let date = TextBuffer.civil(days: days)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a flow speaks, as EVE's `app_proto` names it.
+///
+/// A new protocol is a case here, its parser in a file beside this one, and a line in ``ApplicationStage``.
+@frozen public enum ApplicationProtocol: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    /// Nothing was looked at: no payload, or parsers are off. Events do not mention it.
+    case unknown
+    /// Payload was looked at, and is none of those below.
+    case failed
+    case dns, mdns, llmnr
+
+    /// Suricata's name.
+    public var name: StaticString {
+        switch self {
+        case .unknown: "unknown"
+        case .failed: "failed"
+        case .dns: "dns"
+        case .mdns: "mdns"
+        case .llmnr: "llmnr"
+        }
+    }
+}
+
+/// The kind of a transaction: `event_type` in EVE, the table in SQLite, the word after `beltway query`.
+@frozen public enum TransactionKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    case dns, mdns, llmnr
+
+    /// Its name everywhere.
+    public var name: StaticString {
+        switch self {
+        case .dns: "dns"
+        case .mdns: "mdns"
+        case .llmnr: "llmnr"
+        }
+    }
+
+    /// What people filter on: each is a column of the kind's table, filled by ``TransactionStage/mark(_:)``.
+    public var columns: [TransactionColumn] {
+        switch self {
+        case .dns, .mdns, .llmnr: DNSParser.columns
+        }
+    }
+}
+
+/// A field of a transaction that has a column of its own.
+public struct TransactionColumn: Sendable, Equatable {
+    /// What a column holds.
+    public enum Form: Sendable {
+        case text, number
+    }
+
+    /// Name within the kind, without a dot: `rrname` is asked for as `dns.rrname`.
+    public let name: String
+    /// What it holds.
+    public let form: Form
+
+    /// Names a column.
+    public init(_ name: String, _ form: Form) {
+        self.name = name
+        self.form = form
+    }
+}

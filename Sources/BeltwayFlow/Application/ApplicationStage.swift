@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a worker knows of the application protocols of its flows, and the parsers that it calls.
+//
+//     payload, its flow --> which protocol? --known--> its parser --> transactions, staged --> commit
+//                             | not yet
+//                             v
+//                           probes: by port first, then by what the bytes are; a few payloads, then `failed`
+//
+// State of a flow lies at its slot in the tracker's table, 24 bytes; what a parser keeps beyond that is in a pool of
+// its own. A slot that holds another flow than before is recognised by the flow's identifier.
+//
+// Invariant. Nothing here is visible outside before `commit`; `discard` leaves a flow's parser as if the packet had
+//            been lost.
+public import BeltwayWire
+
+/// Parses what a worker's flows carry.
+public struct ApplicationStage: ~Copyable {
+    /// Transactions of the packet that is being looked at.
+    public var output = TransactionStage()
+    /// What was done since the start.
+    public private(set) var counters = ApplicationCounters()
+    private var flows: [ApplicationFlow] = []
+
+    /// Makes a stage that knows no flow.
+    public init() {}
+
+    /// Payloads in which a flow's protocol is looked for.
+    static var mostTries: UInt8 { 8 }
+
+    /// Takes the payload of a UDP datagram.
+    ///
+    /// - Parameters:
+    ///   - payload: What was captured of it.
+    ///   - headers: The packet's headers.
+    ///   - flow: What the tracker knows of its flow.
+    ///   - packet: Where and when it came by.
+    public mutating func datagram(
+        _ payload: RawSpan,
+        headers: borrowing PacketHeaders,
+        flow: FlowView,
+        packet: PacketPlace
+    ) {
+        let slot = open(flow.slot, flow.flowID)
+        var state = flows[slot]
+        switch state.phase {
+        case .over: return
+        case .detecting:
+            state.hadPayload = true
+            state.application = Detection.datagram(
+                payload,
+                source: headers.sourcePort,
+                destination: headers.destinationPort
+            )
+            if state.application == .unknown {
+                state.tries &+= 1
+                if state.tries >= ApplicationStage.mostTries { state.phase = .over }
+            } else {
+                state.phase = .parsing
+            }
+        case .parsing: break
+        }
+        if state.phase == .parsing {
+            output.packet.set(headers, flow: flow, packet)
+            parse(payload, toResponder: flow.toResponder, &state)
+        }
+        flows[slot] = state
+    }
+
+    private mutating func parse(_ payload: RawSpan, toResponder: Bool, _ state: inout ApplicationFlow) {
+        var isWhole = true
+        switch state.application {
+        case .dns, .mdns, .llmnr:
+            isWhole = DNSParser.message(
+                payload,
+                as: state.application,
+                number: state.transactions,
+                toResponder: toResponder,
+                &output
+            )
+            if isWhole { state.transactions &+= 1 }
+        case .unknown, .failed: break
+        }
+        if !isWhole { counters.malformed &+= 1 }
+    }
+
+    /// Hands what the packet gave to `facts`: it was whole.
+    @inlinable public mutating func commit<Sink: FactSink & ~Copyable>(into facts: inout Sink) {
+        let count = output.commit(into: &facts)
+        if count > 0 { count_(UInt64(count)) }
+    }
+
+    @usableFromInline mutating func count_(_ transactions: UInt64) {
+        counters.transactions &+= transactions
+    }
+
+    /// Forgets what the packet gave: it was overwritten while it was looked at.
+    public mutating func discard() { output.discard() }
+
+    /// Says what a flow spoke, and forgets it.
+    ///
+    /// - Parameters:
+    ///   - flow: The record that leaves; gets its protocol.
+    ///   - slot: Its place in the tracker's table.
+    public mutating func ended(_ flow: inout FlowRecord, slot: UInt32) {
+        guard Int(slot) < flows.count, flows[Int(slot)].flowID == flow.flowID else { return }
+        let state = flows[Int(slot)]
+        flow.application =
+            state.application == .unknown && state.hadPayload ? .failed : state.application
+        flows[Int(slot)] = ApplicationFlow()
+    }
+
+    /// The place of a flow's state, made or made anew if the slot held another flow.
+    private mutating func open(_ slot: UInt32, _ flowID: UInt64) -> Int {
+        let index = Int(slot)
+        while flows.count <= index { flows.append(ApplicationFlow()) }
+        if flows[index].flowID != flowID {
+            flows[index] = ApplicationFlow()
+            flows[index].flowID = flowID
+        }
+        return index
+    }
+}
+
+/// What is kept of every flow with payload.
+struct ApplicationFlow: BitwiseCopyable {
+    enum Phase: UInt8 { case detecting, parsing, over }
+
+    var flowID: UInt64 = 0
+    /// Transactions so far: the number of the next one.
+    var transactions: UInt32 = 0
+    /// Place of the parser's own state in its pool.
+    var place: UInt32 = 0
+    var application = ApplicationProtocol.unknown
+    var phase = Phase.detecting
+    var hadPayload = false
+    var tries: UInt8 = 0
+}
+
+/// What the parsers did.
+public struct ApplicationCounters: Sendable, Equatable {
+    /// Transactions that were recorded.
+    public var transactions: UInt64 = 0
+    /// Messages of a known protocol that could not be read.
+    public var malformed: UInt64 = 0
+
+    /// Makes counters of nothing.
+    public init() {}
+}
+
+/// Where and when a packet came by.
+@frozen public struct PacketPlace: Sendable, BitwiseCopyable {
+    /// Its time.
+    public var time: Timestamp
+    /// Its number in the capture, from 1; 0 where the capture has no end.
+    public var number: UInt64
+    /// Number of its data buffer.
+    public var buffer: UInt16
+    /// Its interface, numbered within that buffer.
+    public var interface: UInt16
+
+    /// Makes the place of a packet.
+    @inlinable public init(time: Timestamp, number: UInt64, buffer: UInt16, interface: UInt16) {
+        self.time = time
+        self.number = number
+        self.buffer = buffer
+        self.interface = interface
+    }
+}
+
+extension TransactionRecord {
+    /// Describes the packet that is being looked at, from originator to responder.
+    mutating func set(_ headers: borrowing PacketHeaders, flow: FlowView, _ place: PacketPlace) {
+        time = place.time
+        packet = place.number
+        buffer = place.buffer
+        interface = place.interface
+        flowID = flow.flowID
+        source = headers.source
+        destination = headers.destination
+        sourcePort = headers.sourcePort
+        destinationPort = headers.destinationPort
+        transportProtocol = headers.transportProtocol
+        ipVersion = headers.ipVersion
+        vlan = (headers.vlan.outer & 0xfff, headers.vlan.inner & 0xfff)
+        vlanCount = min(headers.vlanCount, 2)
+        toResponder = flow.toResponder
+        if !toResponder { turn() }
+    }
+}

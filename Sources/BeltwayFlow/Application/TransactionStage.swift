@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where parsers write transactions, and where these wait until the packet they came from is known to be whole.
+//
+//     parser: begin(.dns) ; text.member(..) ; mark(column) ; end() --> staged --commit--> facts
+//                                                                        `----discard--> nothing happened
+//
+// On memory that the producer may overwrite, a packet's transactions count only after the second check (DESIGN.md,
+// section 2): so they are staged here, and committed or thrown away together.
+//
+// Invariant 1. `text` is the bodies of `staged`, one behind the other, and of the one that is being written.
+// Invariant 2. A body has at most `TransactionRecord.mostBytes` bytes: parsers ask `hasRoom` before each element of
+//              a list, and what is too long all the same is not recorded but counted.
+
+/// The transactions of one packet, being written or waiting to be recorded.
+public struct TransactionStage: ~Copyable {
+    /// The body that is being written; use the members of ``TextBuffer`` that write JSON.
+    public var text = TextBuffer(capacity: 1 << 16)
+    /// For names that are put together before they are written.
+    public var scratch = TextBuffer(capacity: 4096)
+    /// Head of the next transactions: the packet that is being looked at, from originator to responder.
+    public var packet = TransactionRecord()
+    /// Bodies that were too long, or values left out of lists, since the start.
+    public private(set) var cut: UInt64 = 0
+    @usableFromInline var staged: [TransactionRecord] = []
+    private var start = 0
+    private var valueStart = 0
+
+    /// Makes an empty stage.
+    public init() { staged.reserveCapacity(64) }
+
+    /// Transactions that wait.
+    @inlinable public var isEmpty: Bool { text.isEmpty }
+
+    /// Bytes of the body that is being written.
+    public var bodyCount: Int { text.count - start }
+
+    /// Whether the body may take another element of a list; counts it as cut if not.
+    public mutating func hasRoom(_ bytes: Int = 2048) -> Bool {
+        if bodyCount + bytes <= TransactionRecord.mostBytes { return true }
+        cut &+= 1
+        return false
+    }
+
+    /// Begins a transaction of the packet that is being looked at, and opens its object.
+    ///
+    /// - Parameters:
+    ///   - kind: What it is.
+    ///   - number: Its number in the flow.
+    ///   - object: Name of the object that is opened, nearly always that of the kind.
+    ///   - showsNumber: Whether `tx_id` is written beside it.
+    ///   - turned: Whether its source is the responder; else it is the originator.
+    public mutating func begin(
+        _ kind: TransactionKind,
+        number: UInt32,
+        object: StaticString,
+        showsNumber: Bool = true,
+        turned: Bool = false
+    ) {
+        start = text.count
+        var record = packet
+        record.kind = kind
+        record.number = number
+        record.showsNumber = showsNumber
+        if turned { record.turn() }
+        staged.append(record)
+        text.append(",\"")
+        text.append(object)
+        text.append("\":{")
+    }
+
+    /// Notes that what is written from here to ``mark(_:)`` is the value of a column: call it before a value.
+    @inlinable public mutating func beginValue() { noteValueStart() }
+
+    @usableFromInline mutating func noteValueStart() { valueStart = text.count }
+
+    /// Says that the JSON value written since ``beginValue()`` is that of column `column` of the kind.
+    public mutating func mark(_ column: Int) {
+        let offset = valueStart - start
+        let length = text.count - valueStart
+        guard column < TransactionRecord.mostMarks, offset >= 0, offset + length <= 0xffff, length > 0 else {
+            return
+        }
+        staged[staged.count - 1].marks[column] = UInt32(offset) | UInt32(length) << 16
+    }
+
+    /// Appends what was put together in `scratch` as a JSON string.
+    public mutating func writeScratch() { text.append(wireStringOf: scratch) }
+
+    /// Closes the transaction's object and the transaction.
+    public mutating func end() {
+        text.closeObject()
+        let count = text.count - start
+        if count > TransactionRecord.mostBytes + 4096 || count > 0xffff {
+            cancel()
+            cut &+= 1
+            return
+        }
+        staged[staged.count - 1].bodyLength = UInt32(count)
+        start = text.count
+    }
+
+    /// Takes back the transaction that is being written.
+    public mutating func cancel() {
+        text.truncate(to: start)
+        staged.removeLast()
+    }
+
+    /// Hands what waits to `facts`: the packet was whole.
+    @inlinable public mutating func commit<Sink: FactSink & ~Copyable>(into facts: inout Sink) -> Int {
+        if text.isEmpty { return 0 }
+        return recordAll(into: &facts)
+    }
+
+    @inlinable @inline(never)
+    mutating func recordAll<Sink: FactSink & ~Copyable>(into facts: inout Sink) -> Int {
+        var offset = 0
+        for record in staged {
+            let end = offset + Int(record.bodyLength)
+            facts.record(record, body: text.bytes.extracting(offset..<end))
+            offset = end
+        }
+        let count = staged.count
+        discard()
+        return count
+    }
+
+    /// Forgets what waits: the packet was overwritten while it was read.
+    public mutating func discard() {
+        text.removeAll()
+        staged.removeAll(keepingCapacity: true)
+        start = 0
+    }
+}
+
+extension TransactionRecord {
+    /// Exchanges source and destination.
+    mutating func turn() {
+        (source, destination) = (destination, source)
+        (sourcePort, destinationPort) = (destinationPort, sourcePort)
+        toResponder.toggle()
+    }
+}
