@@ -31,6 +31,8 @@ let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+/// SHA-256 of streams and files; of the data plane's modules BeltwayFlow alone may depend on it.
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 /// TLS for rings of another host (`serve`, `tap --from`); BeltwayAppliance alone depends on it.
 let tls: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
@@ -54,6 +56,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // 0  C
@@ -85,7 +88,7 @@ let package = Package(
             [
                 "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace",
                 "BeltwayStore",
-                "BeltwayBuffers", "BeltwayWire", "CLinux", yams,
+                "BeltwayBuffers", "BeltwayWire", "CLinux", yams, crypto,
             ] + tls
         ),
         // 6  programs and libraries

@@ -60,8 +60,8 @@ struct Beltway: ParsableCommand {
             """,
         version: "beltway 0.1.0",
         subcommands: [
-            Run.self, Tap.self, Serve.self, Pipe.self, Rings.self, Status.self, Query.self, Extract.self,
-            Extcap.self, Exec.self,
+            Run.self, Streams.self, Tap.self, Serve.self, Pipe.self, Rings.self, Status.self, Query.self,
+            Extract.self, Extcap.self, Exec.self,
             Rules.self,
         ] + unbuiltCommands
     )

@@ -5,7 +5,7 @@ internal import ArgumentParser
 // the belief that something was done.
 
 let unbuiltCommands: [any ParsableCommand.Type] = [
-    Trace.self, Streams.self,
+    Trace.self
 ]
 
 protocol UnbuiltCommand: ParsableCommand {
@@ -20,10 +20,5 @@ extension UnbuiltCommand {
 
 struct Trace: UnbuiltCommand {
     static let configuration = CommandConfiguration(commandName: "trace", shouldDisplay: false)
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct Streams: UnbuiltCommand {
-    static let configuration = CommandConfiguration(commandName: "streams", shouldDisplay: false)
     @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }

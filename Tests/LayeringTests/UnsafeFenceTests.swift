@@ -121,6 +121,8 @@ private let fence: [String: String] = [
     "BeltwayAppliance/Tap/NamedPipe.swift": "call: stat and open of a path",
     "BeltwayAppliance/Remote/PacketCopy.swift": "memory: owns the copy of one packet",
     "BeltwayAppliance/Remote/TLSChannel.swift": "call: copies spans to and from buffers of the event loop",
+    "BeltwayAppliance/Streams/OutputFolder.swift": "call: openat and write of an array",
+    "BeltwayAppliance/Streams/StreamDigests.swift": "call: hashes a span",
     // Benchmarks
     "beltway-bench/Live/LiveContest.swift": "memory: owns a word that C looks at; a ring of C's",
     "beltway-bench/Live/LiveNetwork.swift": "call: a name to ioctl",

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayCapture
+internal import BeltwayClassify
+internal import BeltwayFlow
+internal import BeltwayWire
+
+/// What `beltway streams` does with the streams of a capture.
+protocol StreamOutput: StreamConsumer, FactSink, ~Copyable {
+    /// A TCP flow has begun; nothing else was told of it.
+    mutating func began(_ flow: FlowView, _ headers: borrowing PacketHeaders)
+    /// Everything has been told.
+    mutating func finish()
+    /// What could not be done, once.
+    var trouble: String? { get }
+}
+
+/// Tracker and reassembler in the thread that reads the file: what waits lies in the ring until half of it has passed.
+struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
+    private let classifier = PacketClassifier(share: .addressPair, vlansSeparateFlows: true, workers: 1)
+    private var tracker: FlowTracker
+    var streams: StreamStage<Output>
+    private var latest = Timestamp.zero
+
+    init(_ configuration: StreamConfiguration, output: consuming Output) {
+        // A stream lasts as long as the capture: no pause in it ends a connection.
+        var flow = FlowConfiguration()
+        let patient = FlowConfiguration.Timeouts(new: .max, established: .max, closed: .max)
+        flow.tcp = patient
+        flow.capacity = 1 << 22
+        tracker = FlowTracker(flow)
+        streams = StreamStage(TCPReassembler(configuration), consumer: output)
+    }
+
+    mutating func open(_ buffer: DataBuffer) { streams.reassembler.adopt(buffer) }
+
+    mutating func process(_ batch: PublishedBatch, of buffer: DataBuffer) {
+        let memory = buffer.memory
+        let linkType = buffer.linkType
+        let number = buffer.number
+        let classifier = self.classifier
+        var headers = PacketHeaders()
+        memory.forEachPacket(in: batch) { descriptor, ordinal, packet in
+            PacketDecoder.decode(packet, linkType: linkType, into: &headers)
+            guard headers.layers.contains(.tcp) else { return }
+            if descriptor.time > latest { latest = descriptor.time }
+            let flow = tracker.track(
+                headers,
+                hash: classifier.classify(headers, packet: packet).flowHash,
+                time: descriptor.time,
+                originalLength: descriptor.originalLength,
+                ordinal: ordinal,
+                buffer: number,
+                interface: descriptor.interface,
+                facts: &streams
+            )
+            guard let flow else { return }
+            if flow.isFirstPacket { streams.consumer.began(flow, headers) }
+            streams.segment(
+                headers,
+                packet: packet,
+                at: SegmentPlace(position: descriptor.position, buffer: number),
+                time: descriptor.time,
+                flow: flow,
+                tracker: tracker
+            )
+        }
+        streams.reassembler.secure(keeping: memory.geometry.capacity / 2)
+    }
+
+    mutating func idle(through time: Timestamp) {}
+
+    mutating func finish() {
+        tracker.finish(at: latest, facts: &streams)
+        streams.consumer.finish()
+    }
+}
