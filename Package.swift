@@ -184,7 +184,7 @@ let package = Package(
         tests("BeltwayBenchTests", ["beltway-bench"]),
         .testTarget(
             name: "CorpusTests",
-            dependencies: ["BeltwayTestSupport"],
+            dependencies: ["BeltwayTestSupport", "BeltwayClassify", "BeltwayFlow", "BeltwayWire"],
             path: "Tests/CorpusTests",
             exclude: ["README.md"],
             swiftSettings: testSettings

@@ -23,6 +23,8 @@ public enum EtherType {
     @inlinable public static var pppoeSession: UInt16 { 0x8864 }
     /// A provider backbone bridge's service tag (IEEE 802.1ah): an Ethernet frame follows.
     @inlinable public static var backboneServiceTag: UInt16 { 0x88e7 }
+    /// A tag between a switch and its extenders (Cisco's VN-Tag, IEEE 802.1Qbh): an EtherType follows.
+    @inlinable public static var extenderTag: UInt16 { 0x8926 }
     /// A whole Ethernet frame ("transparent Ethernet bridging", RFC 1701).
     @inlinable public static var bridgedEthernet: UInt16 { 0x6558 }
     /// A PPP frame, in GRE (RFC 2637) and as decoding names it elsewhere.

@@ -61,7 +61,7 @@ import Testing
         bench.track(.udp(1, 1, 2, 53))
         #expect(bench.tracker.statistics.memoryBytes < 1 << 20)
         for number in 0..<20_000 as Range<UInt32> { bench.track(.udp(number, 1, 2, 53)) }
-        #expect(bench.tracker.statistics.memoryBytes < 20_001 * 192 + 1 << 20 + 65_536 * 8)
+        #expect(bench.tracker.statistics.memoryBytes < 20_001 * 224 + 1 << 20 + 65_536 * 8)
     }
 
     @Test func `the table finds what was inserted and not what was removed`() {

@@ -56,6 +56,53 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Frame bytes from responder to originator.
     public var bytesToOriginator: UInt64 = 0
 
+    /// Bytes of IP packets, headers included, from originator to responder.
+    public var ipBytesToResponder: UInt64 = 0
+    /// Bytes of IP packets from responder to originator.
+    public var ipBytesToOriginator: UInt64 = 0
+    /// Bytes of payload from originator to responder; TCP: by sequence numbers, so without what was sent again.
+    public var payloadBytesToResponder: UInt64 = 0
+    /// Bytes of payload from responder to originator.
+    public var payloadBytesToOriginator: UInt64 = 0
+    /// How it began and ended (Zeek's `conn_state`).
+    public var connectionState: ConnectionState = .other
+    /// What happened, in order (Zeek's `history`); empty for protocols other than TCP and UDP.
+    public var history = FlowHistory()
+    /// TCP: what was measured of the originator's and of the responder's segments.
+    public var metered: (originator: Side, responder: Side) = (Side(), Side())
+    /// Tunnels that the flow is in.
+    public var tunnelDepth: UInt8 = 0
+    /// Kind of the innermost tunnel.
+    public var tunnelKind: TunnelKind = .none
+    /// Identifier of the innermost tunnel that has one, as the first packet had it.
+    public var tunnelID: UInt32 = 0
+    /// Names the outermost tunnel: the same for all flows inside it; 0 outside tunnels.
+    public var parentID: UInt64 = 0
+
+    /// Whether packets of one direction only were seen.
+    public var isOneSided: Bool { packetsToResponder == 0 || packetsToOriginator == 0 }
+
+    /// What was measured of one side's TCP segments.
+    public struct Side: Sendable, BitwiseCopyable {
+        /// From the SYN (responder: SYN+ACK) to its acknowledgement, in microseconds; nil if not measured.
+        public var handshakeTime: UInt32? { handshakeMicroseconds == .max ? nil : handshakeMicroseconds }
+        /// Least time from data to its acknowledgement, in microseconds; nil if not measured.
+        public var dataTime: UInt32? { dataMicroseconds == .max ? nil : dataMicroseconds }
+        var handshakeMicroseconds: UInt32 = .max
+        var dataMicroseconds: UInt32 = .max
+        /// Segments whose data had been seen.
+        public var retransmissions: UInt32 = 0
+        /// Segments that came late, but for the first time.
+        public var outOfOrder: UInt32 = 0
+        /// Segments that told a window of 0.
+        public var zeroWindows: UInt32 = 0
+        /// Bytes that the other side acknowledged and that were not captured.
+        public var missedBytes: UInt64 = 0
+
+        /// Makes measures of nothing.
+        public init() {}
+    }
+
     /// Makes an empty record.
     public init() {}
 }

@@ -56,6 +56,12 @@ public import BeltwayWire
     @usableFromInline var vlanInner: UInt16 = 0
     @usableFromInline var buffer: UInt16 = 0
     @usableFromInline var interface: UInt16 = 0
+    /// The innermost tunnel's identifier in the originator's packets.
+    @usableFromInline var tunnelID: UInt32 = 0
+    /// Names the outermost tunnel, 0 outside tunnels.
+    @usableFromInline var parentID: UInt64 = 0
+    /// The innermost tunnel's identifier in the responder's packets, where it has another one; 0: none seen.
+    @usableFromInline var tunnelIDBack: UInt32 = 0
 
     @inlinable init(key: FlowKey) { self.key = key }
 

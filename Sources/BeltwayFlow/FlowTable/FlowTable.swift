@@ -3,7 +3,8 @@
 //
 //   index   2^k words        | hash (32) | slot + 1 (32) |   0 = empty; linear probing, at most 5/8 full
 //                                              |
-//   slab    segments of 4096  [ entry | entry | free > ... ]   192 bytes each, on 64-byte lines, never moved
+//   slab    segments of 4096  [ entry | entry | free > ... ]   192 bytes each, on 64-byte lines, never moved,
+//                             [ sizes | sizes | ...        ]   32 bytes each behind them
 //
 // Invariant 1. Every slot below `highWater` holds an initialised entry (live or free) until the table goes.
 // Invariant 2. A live entry has exactly one word in the index, found from `entry.hash` without crossing an empty one.
@@ -20,7 +21,8 @@ public import BeltwayWire
     /// The slot that is none.
     @inlinable public static var none: UInt32 { .max }
     /// Bytes that one flow takes in the slab.
-    @inlinable public static var bytesPerFlow: Int { 192 }
+    @inlinable public static var bytesPerFlow: Int { entryLength + 32 }
+    @inlinable static var entryLength: Int { 192 }
     @inlinable static var segmentShift: UInt32 { 12 }
     @inlinable static var initialIndexCount: Int { 1024 }
 
@@ -81,7 +83,28 @@ public import BeltwayWire
     func address(of slot: UInt32) -> UnsafeMutablePointer<FlowEntry> {
         let segment = unsafe segments[Int(slot >> FlowTable.segmentShift)]
         let within = Int(slot & (1 << FlowTable.segmentShift - 1))
-        return unsafe (segment + within &* FlowTable.bytesPerFlow).assumingMemoryBound(to: FlowEntry.self)
+        return unsafe (segment + within &* FlowTable.entryLength).assumingMemoryBound(to: FlowEntry.self)
+    }
+
+    @unsafe @inlinable @inline(__always)
+    func sizesAddress(of slot: UInt32) -> UnsafeMutablePointer<FlowSizes> {
+        let segment = unsafe segments[Int(slot >> FlowTable.segmentShift)]
+        let within = Int(slot & (1 << FlowTable.segmentShift - 1))
+        let start = FlowTable.entryLength << Int(FlowTable.segmentShift)
+        return unsafe (segment + start + within &* 32).assumingMemoryBound(to: FlowSizes.self)
+    }
+
+    /// The sizes of the flow in `slot`; traps if the slot was never in use.
+    @inlinable
+    subscript(sizes slot: UInt32) -> FlowSizes {
+        unsafeAddress {
+            precondition(slot < highWater, "slot outside the flow table")
+            return unsafe UnsafePointer(sizesAddress(of: slot))
+        }
+        unsafeMutableAddress {
+            precondition(slot < highWater, "slot outside the flow table")
+            return unsafe sizesAddress(of: slot)
+        }
     }
 
     /// Hashes a key: folded multiplications with this process's secret.
@@ -136,7 +159,9 @@ public import BeltwayWire
         if (count + 1) * 8 > (mask + 1) * 5 { growIndex() }
         let slot = takeSlot()
         entry.hash = hash
+        let isTCP = entry.key.transportProtocol == IPProtocol.tcp
         unsafe address(of: slot).initialize(to: entry)
+        unsafe sizesAddress(of: slot).initialize(to: FlowSizes(isTCP: isTCP))
         var position = Int(hash) & mask
         while unsafe index[position] != 0 { position = (position + 1) & mask }
         unsafe index[position] = UInt64(hash) << 32 | UInt64(slot + 1)

@@ -65,7 +65,9 @@ extension FlowTracker {
     ///   - reason: Why it would end.
     /// - Returns: The record.
     public func record(slot: UInt32, reason: FlowEndReason = .shutdown) -> FlowRecord {
-        table[slot].record(reason)
+        var record = table[slot].record(reason)
+        complete(&record, slot: slot)
+        return record
     }
 
     /// Writes the record of a flow and takes it out of the table.
@@ -89,7 +91,11 @@ extension FlowTracker {
 
     @usableFromInline
     mutating func release(_ slot: UInt32, _ reason: FlowEndReason) -> FlowRecord {
-        let record = table[slot].record(reason)
+        let record = self.record(slot: slot, reason: reason)
+        if record.transportProtocol == IPProtocol.tcp {
+            let number = table[sizes: slot].meter
+            if number != TCPMeterTable.none { meters.give(number) }
+        }
         lists.remove(slot, in: &table)
         table.remove(slot)
         counts.ended[Int(reason.rawValue)] &+= 1
@@ -125,6 +131,10 @@ extension FlowEntry {
         record.packetsToOriginator = packetsToOriginator
         record.bytesToResponder = bytesToResponder
         record.bytesToOriginator = bytesToOriginator
+        record.tunnelDepth = key.tunnelDepth
+        record.tunnelKind = TunnelKind(rawValue: key.tunnelKind) ?? .none
+        record.tunnelID = tunnelID
+        record.parentID = parentID
         return record
     }
 }

@@ -23,6 +23,7 @@ public import BeltwayWire
     public let configuration: FlowConfiguration
 
     @usableFromInline var table: FlowTable
+    @usableFromInline var meters: TCPMeterTable
     @usableFromInline var lists = FlowLists()
     /// Time-outs in nanoseconds, by list.
     @usableFromInline let timeouts: InlineArray<12, UInt64>
@@ -33,6 +34,7 @@ public import BeltwayWire
     public init(_ configuration: FlowConfiguration = FlowConfiguration()) {
         self.configuration = configuration
         table = FlowTable(capacity: configuration.capacity)
+        meters = TCPMeterTable(capacity: table.capacity)
         var timeouts = InlineArray<12, UInt64>(repeating: 0)
         let kinds = [configuration.tcp, configuration.udp, configuration.icmp, configuration.other]
         for (kind, seconds) in kinds.enumerated() {
@@ -73,6 +75,9 @@ public import BeltwayWire
         var forward = true
         var key = FlowKey(headers, vlansSeparateFlows: configuration.vlansSeparateFlows, forward: &forward)
         if key.isOfErrorMessage { key.distinguish(byEmbeddedPair: hash) }
+        if headers.tunnelDepth != 0, !headers.tunnelKind.isSymmetric {
+            distinguish(&key, hash, byTunnelOf: headers, forward: forward)
+        }
         let mixed = table.mixedHash(key, hash)
         let now = max(time, clock)
         var slot = table.find(key, hash: mixed)
@@ -122,7 +127,7 @@ public import BeltwayWire
             result.activeByState.established += lists.lengths[kind * 3 + 1]
             result.activeByState.closed += lists.lengths[kind * 3 + 2]
         }
-        result.memoryBytes = table.memoryBytes
+        result.memoryBytes = table.memoryBytes + meters.memoryBytes
         return result
     }
 
@@ -176,6 +181,7 @@ public import BeltwayWire
         if wanted != list || now.nanoseconds(since: queued) > timeouts[Int(list)] >> 4 {
             lists.move(slot, to: wanted, in: &table)
         }
+        measure(slot, headers, toResponder: view.toResponder, time: time, isFirst: isFirst)
         view.slot = slot
         view.isFirstPacket = isFirst
         return view
@@ -213,6 +219,7 @@ public import BeltwayWire
         entry.vlanOuter = headers.vlan.outer & 0xfff
         entry.vlanInner = headers.vlan.inner & 0xfff
         entry.vlanCount = min(headers.vlanCount, 2)
+        if headers.tunnelDepth != 0 { entry.noteTunnel(copy headers, configuration.salt) }
         entry.buffer = buffer
         entry.interface = interface
         let kind = FlowProtocol(transportProtocol: key.transportProtocol)

@@ -92,6 +92,9 @@ extension PacketDecoder {
             case EtherType.backboneServiceTag where bytes.byteCount >= 4:
                 headers.etherType = EtherType.bridgedEthernet
                 return start &+ 4
+            case EtherType.extenderTag where bytes.byteCount >= 6:
+                headers.etherType = bytes.unchecked16(4)
+                return start &+ 6
             default: return start
             }
         } catch {

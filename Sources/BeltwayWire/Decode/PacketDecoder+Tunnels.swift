@@ -2,7 +2,7 @@
 // From the outer packet to the one inside: the inner headers replace the outer ones if they lead to IP.
 //
 //   IP | GRE > Ethernet, IP, PPP, ERSPAN     IP | IP      IP | EtherIP
-//   IP | UDP | VXLAN, Geneve, GTP-U, Teredo, L2TP
+//   IP | UDP | VXLAN, Geneve, GTP-U, Teredo, L2TP, GRE
 //
 // Invariant. At most `greatestDepth` tunnels are entered, none behind `furthestStart`: so every offset fits 16 bits,
 //            and the stack stays small whatever the bytes say.
@@ -15,13 +15,16 @@ extension PacketDecoder {
 
     /// A bit for each port number modulo 64 that a tunnel's port has: rules out nearly all others at once.
     static var tunnelPorts: UInt64 {
-        [L2TP.port, GTP.port, Teredo.port, VXLAN.port, VXLAN.genericPort, VXLAN.linuxPort, Geneve.port]
-            .reduce(0) { $0 | 1 << UInt64($1 & 63) }
+        [
+            L2TP.port, GTP.port, Teredo.port, VXLAN.port, VXLAN.genericPort, VXLAN.linuxPort, Geneve.port,
+            GRE.port,
+        ]
+        .reduce(0) { $0 | 1 << UInt64($1 & 63) }
     }
 
     @inlinable @inline(__always) static func mayCarryTunnel(_ port: UInt16) -> Bool {
         // tunnelPorts, which a test compares: the compiler does not fold the array.
-        0x0060_0120_0100_0002 >> UInt64(port & 63) & 1 != 0
+        0x0060_0120_0104_0002 >> UInt64(port & 63) & 1 != 0
     }
 
     /// Enters a tunnel over UDP, if the ports name one and its header is there.
@@ -44,6 +47,9 @@ extension PacketDecoder {
                 let tunnel = try Geneve(bytes)
                 let inside = start &+ tunnel.headerLength
                 enter(.geneve, tunnel.identifier, packet, tunnel.etherType, inside..<end, &headers)
+                return
+            case GRE.port:
+                decodeGRE(packet, start..<end, &headers)
                 return
             default: break
             }

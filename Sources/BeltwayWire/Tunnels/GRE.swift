@@ -9,6 +9,9 @@ public struct GRE: ~Escapable {
     /// Bytes of a header without optional fields.
     @inlinable public static var minimumHeaderLength: Int { 4 }
 
+    /// UDP port of GRE in UDP (RFC 8086).
+    @inlinable public static var port: UInt16 { 4754 }
+
     enum Field {
         static var flags: Range<Int> { 0..<2 }
         static var etherType: Range<Int> { 2..<4 }

@@ -40,6 +40,12 @@ let routedTunnels: [TunnelPacket] = [
         around: gre([0x30, 0x81, 0x88, 0x0b, 0, 99, 0x12, 0x34, 0, 0, 0, 5, 0, 0, 0, 4, 0xff, 3, 0, 0x21])
     ),
     TunnelPacket(name: "mpls in gre", kind: .gre, around: gre([0, 0, 0x88, 0x47, 0, 1, 0x11, 64])),
+    TunnelPacket(
+        name: "gre in udp",
+        kind: .gre,
+        identifier: 7,
+        around: udp(4754, [0x20, 0, 8, 0, 0, 0, 0, 7])
+    ),
     TunnelPacket(name: "ip in ip", kind: .ipInIP, around: outside),
     TunnelPacket(
         name: "ip in ipv6",
@@ -137,6 +143,7 @@ let carriedPackets: [(name: String, around: PacketBuilder)] = {
         ("label and frame", link(0x8847, [0, 1, 1, 64]).ethernet()),
         ("label, control word and frame", link(0x8847, [0, 1, 1, 64, 0, 0, 0, 0]).ethernet()),
         ("pppoe", link(0x8864, [0x11, 0, 0, 3, 0, 60, 0, 0x21])),
+        ("extender tag", link(0x8926, [0, 1, 0, 2, 8, 0])),
         ("backbone", link(0x88e7, [0, 0, 0, 9]).ethernet()),
         ("pppoe with compressed protocol", link(0x8864, [0x11, 0, 0, 3, 0, 60, 0x21])),
         ("ppp with a label", link(0x8864, [0x11, 0, 0, 3, 0, 60, 0x02, 0x81, 0, 1, 1, 64])),

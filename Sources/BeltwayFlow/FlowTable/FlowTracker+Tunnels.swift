@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flows in tunnels whose two directions carry different identifiers (GTP, L2TP, PPTP).
+//
+// Only the control channel says which identifier answers which. So the key leaves them out, and each flow remembers
+// the one it saw in each direction; equal tuples under another identifier in the same direction belong to another
+// tenant, and get the next number in place of the identifier.
+
+public import BeltwayWire
+
+extension FlowTracker {
+    /// Flows of equal tuples that asymmetric tunnels may hold apart at a time; further ones share the last.
+    static var greatestVariant: UInt32 { 15 }
+
+    /// Sets the key's tunnel identifier to the number of the flow that the packet's identifier fits.
+    @inline(never) @usableFromInline
+    mutating func distinguish(
+        _ key: inout FlowKey,
+        _ hash: UInt32,
+        byTunnelOf headers: borrowing PacketHeaders,
+        forward: Bool
+    ) {
+        if key.isOfErrorMessage { return }
+        for number in 0...FlowTracker.greatestVariant {
+            key.tunnelID = number
+            let slot = table.find(key, hash: table.mixedHash(key, hash))
+            if slot == FlowTable.none { return }
+            let toResponder = forward == table[slot].marks.contains(.originatorIsA)
+            let known = toResponder ? table[slot].tunnelID : table[slot].tunnelIDBack
+            if known == headers.tunnelID { return }
+            if known == 0 {
+                if toResponder {
+                    table[slot].tunnelID = headers.tunnelID
+                } else {
+                    table[slot].tunnelIDBack = headers.tunnelID
+                }
+                return
+            }
+        }
+    }
+}
+
+extension FlowEntry {
+    /// Notes the tunnel that the flow's first packet came in.
+    mutating func noteTunnel(_ headers: PacketHeaders, _ salt: FlowIDSalt) {
+        let originator = marks.contains(.originatorIsA) ? key.a : key.b
+        let source = headers.source
+        let hasTwo = !headers.tunnelKind.isSymmetric
+        let isBack = hasTwo && originator != source
+        tunnelID = isBack ? 0 : headers.tunnelID
+        tunnelIDBack = isBack ? headers.tunnelID : 0
+        parentID = FlowID.make(outer: headers.outer, salt: salt)
+    }
+}
+
+extension FlowID {
+    /// Returns the identifier that all flows in one outermost tunnel name as their parent.
+    ///
+    /// Made of the tunnel's ends alone, so that every worker gives the same one: inner flows are spread over workers.
+    static func make(outer: PacketHeaders.Ends, salt: FlowIDSalt) -> UInt64 {
+        var headers = PacketHeaders()
+        headers.layers = .ip
+        headers.source = outer.source
+        headers.destination = outer.destination
+        // Source ports vary from flow to flow where they spread load (RFC 7348, 5): the service's is the tunnel's.
+        let port = min(outer.sourcePort, outer.destinationPort)
+        (headers.sourcePort, headers.destinationPort) = (port, port)
+        headers.transportProtocol = outer.transportProtocol
+        headers.ipVersion = outer.ipVersion
+        var forward = false
+        let key = FlowKey(headers, vlansSeparateFlows: false, forward: &forward)
+        return make(key: key, start: .zero, ordinal: 0, producer: 0, salt: salt)
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayClassify
+import BeltwayFlow
+import BeltwayTestSupport
+import BeltwayWire
+
+/// The flows of a capture, by decoder, classifier and tracker alone: without the program round them.
+enum MeteredFlows {
+    private struct Sink: FactSink {
+        var flows: [FlowRecord] = []
+        mutating func record(_ fact: Fact) {
+            if case .flow(let record) = fact { flows.append(record) }
+        }
+    }
+
+    /// Time-outs of Zeek, which its baselines were made with.
+    static var zeek: FlowConfiguration {
+        var configuration = FlowConfiguration()
+        configuration.tcp = .init(new: 300, established: 300, closed: 300)
+        configuration.udp = .init(new: 60, established: 60, closed: 60)
+        configuration.icmp = .init(new: 60, established: 60, closed: 60)
+        configuration.other = .init(new: 60, established: 60, closed: 60)
+        configuration.vlansSeparateFlows = false
+        return configuration
+    }
+
+    /// The records of all flows of a file.
+    static func of(_ path: String, _ configuration: FlowConfiguration) throws -> [FlowRecord] {
+        let file = try CaptureFile(path)
+        let classifier = PacketClassifier(
+            vlansSeparateFlows: configuration.vlansSeparateFlows,
+            workers: 1
+        )
+        var tracker = FlowTracker(configuration)
+        var sink = Sink()
+        var headers = PacketHeaders()
+        var latest = Timestamp.zero
+        for (ordinal, packet) in file.packets.enumerated() {
+            let time = Timestamp(nanoseconds: packet.time)
+            latest = max(latest, time)
+            let bytes = [UInt8](packet.bytes)
+            let linkType = LinkType(rawValue: UInt16(truncatingIfNeeded: packet.linkType))
+            PacketDecoder.decode(bytes.span.bytes, linkType: linkType, into: &headers)
+            _ = tracker.track(
+                headers,
+                hash: classifier.classify(headers, packet: bytes.span.bytes).flowHash,
+                time: time,
+                originalLength: UInt32(packet.originalLength),
+                ordinal: UInt64(ordinal),
+                buffer: 0,
+                interface: 0,
+                facts: &sink
+            )
+        }
+        tracker.finish(at: latest, facts: &sink)
+        return sink.flows
+    }
+}
+
+/// Two ends in a fixed order, and the protocol's number.
+struct Conversation: Hashable {
+    var number: Int
+    var lower: Tuple.End
+    var upper: Tuple.End
+
+    init(_ number: Int, _ a: Tuple.End, _ b: Tuple.End) {
+        self.number = number
+        (lower, upper) = a <= b ? (a, b) : (b, a)
+    }
+
+    var text: String { "\(number) \(lower.text) \(upper.text)" }
+}
+
+extension FlowRecord {
+    /// The originator's end.
+    var originatorEnd: Tuple.End { end(originator, originatorPort) }
+    /// The responder's end.
+    var responderEnd: Tuple.End { end(responder, responderPort) }
+
+    private func end(_ address: IPAddress, _ port: UInt16) -> Tuple.End {
+        let bytes = [address.high, address.low].flatMap { word in
+            (0..<8).reversed().map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
+        }
+        return Tuple.End(address: ipVersion == 4 ? Array(bytes[12...]) : bytes, port: Int(port))
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayFlow
+import BeltwayTestSupport
+import Foundation
+import Testing
+
+@Suite(.enabled(if: Corpus.root != nil && isReleaseBuild, "\(Corpus.absence) Or this is no release build."))
+struct `Connections against Zeek's conn.log` {
+    /// Fields compared, in the order of `theirs`.
+    static let fields = [
+        "conn_state", "history", "orig_bytes", "resp_bytes", "orig_pkts", "orig_ip_bytes", "resp_pkts",
+        "resp_ip_bytes",
+    ]
+
+    /// Captures that hold what Beltway does not decode; their rows are left out and counted.
+    static let undecoded = ["radiotap", "ayiya"]
+
+    struct Row {
+        var test: String
+        var file: String
+        var uid: String
+        var conversation: Conversation
+        var originator: Tuple.End
+        var values: [String]
+        var parents: [String]
+    }
+
+    private static func rows() -> [Row] {
+        let folder = (Corpus.root ?? "") + "/expected/zeek"
+        var rows: [Row] = []
+        var seen: Set<String> = []
+        for line in tableRows(folder + "/MAP.tsv")
+        where line.count > 3 && line[2] == "conn" && line[3] == "0" && seen.insert(line[1]).inserted {
+            let log = (try? String(contentsOfFile: "\(folder)/\(line[1])/conn.log", encoding: .utf8)) ?? ""
+            var names: [String] = []
+            for text in log.split(separator: "\n") {
+                let parts = text.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+                if parts[0] == "#fields" { names = Array(parts.dropFirst()) }
+                if text.hasPrefix("#") || parts.count != names.count { continue }
+                let field = Dictionary(uniqueKeysWithValues: zip(names, parts))
+                let numbers = ["tcp": 6, "udp": 17, "icmp": 1]
+                guard let protocolName = field["proto"],
+                    let from = Tuple.End(field["id.orig_h"] ?? "", Int(field["id.orig_p"] ?? "") ?? 0),
+                    let to = Tuple.End(field["id.resp_h"] ?? "", Int(field["id.resp_p"] ?? "") ?? 0)
+                else { continue }
+                var number = numbers[protocolName] ?? Int(field["ip_proto"] ?? "") ?? 0
+                if protocolName == "icmp", from.address.count == 16 { number = 58 }
+                rows.append(
+                    Row(
+                        test: line[1],
+                        file: line[0],
+                        uid: field["uid"] ?? "",
+                        conversation: Conversation(number, from, to),
+                        originator: from,
+                        values: Self.fields.map { name in
+                            let value = field[name] ?? "-"
+                            return value == "-" && name.hasSuffix("bytes") ? "0" : value
+                        },
+                        parents: (field["tunnel_parents"] ?? "-").split(separator: ",").map(String.init)
+                    )
+                )
+            }
+        }
+        return rows
+    }
+
+    private static func values(of flow: FlowRecord) -> [String] {
+        [
+            flow.connectionState.name, flow.history.count == 0 ? "-" : flow.history.text,
+            "\(flow.payloadBytesToResponder)", "\(flow.payloadBytesToOriginator)",
+            "\(flow.packetsToResponder)", "\(flow.ipBytesToResponder)",
+            "\(flow.packetsToOriginator)", "\(flow.ipBytesToOriginator)",
+        ]
+    }
+
+    @Test func `have the same state, history, packets and bytes`() throws {
+        let rows = Self.rows()
+        #expect(rows.count > 100)
+        // Identifiers are the same in every test's log.
+        let parents = Set(rows.flatMap { row in row.parents.map { row.test + $0 } })
+        var (compared, equal, leftOut) = (0, 0, (outer: 0, undecoded: 0))
+        var wrong: [String] = []
+        for (_, rows) in Dictionary(grouping: rows, by: { $0.test }).sorted(by: { $0.key < $1.key }) {
+            let file = rows[0].file
+            if Self.undecoded.contains(where: file.contains) {
+                leftOut.undecoded += rows.count
+                continue
+            }
+            var flows = Dictionary(
+                grouping: try MeteredFlows.of((Corpus.root ?? "") + "/" + file, MeteredFlows.zeek)
+            ) { flow in
+                // Zeek shows the type that answers in the place of the responder's port.
+                var end = flow.responderEnd
+                let isVersion6 = flow.transportProtocol == 58
+                if isVersion6 || flow.transportProtocol == 1,
+                    let answer = ICMPPairs.counterpart(type: flow.originatorPort, isVersion6: isVersion6)
+                {
+                    end.port = Int(answer)
+                }
+                return Conversation(Int(flow.transportProtocol), flow.originatorEnd, end)
+            }
+            for row in rows {
+                if parents.contains(row.test + row.uid) {
+                    leftOut.outer += 1
+                    continue
+                }
+                compared += Self.fields.count
+                guard let flow = flows[row.conversation]?.first else {
+                    wrong.append("\(file) \(row.conversation.text): \(row.values) by Zeek, none by us")
+                    continue
+                }
+                if (flows[row.conversation]?.count ?? 0) > 1 { flows[row.conversation]?.removeFirst() }
+                let ours = Self.values(of: flow)
+                equal += zip(ours, row.values).count { $0 == $1 }
+                if ours != row.values {
+                    wrong.append("\(file) \(row.conversation.text): \(row.values) by Zeek, \(ours) by us")
+                }
+            }
+        }
+        for line in wrong { print("zeek: \(line)") }
+        print(
+            "zeek: \(equal) of \(compared) fields equal; left out \(leftOut.outer) rows of tunnels themselves, "
+                + "\(leftOut.undecoded) in captures that are not decoded"
+        )
+        #expect(equal * 100 >= compared * 75)
+    }
+}
