@@ -3,7 +3,7 @@ import BeltwayFlow
 import BeltwayWire
 import Testing
 
-@Suite struct `Flows in tunnels` {
+@Suite struct `Flows in tunnels, by direction` {
     private func tunnelled(
         _ kind: TunnelKind,
         _ identifier: UInt32,

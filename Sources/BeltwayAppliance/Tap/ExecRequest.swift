@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Foundation
 
 // What `beltway exec` does: environment, then the program in this process's place.
@@ -43,19 +44,19 @@ public struct ExecRequest: Sendable {
         Self.prepend(library, to: "LD_PRELOAD")
         let folder = (library as NSString).deletingLastPathComponent + "/dlopen"
         if FileManager.default.fileExists(atPath: folder) { Self.prepend(folder, to: "LD_LIBRARY_PATH") }
-        setenv("BELTWAY_DATA", data, 1)
-        if isInstead { setenv("BELTWAY_INSTEAD", "1", 1) } else { unsetenv("BELTWAY_INSTEAD") }
+        _ = unsafe setenv("BELTWAY_DATA", data, 1)
+        _ = unsafe isInstead ? setenv("BELTWAY_INSTEAD", "1", 1) : unsetenv("BELTWAY_INSTEAD")
         // What the program expects, and this one has changed (Beltway.swift).
-        unsafe signal(SIGPIPE, SIG_DFL)
+        signal(SIGPIPE, SIG_DFL)
         var words: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) }
         unsafe words.append(nil)
-        unsafe execvp(words[0], words)
+        if let name = unsafe words[0] { _ = unsafe execvp(name, words) }
         throw .failure("\(program): \(unsafe String(cString: strerror(errno)))")
     }
 
     private static func prepend(_ path: String, to variable: String) {
         let others = ProcessInfo.processInfo.environment[variable] ?? ""
-        setenv(variable, others.isEmpty ? path : path + ":" + others, 1)
+        _ = unsafe setenv(variable, others.isEmpty ? path : path + ":" + others, 1)
     }
 
     private func absolute(_ path: String) -> String {
@@ -94,7 +95,8 @@ public struct ExecRequest: Sendable {
         else { return nil }
         var status = stat()
         let isSetID = unsafe stat(path, &status) == 0 && status.st_mode & (S_ISUID | S_ISGID) != 0
-        guard unsafe isSetID || getxattr(path, "security.capability", nil, 0) > 0 else { return nil }
+        let hasCapabilities = unsafe getxattr(path, "security.capability", nil, 0) > 0
+        guard isSetID || hasCapabilities else { return nil }
         return "\(path) runs with rights of its own, so the loader preloads nothing into it; "
             + "use `beltway extcap` (Wireshark, tshark), or pipe `beltway tap -w -` into it"
     }

@@ -68,7 +68,7 @@ extension `The command line` {
         try expectRefusal(arguments, status: status, says: text)
     }
 
-    @Test(arguments: ["trace", "streams"])
+    @Test(arguments: ["trace"])
     func `refuses by name what is not built`(command: String) throws {
         try expectRefusal([command], status: 2, says: "`beltway \(command)` is not built into this version")
         try expectRefusal(
