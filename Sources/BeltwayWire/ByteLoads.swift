@@ -107,7 +107,9 @@ extension RawSpan {
 }
 
 extension [UInt8] {
-    /// The array's bytes in place. Safe: the view cannot outlive the array, and every byte of it is set.
+    /// The array's bytes in place.
+    ///
+    /// Safe: the view cannot outlive the array, and every byte of it is set.
     @inlinable public var rawBytes: RawSpan {
         @_lifetime(borrow self) get {
             let elements = span

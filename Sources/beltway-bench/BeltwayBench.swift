@@ -7,7 +7,9 @@ internal import Foundation
     static let configuration = CommandConfiguration(
         commandName: "beltway-bench",
         abstract: "Measures Beltway against its peers, in one run, in turn.",
-        subcommands: [RunCommand.self, RingCommand.self, LiveCommand.self, PaperCommand.self, PeerCommand.self]
+        subcommands: [
+            RunCommand.self, RingCommand.self, LiveCommand.self, PaperCommand.self, PeerCommand.self,
+        ]
     )
 }
 

@@ -29,7 +29,7 @@ private let layers: [String: (ours: Set<String>, packages: Set<String>)] = [
             "BeltwayCapture", "BeltwayClassify", "BeltwayFlow", "BeltwayDetect", "BeltwayTrace",
             "BeltwayStore",
             "BeltwayBuffers", "BeltwayWire", "CLinux",
-        ], ["Yams", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]
+        ], ["Yams", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "Crypto"]
     ),
     // 6  programs
     "beltway": (["BeltwayAppliance", "BeltwayStore", "BeltwayBuffers"], ["ArgumentParser"]),

@@ -152,9 +152,10 @@ extension RunSession {
         }
     }
 
-    /// Entries of one consumer's index buffer: one for every 256 bytes of the ring, so that packets of that length lap
-    /// the ring as soon as their entries do; of several consumers that share the packets each gets half as many more
-    /// than its part. At a million packets a second that is a quarter of a second's patience with a worker.
+    /// Entries of one consumer's index buffer, a power of two.
+    ///
+    /// One for every 256 bytes of the ring, so that packets of that length lap the ring as soon as their entries do; of
+    /// several consumers that share the packets each gets half as many more than its part. At a million packets a second that is a quarter of a second's patience with a worker.
     private func laneCapacity(sharedBy consumers: Int) -> Int {
         var capacity = 16_384
         while capacity < configuration.ringCapacity / 256 * 3 / max(3, 2 * consumers) { capacity *= 2 }
