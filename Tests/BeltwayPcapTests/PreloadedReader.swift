@@ -22,7 +22,7 @@ final class PcapRing {
     let folder = TemporaryFolder()
     let buffer: DataBuffer
     private let server: BufferServer
-    private var producer: DataBufferProducer
+    private var producer: DataBufferProducer?
     private(set) var published: UInt64 = 0
 
     init(_ name: String = "test.0", capacity: Int = 1 << 20) throws {
@@ -34,8 +34,9 @@ final class PcapRing {
             capacity: capacity,
             policy: .fastReader
         )
-        producer = buffer.makeProducer()
+        var producer = buffer.makeProducer()
         _ = try producer.addInterface(named: "test")
+        self.producer = consume producer
         server = try BufferServer(folder: folder / "run")
         try server.share(buffer, policy: AccessPolicy(owner: geteuid(), group: getegid()))
     }
@@ -53,6 +54,7 @@ final class PcapRing {
 
     /// Publishes so many more packets, in batches of 50.
     func publish(_ count: Int) {
+        guard var producer = producer.take() else { return }
         for index in 1...count {
             let bytes = Self.packet(published)
             let isAppended = producer.append(
@@ -66,6 +68,7 @@ final class PcapRing {
             published += 1
             if index % 50 == 0 || index == count { producer.publish() }
         }
+        self.producer = consume producer
     }
 
     /// Publishes no faster than a reader can follow.
@@ -76,16 +79,20 @@ final class PcapRing {
         }
     }
 
-    func end() { producer.close() }
+    func end() {
+        guard var producer = producer.take() else { return }
+        producer.close()
+    }
 }
 
 /// Programs/reader.c, built against the system's libpcap.
 struct PreloadedReader {
-    private let folder = TemporaryFolder()
+    /// Stays until the tests' process ends: what was started may not have been loaded yet when its maker is gone.
+    private static let folder = TemporaryFolder()
     private let program: String
 
     init() throws {
-        program = folder / "reader"
+        program = Self.folder / "reader-\(UUID().uuidString)"
         let compiler = try #require(PcapLibrary.compiler, "no C compiler is installed")
         let outcome = try RunningProgram([
             compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,

@@ -21,7 +21,7 @@ struct `A program of libpcap's on a ring` {
     func `gets every packet whole and in order, and the end of the capture as the end of a file`(way: String)
         throws
     {
-        let ring = try PcapRing()
+        let ring = try PcapRing(capacity: 8 << 20)
         let program = try PreloadedReader().reading([way, "beltway:test"], on: ring)
         ring.publishSlowly(5_000)
         ring.end()
@@ -126,7 +126,7 @@ struct `A program of libpcap's on a ring` {
 
 @Suite(.enabled(if: PcapLibrary.isBuilt && isInstalled("nm"), PcapLibrary.absence)) struct `The pcap library`
 {
-    @Test func `shows the functions that it stands in front of, and nothing else`() throws {
+    @Test func `shows the functions that it stands in front of, and none else of libpcap's`() throws {
         let map = try String(
             contentsOfFile: PcapLibrary.root + "/Sources/BeltwayPcap/pcap.map",
             encoding: .utf8
@@ -134,6 +134,7 @@ struct `A program of libpcap's on a ring` {
         let wanted = Set(map.matches(of: #/(pcap_[a-z_]+);/#).map { String($0.output.1) })
         let outcome = try RunningProgram(["nm", "-D", "--defined-only", PcapLibrary.path]).wait()
         let shown = Set(outcome.output.split(separator: "\n").compactMap { $0.split(separator: " ").last })
+            .filter { $0.hasPrefix("pcap_") }
         #expect(Set(shown.map(String.init)) == wanted && wanted.count > 30)
     }
 

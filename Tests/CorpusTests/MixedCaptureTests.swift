@@ -20,17 +20,29 @@ extension `The corpus` {
             #expect(summary.capture.received == mixed.packets)
             #expect(summary.packets == mixed.packets)
 
+            // `make-big` knows no tunnels: its truth has the outer ends of what Beltway counts by the inner ones. Both are
+            // left out.
+            var (tunnels, outside) = (TunnelledPackets(), Set<Tuple>())
+            for packet in try CaptureFile(mixed.path).packets where tunnels.add([UInt8](packet.bytes)) {
+                if let tuple = packet.tuple { outside.insert(tuple) }
+            }
+            func isPlain(_ tuple: Tuple) -> Bool {
+                !outside.contains(tuple)
+                    && !tunnels.inner.contains([tuple.lower.text, tuple.upper.text].sorted())
+            }
             var ours = TrafficTable()
-            let flows = try run.events("flow")
+            let flows = try run.events("flow").filter { $0.tuple.map(isPlain) ?? true }
             ours.add(flows: flows)
-            let equal = mixed.truth.rows.count { ours.rows[$0.key] == $0.value }
-            let surplus = flows.count - mixed.truth.rows.count
+            let truth = mixed.truth.rows.filter { isPlain($0.key) }
+            #expect(truth.count * 100 > mixed.truth.rows.count * 98)
+            let equal = truth.count { ours.rows[$0.key] == $0.value }
+            let surplus = flows.count - truth.count
             // Every packet is on its tuple. Flows beyond the truth have two reasons: `make-big` knows no VLANs, and
             // some of its templates have them in one direction only; and it calls one flow what a second connection
             // between the same ports is, which Beltway tells apart by the new SYN.
-            #expect(equal == mixed.truth.rows.count)
-            #expect(ours.rows.count == mixed.truth.rows.count)
-            #expect(surplus >= 0 && surplus * 100 <= mixed.truth.rows.count)
+            #expect(equal == truth.count)
+            #expect(ours.rows.count == truth.count)
+            #expect(surplus >= 0 && surplus * 100 <= truth.count)
             let byTags = Dictionary(grouping: flows) { [$0.tuple.map { "\($0)" } ?? "", "\($0.vlan ?? [])"] }
             let reused = byTags.values.reduce(0) { $0 + $1.count - 1 }
             let endings = byTags.values.filter { $0.count > 1 }.joined().count {
@@ -38,7 +50,7 @@ extension `The corpus` {
             }
             #expect(endings == reused)
             print(
-                "mixed: \(equal) of \(mixed.truth.rows.count) tuples equal; \(flows.count) flows, "
+                "mixed: \(equal) of \(truth.count) tuples equal, \(tunnels.count) packets in tunnels left out; \(flows.count) flows, "
                     + "\(surplus - reused) by VLAN and \(reused) by reused ports more than the truth"
             )
         }

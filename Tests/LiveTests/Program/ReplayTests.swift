@@ -75,7 +75,7 @@ extension `The program, live` {
             "\(different.count) of \(file.count), such as \(different.sorted().prefix(3))"
         )
 
-        try checkQueues(run.data, packets: run.sent, tuples: live)
+        try checkQueues(run.data, packets: run.sent, tuples: live, tunnelled: tunnels(in: capture))
     }
 
     @Test func `counts the same flows when the capture thread calls worker and statistics itself`() throws {
@@ -102,10 +102,30 @@ extension `The program, live` {
         #expect(try LiveProgram.tuples(in: folder / "live") == LiveProgram.tuples(in: folder / "file"))
     }
 
+    private func tunnels(in capture: String) -> TunnelledPackets {
+        var tunnels = TunnelledPackets()
+        for packet in Corpus.packets(ofPcap: capture) {
+            _ = tunnels.add(packet.bytes, linkType: packet.linkType)
+        }
+        return tunnels
+    }
+
     /// Both directions of each flow are in one queue, and the queues together hold what was sent.
-    private func checkQueues(_ data: TemporaryFolder, packets: Int, tuples: [String: LiveProgram.Tuple])
-        throws
-    {
+    ///
+    /// Flows in tunnels are left out: the kernel spreads packets by their outer ends, of which one is often a number
+    /// that each direction makes up for itself. (Workers get them by their inner ends.)
+    private func checkQueues(
+        _ data: TemporaryFolder,
+        packets: Int,
+        tuples: [String: LiveProgram.Tuple],
+        tunnelled: TunnelledPackets
+    ) throws {
+        func isPlain(_ tuple: String) -> Bool {
+            let words = tuple.split(separator: " ")
+            return !tunnelled.inner.contains(
+                [String(words[words.count - 3]), String(words[words.count - 1])].sorted()
+            )
+        }
         var stored = 0
         var queues: [Set<String>] = []
         for queue in 0..<2 {
@@ -120,11 +140,13 @@ extension `The program, live` {
             )
             #expect(outcome.status == 0, "\(outcome.errors)")
             let tuples = try LiveProgram.tuples(in: analysed.path)
-            queues.append(Set(tuples.filter { $0.value.packets > 0 }.keys))
+            queues.append(Set(tuples.filter { $0.value.packets > 0 && isPlain($0.key) }.keys))
         }
         #expect(stored == packets)
         #expect(queues[0].isDisjoint(with: queues[1]))
-        #expect(queues[0].union(queues[1]) == Set(tuples.filter { $0.value.packets > 0 }.keys))
+        #expect(
+            queues[0].union(queues[1]) == Set(tuples.filter { $0.value.packets > 0 && isPlain($0.key) }.keys)
+        )
         let apart = queues[0].filter { queues[1].contains(Self.reversed($0)) }
         #expect(apart.isEmpty, "\(apart.count) flows are in both queues, such as \(apart.sorted().prefix(3))")
     }
