@@ -20,6 +20,10 @@ public struct ApplicationStage: ~Copyable {
     /// What was done since the start.
     public private(set) var counters = ApplicationCounters()
     private var flows: [ApplicationFlow] = []
+    /// What the packet that is being looked at changes, as it was before.
+    ///
+    /// Every call of ``datagram(_:headers:flow:packet:)`` is followed by one of ``commit(into:)`` or ``discard()``.
+    @usableFromInline var before = (slot: -1, flow: ApplicationFlow(), malformed: UInt64(0))
 
     /// Makes a stage that knows no flow.
     public init() {}
@@ -42,8 +46,10 @@ public struct ApplicationStage: ~Copyable {
     ) {
         let slot = open(flow.slot, flow.flowID)
         var state = flows[slot]
+        if state.phase == .over { return }
+        before = (slot, state, counters.malformed)
         switch state.phase {
-        case .over: return
+        case .over: break
         case .detecting:
             state.hadPayload = true
             state.application = Detection.datagram(
@@ -85,16 +91,22 @@ public struct ApplicationStage: ~Copyable {
 
     /// Hands what the packet gave to `facts`: it was whole.
     @inlinable public mutating func commit<Sink: FactSink & ~Copyable>(into facts: inout Sink) {
+        before.slot = -1
         let count = output.commit(into: &facts)
-        if count > 0 { count_(UInt64(count)) }
+        if count > 0 { noteRecorded(count) }
     }
 
-    @usableFromInline mutating func count_(_ transactions: UInt64) {
-        counters.transactions &+= transactions
-    }
+    @usableFromInline mutating func noteRecorded(_ count: Int) { counters.transactions &+= UInt64(count) }
 
-    /// Forgets what the packet gave: it was overwritten while it was looked at.
-    public mutating func discard() { output.discard() }
+    /// Forgets what the packet gave, to its flow too: it was overwritten while it was looked at.
+    public mutating func discard() {
+        output.discard()
+        if before.slot >= 0 {
+            flows[before.slot] = before.flow
+            counters.malformed = before.malformed
+            before.slot = -1
+        }
+    }
 
     /// Says what a flow spoke, and forgets it.
     ///
@@ -122,8 +134,8 @@ public struct ApplicationStage: ~Copyable {
 }
 
 /// What is kept of every flow with payload.
-struct ApplicationFlow: BitwiseCopyable {
-    enum Phase: UInt8 { case detecting, parsing, over }
+@usableFromInline struct ApplicationFlow: BitwiseCopyable {
+    @usableFromInline enum Phase: UInt8, BitwiseCopyable { case detecting, parsing, over }
 
     var flowID: UInt64 = 0
     /// Transactions so far: the number of the next one.

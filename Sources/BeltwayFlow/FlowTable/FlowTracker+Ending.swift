@@ -77,7 +77,6 @@ extension FlowTracker {
         _ reason: FlowEndReason,
         _ facts: inout Sink
     ) {
-        facts.flowEnded(slot: slot, at: table[slot].last)
         let record = release(slot, reason)
         facts.ended(record, slot: slot)
     }

@@ -55,13 +55,10 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
         consumer.record(transaction, body: body)
     }
 
-    /// Hands the record of a flow on.
+    /// Ends the streams of a flow, and hands its record on.
     @inlinable
-    public mutating func ended(_ flow: FlowRecord, slot: UInt32) { consumer.ended(flow, slot: slot) }
-
-    /// Ends the streams of a flow.
-    @inlinable
-    public mutating func flowEnded(slot: UInt32, at time: Timestamp) {
-        reassembler.flowEnded(slot: slot, time: time, consumer: &consumer)
+    public mutating func ended(_ flow: FlowRecord, slot: UInt32) {
+        reassembler.flowEnded(slot: slot, time: flow.end, consumer: &consumer)
+        consumer.ended(flow, slot: slot)
     }
 }

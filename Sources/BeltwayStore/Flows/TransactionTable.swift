@@ -66,7 +66,6 @@ struct WaitingTransactions {
     mutating func append(_ record: TransactionRecord, body: Span<UInt8>) {
         records.append(record)
         bodies.append(UInt8(ascii: "{"))
-        bodies.reserveCapacity(bodies.count + body.count + 1)
         // The comma before the first member.
         for index in body.indices.dropFirst() { bodies.append(body[index]) }
         bodies.append(UInt8(ascii: "}"))

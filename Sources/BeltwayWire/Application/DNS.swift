@@ -9,7 +9,8 @@
 //
 // Nothing here allocates: a name is walked label by label, a record is a few offsets into the message.
 // Invariant. Every offset that is handed out lies inside the message. A name is walked over at most
-//            `mostPointers` pointers, so that pointers in a circle end.
+//            `mostPointers` pointers and `mostNameBytes` bytes, so that pointers in a circle end, and a message of
+//            records that all point at one long chain of labels costs no more than its length times that.
 
 /// A DNS message viewed in place; the header was checked, sections are checked as they are walked.
 public struct DNSMessage: ~Escapable {
@@ -20,6 +21,8 @@ public struct DNSMessage: ~Escapable {
     @inlinable public static var headerLength: Int { 12 }
     /// Compression pointers followed in one name before it counts as malformed.
     @inlinable public static var mostPointers: Int { 64 }
+    /// Bytes of labels, lengths included, behind which a name is cut; RFC 1035, 2.3.4, allows 255, monitors show more.
+    @inlinable public static var mostNameBytes: Int { 2048 }
 
     /// Views `bytes` as a message; throws if they end inside the header.
     @inlinable @_lifetime(copy bytes)
@@ -61,7 +64,7 @@ public struct DNSMessage: ~Escapable {
         return nil
     }
 
-    /// Hands the labels of the name at `offset` to `body`, pointers followed, until it answers false.
+    /// Hands the labels of the name at `offset` to `body`, pointers followed, until it answers false or the name is cut.
     ///
     /// - Parameters:
     ///   - offset: Where the name starts.
@@ -70,6 +73,7 @@ public struct DNSMessage: ~Escapable {
     @inlinable public func forEachLabel(at offset: Int, _ body: (RawSpan) -> Bool) -> Bool {
         var position = offset
         var pointers = 0
+        var walked = 0
         while position >= 0, position < bytes.byteCount {
             let length = Int(bytes.unchecked8(position))
             if length == 0 { return true }
@@ -84,6 +88,8 @@ public struct DNSMessage: ~Escapable {
             guard length & 0xc0 == 0, position &+ 1 &+ length <= bytes.byteCount else { return false }
             if !body(bytes.extracting(position &+ 1..<position &+ 1 &+ length)) { return true }
             position &+= length &+ 1
+            walked &+= length &+ 1
+            if walked >= DNSMessage.mostNameBytes { return true }
         }
         return false
     }

@@ -52,6 +52,29 @@ private func transactions(
 }
 
 @Suite struct `DNS transactions` {
+    @Test func `of a datagram that was overwritten are as if it had been lost`() {
+        var stage = ApplicationStage()
+        var sink = TransactionList()
+        let packet = Packet.udp(0x0a00_0001, 40_000, 0xc000_0235, 53)
+        var flow = FlowView()
+        flow.flowID = 7
+        flow.toResponder = true
+        let place = PacketPlace(time: packet.timestamp, number: 1, buffer: 0, interface: 0)
+        for isWhole in [false, true] {
+            stage.datagram(question.span.bytes, headers: packet.headers, flow: flow, packet: place)
+            if isWhole { stage.commit(into: &sink) } else { stage.discard() }
+        }
+        // A message that cannot be read, counted once.
+        let cut = question[..<20]
+        for isWhole in [false, true] {
+            stage.datagram(cut.span.bytes, headers: packet.headers, flow: flow, packet: place)
+            if isWhole { stage.commit(into: &sink) } else { stage.discard() }
+        }
+        let counters = stage.counters
+        #expect(counters.transactions == 1 && counters.malformed == 1)
+        #expect(sink.transactions.map { $0.body.contains(#""tx_id":0"#) } == [true])
+    }
+
     @Test func `are a record for each message, as Suricata's version 3 has it`() {
         let found = transactions([(question, true), (answer, false)])
         #expect(

@@ -67,6 +67,18 @@ func dnsName(_ bytes: [UInt8], at offset: Int) -> String? {
         #expect(dnsName(bytes, at: -1) == nil)
     }
 
+    @Test func `has names that are cut, however many labels a chain of pointers brings`() {
+        // 16,000 labels of one letter: a record of a few bytes each may point at them.
+        let bytes = [UInt8](dnsAnswer[..<12]) + (0..<16_000).flatMap { _ in [1, 0x61] as [UInt8] } + [0]
+        var labels = 0
+        let isWhole = (try? DNSMessage(bytes.span.bytes))?.forEachLabel(at: 12) { _ in
+            labels += 1
+            return true
+        }
+        #expect(isWhole == true)
+        #expect(labels == DNSMessage.mostNameBytes / 2)
+    }
+
     @Test func `is told from other datagrams on any port`() {
         #expect(DNSMessage.probe(dnsAnswer.span.bytes) == .yes)
         let question = Array([0x12, 0x34, 1, 0, 0, 1] + [0, 0, 0, 0, 0, 0] + dnsAnswer[12..<27])
