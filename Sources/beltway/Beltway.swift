@@ -61,8 +61,8 @@ struct Beltway: ParsableCommand {
         version: "beltway 0.1.0",
         subcommands: [
             Run.self, Streams.self, Tap.self, Serve.self, Pipe.self, Rings.self, Status.self, Query.self,
-            Extract.self, Extcap.self, Exec.self,
+            Extract.self, Trace.self, Extcap.self, Exec.self,
             Rules.self,
-        ] + unbuiltCommands
+        ]
     )
 }

@@ -30,7 +30,10 @@
     case halfByResponder
 
     /// Zeek's name.
-    public var name: String {
+    public var name: String { "\(literal)" }
+
+    /// Zeek's name, as text that is there already.
+    public var literal: StaticString {
         switch self {
         case .other: "OTH"
         case .s0: "S0"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of a trace line; each of these but the parts of a tuple ends the line.
+// The words of a trace line about a packet, and the parts that all lines have.
 import BeltwayFlow
 import BeltwayWire
 
@@ -73,6 +73,7 @@ extension TextBuffer {
             append(decimal: UInt64(headers.fragmentOffset))
         }
         if marks.isRetransmission { append(" RETRANSMISSION") }
+        if marks.isLate { append(" OUT OF ORDER") }
         if marks.gap > 0 {
             append(" GAP of ")
             append(decimal: UInt64(marks.gap))
@@ -92,51 +93,5 @@ extension TextBuffer {
         if flags & 0x40 != 0 { append("E") }
         if flags & 0x80 != 0 { append("W") }
         if flags == 0 { append("none") }
-    }
-
-    mutating func append(change: FollowedFlow.Change, of flow: FollowedFlow) {
-        switch change {
-        case .new: append(" new")
-        case .originatorFinished: append(" originator finished")
-        case .responderFinished: append(" responder finished")
-        case .resetByOriginator: append(" reset by originator")
-        case .resetByResponder: append(" reset by responder")
-        case .established:
-            append(" established")
-            if let roundTrip = flow.responderRoundTrip {
-                append(", round trip to responder ")
-                append(millisecondsOf: roundTrip)
-            }
-            if let roundTrip = flow.originatorRoundTrip {
-                append(", to originator ")
-                append(millisecondsOf: roundTrip)
-            }
-        }
-        append("\n")
-    }
-
-    mutating func append(end record: FlowRecord) {
-        append(" ended by ")
-        switch record.endReason {
-        case .timeout: append("time-out")
-        case .forced: append("a full table")
-        case .shutdown: append("the end of capture")
-        case .tcpReuse: append("a new connection")
-        }
-        append(", state ")
-        switch record.state {
-        case .new: append("new")
-        case .established: append("established")
-        case .closed: append("closed")
-        }
-        append(", to responder ")
-        append(decimal: record.packetsToResponder)
-        append(" packets ")
-        append(decimal: record.bytesToResponder)
-        append(" bytes, to originator ")
-        append(decimal: record.packetsToOriginator)
-        append(" packets ")
-        append(decimal: record.bytesToOriginator)
-        append(" bytes\n")
     }
 }

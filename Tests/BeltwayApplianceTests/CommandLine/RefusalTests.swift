@@ -68,16 +68,6 @@ extension `The command line` {
         try expectRefusal(arguments, status: status, says: text)
     }
 
-    @Test(arguments: ["trace"])
-    func `refuses by name what is not built`(command: String) throws {
-        try expectRefusal([command], status: 2, says: "`beltway \(command)` is not built into this version")
-        try expectRefusal(
-            [command, "--data", "x", "a", "b"],
-            status: 2,
-            says: "`beltway \(command)` is not built"
-        )
-    }
-
     @Test func `refuses a configuration file with the place and the nearest key`() throws {
         let folder = TemporaryFolder()
         func refuse(_ text: String, _ says: String) throws {

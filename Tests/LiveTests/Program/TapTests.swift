@@ -34,6 +34,39 @@ extension `The program, live` {
         return sum
     }
 
+    @Test func `a trace of a running instance tells what happened on the flows it was asked for`() throws {
+        let folder = TemporaryFolder()
+        let data = folder / "data"
+        let network = try LiveProgram.network()
+        let capture = try LiveCaptures.write(rounds: 1, to: folder)
+        let expected = try BeltwayProgram.run(["trace", "-r", capture, "--format", "json", "packets > 0"])
+        let program = try LiveProgram.start(["--data", data], in: network)
+        let trace = try RunningProgram(
+            [LiveProgram.path, "trace", "--data", data, "--format", "json", "packets > 0"]
+        )
+        try #require(trace.waitFor("following"), "it did not attach: \(trace.errors)")
+        let sent = try LiveProgram.replay(capture, in: network, perSecond: 10_000)
+        let outcome = LiveProgram.stop(program)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let traced = trace.wait()
+        #expect(traced.status == 0, "\(traced.errors)")
+        let sum = ledger(traced)
+        #expect(sum.published == sent && sum.read == sent && sum.lost == 0, "\(traced.errors)")
+        /// What happened on which flow, how often; times and ids are the network's.
+        func happened(_ outcome: ProgramOutcome) throws -> [String: Int] {
+            var counts: [String: Int] = [:]
+            for line in outcome.output.split(separator: "\n") {
+                let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+                let event = (object["trace"] as? [String: Any])?["event"] as? String ?? "?"
+                counts["\(event) \(object["community_id"] ?? "")", default: 0] += 1
+            }
+            return counts
+        }
+        let (live, file) = (try happened(traced), try happened(expected))
+        #expect(live == file)
+        #expect(live.keys.contains { $0.hasPrefix("begin ") } && live.keys.contains { $0.hasPrefix("end ") })
+    }
+
     @Test(.enabled(if: isInstalled("tshark"), "tshark is not installed."))
     func `two taps and tshark see each packet once, in order, whole, and the run accounts for them`() throws {
         let folder = TemporaryFolder()

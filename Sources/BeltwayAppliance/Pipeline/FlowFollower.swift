@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayFlow
+internal import BeltwayStore
+internal import BeltwayTrace
+internal import BeltwayWire
+
+/// Tracker and tracer together: from packets to lines about the flows that an expression selects.
+///
+/// It tracks flows by itself, so that it can run anywhere; with a worker's configuration and packets its flow ids are
+/// that worker's. It sees every packet that belongs to a flow, since an expression may come true at any of them
+/// (`bytes > 1M`).
+struct FlowFollower: ~Copyable {
+    private var tracker: FlowTracker
+    private(set) var tracer: Tracer
+    private let expression: QueryExpression
+    private var ended = EndedFlows()
+    private let show: @Sendable (borrowing TextBuffer) -> Void
+
+    /// Flows that ended while a packet was tracked.
+    private struct EndedFlows: FactSink {
+        var records: [FlowRecord] = []
+        mutating func record(_ fact: Fact) {
+            if case .flow(let record) = fact { records.append(record) }
+        }
+    }
+
+    /// A packet, as the stage before knows it.
+    struct Packet {
+        var hash: UInt32
+        var time: Timestamp
+        var originalLength: UInt32
+        var ordinal: UInt64
+        var buffer: UInt16
+        var interface: UInt16
+    }
+
+    init(
+        flow: FlowConfiguration,
+        expression: QueryExpression,
+        form: TraceForm = TraceForm(),
+        flowLimit: Int = 1024,
+        show: @escaping @Sendable (borrowing TextBuffer) -> Void
+    ) {
+        tracker = FlowTracker(flow)
+        self.expression = expression
+        self.show = show
+        tracer = Tracer(form, flowLimit: flowLimit)
+    }
+
+    var flows: FlowStatistics { tracker.statistics }
+
+    /// Takes a packet whose bytes were whole when they were decoded.
+    ///
+    /// - Parameters:
+    ///   - headers: What was decoded.
+    ///   - packet: What else is known of it.
+    ///   - excerpt: The beginning of its payload.
+    ///   - interface: The name of its interface; asked only where the expression needs it.
+    mutating func take(
+        _ headers: borrowing PacketHeaders,
+        _ packet: Packet,
+        excerpt: PayloadExcerpt,
+        interface: () -> String
+    ) {
+        let flow = tracker.track(
+            headers,
+            hash: packet.hash,
+            time: packet.time,
+            originalLength: packet.originalLength,
+            ordinal: packet.ordinal,
+            buffer: packet.buffer,
+            interface: packet.interface,
+            facts: &ended
+        )
+        showEnded()
+        guard let flow else { return }
+        tracer.packet(
+            headers,
+            flow: flow,
+            originalLength: packet.originalLength,
+            time: packet.time,
+            excerpt: excerpt
+        ) {
+            expression.matches(tracker.record(slot: flow.slot), interface: interface())
+        }
+    }
+
+    /// Shows what there is to show.
+    mutating func flush() {
+        guard !tracer.lines.isEmpty else { return }
+        show(tracer.lines)
+        tracer.lines.removeAll()
+    }
+
+    /// Ends what has been silent for too long.
+    mutating func expire(through time: Timestamp) {
+        tracker.expire(through: time, facts: &ended)
+        showEnded()
+    }
+
+    /// Ends every flow.
+    mutating func finish(at clock: Timestamp) {
+        tracker.finish(at: clock, facts: &ended)
+        showEnded()
+        flush()
+    }
+
+    private mutating func showEnded() {
+        guard !ended.records.isEmpty else { return }
+        for record in ended.records {
+            tracer.ended(record)
+            // The last flows of a run end all at once: their lines must not overflow the buffer.
+            if tracer.lines.count > 1 << 19 { flush() }
+        }
+        ended.records.removeAll(keepingCapacity: true)
+    }
+}
