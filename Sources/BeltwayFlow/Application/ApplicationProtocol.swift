@@ -9,6 +9,7 @@
     /// Payload was looked at, and is none of those below.
     case failed
     case dns, mdns, llmnr
+    case dhcp, ntp
 
     /// Suricata's name.
     public var name: StaticString {
@@ -18,6 +19,8 @@
         case .dns: "dns"
         case .mdns: "mdns"
         case .llmnr: "llmnr"
+        case .dhcp: "dhcp"
+        case .ntp: "ntp"
         }
     }
 }
@@ -25,6 +28,7 @@
 /// The kind of a transaction: `event_type` in EVE, the table in SQLite, the word after `beltway query`.
 @frozen public enum TransactionKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case dns, mdns, llmnr
+    case dhcp, ntp
 
     /// Its name everywhere.
     public var name: StaticString {
@@ -32,6 +36,8 @@
         case .dns: "dns"
         case .mdns: "mdns"
         case .llmnr: "llmnr"
+        case .dhcp: "dhcp"
+        case .ntp: "ntp"
         }
     }
 
@@ -39,6 +45,8 @@
     public var columns: [TransactionColumn] {
         switch self {
         case .dns, .mdns, .llmnr: DNSParser.columns
+        case .dhcp: DHCPParser.columns
+        case .ntp: NTPParser.columns
         }
     }
 }

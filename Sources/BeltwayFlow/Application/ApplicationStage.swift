@@ -84,6 +84,22 @@ public struct ApplicationStage: ~Copyable {
                 &output
             )
             if isWhole { state.transactions &+= 1 }
+        case .dhcp:
+            isWhole = DHCPParser.message(
+                payload,
+                number: state.transactions,
+                toResponder: toResponder,
+                &output
+            )
+            if isWhole { state.transactions &+= 1 }
+        case .ntp:
+            isWhole = NTPParser.message(
+                payload,
+                number: state.transactions,
+                toResponder: toResponder,
+                &output
+            )
+            if isWhole { state.transactions &+= 1 }
         case .unknown, .failed: break
         }
         if !isWhole { counters.malformed &+= 1 }

@@ -25,30 +25,12 @@ private let answer: [UInt8] =
     + [0xc0, 12, 0, 5, 0, 1, 0, 0, 1, 0, 0, 4, 1, 0x62, 0xc0, 16]
     + [0xc0, 39, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]
 
-/// Transactions of datagrams of one flow between 10.0.0.1:40000 and 192.0.2.53.
+/// Transactions of datagrams of one flow of DNS.
 private func transactions(
-    _ datagrams: [(bytes: [UInt8], toResponder: Bool)],
+    _ datagrams: [Datagram],
     port: UInt16 = 53
 ) -> [(record: TransactionRecord, body: String)] {
-    var stage = ApplicationStage()
-    var sink = TransactionList()
-    for (bytes, toResponder) in datagrams {
-        let packet =
-            toResponder
-            ? Packet.udp(0x0a00_0001, 40_000, 0xc000_0235, port)
-            : Packet.udp(0xc000_0235, port, 0x0a00_0001, 40_000)
-        var flow = FlowView()
-        flow.flowID = 7
-        flow.toResponder = toResponder
-        stage.datagram(
-            bytes.span.bytes,
-            headers: packet.headers,
-            flow: flow,
-            packet: PacketPlace(time: packet.timestamp, number: 1, buffer: 0, interface: 0)
-        )
-        stage.commit(into: &sink)
-    }
-    return sink.transactions
+    transactions(of: datagrams, port: port)
 }
 
 @Suite struct `DNS transactions` {
