@@ -38,6 +38,7 @@ extension Capture {
                 return .died("the capture died: \(names.joined(separator: ", "))")
             }
         }
+        let isBusy = tookSomething
         tookSomething = false
         var limit = min(options.timeoutNanoseconds, CaptureOptions.longestSleepNanoseconds)
         if let deadline {
@@ -47,7 +48,7 @@ extension Capture {
         } else if reader.holdsPacket {
             // Its turn comes when another queue tells its time, which wakes nobody: look again soon.
             limit = min(limit, CaptureOptions.defaultTimeoutNanoseconds)
-        } else {
+        } else if options.isImmediate || !isBusy {
             // Until something comes, and then for as long as more may be waited for.
             reader.wait(forBytes: 1, unless: call, nanoseconds: CaptureOptions.longestSleepNanoseconds)
             if options.isImmediate || call.isRaised { return .look }

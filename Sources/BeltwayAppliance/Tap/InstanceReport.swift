@@ -81,8 +81,8 @@ public struct InstanceReport: Sendable {
         console.print(table(rows))
         for ring in rings {
             console.print(
-                "ring \(ring.name): \(grouped(ring.packets)) packets published, \(attached(ring).count) readers "
-                    + "attached, \(ring.isClosed ? "ended" : "running")"
+                "ring \(ring.name): \(grouped(ring.packets)) packets published, \(grouped(ring.dropped)) dropped before, "
+                    + "\(attached(ring).count) readers attached, \(ring.isClosed ? "ended" : "running")"
             )
         }
         let counters = first.counters
@@ -158,8 +158,8 @@ public struct InstanceReport: Sendable {
         [
             "name": ring.name, "link_type": Int(ring.linkType), "capacity": ring.capacity,
             "policy": policyName(ring), "generation": ring.generation, "access": ring.access,
-            "packets": ring.packets, "bytes": ring.tail, "readers": attached(ring).count,
-            "ended": ring.isClosed, "process": Int(ring.process),
+            "packets": ring.packets, "dropped": ring.dropped, "bytes": ring.tail,
+            "readers": attached(ring).count, "ended": ring.isClosed, "process": Int(ring.process),
         ]
     }
 

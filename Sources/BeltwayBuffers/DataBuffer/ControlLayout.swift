@@ -7,7 +7,7 @@
 //            80 the ordinal once more, stored before the tail (rings: a pair that agrees)
 //            88 end of the last block whose header is published (blocks with headers out of band)
 //            128 intent bytes, 136 intent ordinal              what may be changing
-//            192 timeThrough, 200 closed, 208 wake word (readers sleep on it)
+//            192 timeThrough, 200 closed, 208 wake word (its owner's readers sleep on it)
 //            256 flushes so far; the last one's bytes and ordinal in one of two slots by turns, 264 (even) and 280
 //            320 interface count
 //            rings only: 400 slot length   408 alignment   416 resizing   424 minimum length

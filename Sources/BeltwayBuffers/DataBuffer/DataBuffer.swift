@@ -191,12 +191,10 @@ public enum BufferPolicy: UInt64, Sendable {
         coordination.storeClassified(position: position.bytes, ordinal: ordinal)
     }
 
-    /// What readers sleep on until something is published; the word is in the control page, where a reader of
-    /// another process can watch it, the flag is this process's own.
+    /// What readers sleep on until something is published: a word in the control page, or of this process's own page.
     var publication: WakeUp {
-        unsafe WakeUp(
-            word: (control.base + ControlLayout.wakeWord).assumingMemoryBound(to: Atomic<UInt64>.self),
-            flag: coordination.sleepersFlag
+        unsafe coordination.publication(
+            (control.base + ControlLayout.wakeWord).assumingMemoryBound(to: Atomic<UInt64>.self)
         )
     }
 

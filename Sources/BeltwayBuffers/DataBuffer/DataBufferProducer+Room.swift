@@ -173,6 +173,7 @@ extension DataBufferProducer {
             received: received,
             dropped: dropped
         )
+        buffer.coordination.droppedBefore = dropped
         guard !keepsStatistics else { return }
         keepsStatistics = true
         // From here on the chunk's last bytes are kept free, if records have not used them already.

@@ -328,6 +328,6 @@ public import Synchronization
 
     /// What readers sleep on until something is published.
     var publication: WakeUp {
-        unsafe WakeUp(word: word(ControlLayout.wakeWord), flag: coordination.sleepersFlag)
+        unsafe coordination.publication(word(ControlLayout.wakeWord))
     }
 }

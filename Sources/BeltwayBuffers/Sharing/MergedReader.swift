@@ -53,10 +53,9 @@ public struct MergedLedger: Equatable, Sendable {
     /// A packet that was taken and whose turn has not come.
     @usableFromInline var pending: Descriptor?
 
-    init(_ attached: AttachedBuffer, coalescing: Coalescing) throws(BufferError) {
+    init(_ attached: AttachedBuffer) throws(BufferError) {
         self.attached = attached
         reader = try DescriptorReader(attached.buffer)
-        reader.coalescing = coalescing
     }
 
     /// Fills `pending`; without a packet, gives the time before which none will come.
@@ -100,7 +99,7 @@ public struct MergedReader: ~Copyable {
     ) throws(BufferError) {
         precondition(!attachments.isEmpty, "a reader of no ring")
         var lanes = OwnedArray<MergedLane>(capacity: attachments.count)
-        for attachment in attachments { lanes.append(try MergedLane(attachment, coalescing: coalescing)) }
+        for attachment in attachments { lanes.append(try MergedLane(attachment)) }
         self.lanes = lanes
         isAlone = attachments.count == 1
         self.coalescing = coalescing
@@ -218,7 +217,20 @@ public struct MergedReader: ~Copyable {
     // MARK: Waiting
 
     /// Sleeps until more may be there, at most so long; releases first.
+    ///
+    /// A reader that coalesces sleeps its delay, or until its batch is there; only one that then has nothing at all asks to
+    /// be woken by the next packet. So while packets come it is woken once per delay or batch, whichever ends first.
     public mutating func wait(nanoseconds: Int64) {
+        var nanoseconds = nanoseconds
+        if coalescing.delayNanoseconds > 0 {
+            let delay = min(coalescing.delayNanoseconds, nanoseconds)
+            // What is held until another queue tells its time: look again soon.
+            let nap = holdsPacket ? min(delay, 5_000_000) : delay
+            let batch = coalescing.bytes > 1 ? Int(clamping: coalescing.bytes) : .max
+            wait(forBytes: batch, unless: nil, nanoseconds: nap)
+            nanoseconds -= nap
+            if nanoseconds <= 0 || hasMore { return }
+        }
         if isAlone { return lanes[0].reader.wait(nanoseconds: nanoseconds) }
         var places: [ReadingPlace] = []
         var holdsPacket = false
@@ -233,7 +245,16 @@ public struct MergedReader: ~Copyable {
         }
         // What a silent lane will not bring is not announced by a wake-up: look again soon.
         let limit = holdsPacket ? min(nanoseconds, 5_000_000) : nanoseconds
-        waitForAny(of: places, coalescing: coalescing, nanoseconds: limit)
+        waitForAny(of: places, coalescing: .immediate, nanoseconds: limit)
+    }
+
+    /// Whether a look would find anything new: a packet, or the end of a ring.
+    private var hasMore: Bool {
+        for index in 0..<lanes.count {
+            let memory = lanes[index].reader.memory
+            if memory.isClosed || memory.tailOrdinal != lanes[index].reader.ordinal { return true }
+        }
+        return false
     }
 
     /// Sleeps until a batch is there, a producer has ended, somebody interrupts, a signal was handled, or the time is
@@ -255,9 +276,12 @@ public struct MergedReader: ~Copyable {
             let buffer = lanes[index].attached.buffer
             let tail = buffer.memory.tail.bytes
             let taken = tail &- min(tail, UInt64(lanes[index].reader.lagInBytes))
-            places.append(BatchPlace(buffer, wakeAt: Position(taken &+ UInt64(batch))))
+            // Multiples of the batch: readers of one ring wake at the same place, and what the first of them fetches
+            // into a processor's cache the others still find there.
+            let mark = (taken / UInt64(batch) &+ 1) &* UInt64(batch)
+            places.append(BatchPlace(buffer, wakeAt: Position(mark)))
         }
-        waitForBytes(in: places, bytes: UInt64(batch), unless: call, nanoseconds: nanoseconds)
+        waitForBytes(in: places, unless: call, nanoseconds: nanoseconds)
     }
 
     /// What has become of the producers; call it when ``next()`` gave nothing.

@@ -92,6 +92,8 @@ public struct RingDescription: Equatable, Sendable {
     public var tail: UInt64
     /// Packets published.
     public var packets: UInt64
+    /// Packets that the kernel or the interface dropped before they could be captured.
+    public var dropped: UInt64 = 0
     /// Whether its producer has ended.
     public var isClosed: Bool
     /// Who may attach, in a few words.
@@ -119,6 +121,7 @@ extension MessageWriter {
         put(ring.capacity)
         put(ring.tail)
         put(ring.packets)
+        put(ring.dropped)
         put(UInt8(ring.isClosed ? 1 : 0))
         put(text: ring.access, limit: 64)
         for counter in [
@@ -151,6 +154,7 @@ extension MessageReader {
             capacity: try take(),
             tail: try take(),
             packets: try take(),
+            dropped: try take(),
             isClosed: try flag(),
             access: try text(),
             counters: try sharingCounters(),

@@ -61,6 +61,8 @@ struct SharedProgress {
     var bytes: UInt64
     var ordinal: UInt64
     var isClosed: Bool
+    /// What the kernel dropped before it.
+    var dropped: UInt64 = 0
 }
 
 extension DataBuffer: SharedBuffer {
@@ -93,7 +95,12 @@ extension DataBuffer: SharedBuffer {
     var sharedProgress: SharedProgress {
         // `closed` first: it is stored after the last tail.
         let isClosed = memory.isClosed
-        return SharedProgress(bytes: memory.tail.bytes, ordinal: memory.tailOrdinal, isClosed: isClosed)
+        return SharedProgress(
+            bytes: memory.tail.bytes,
+            ordinal: memory.tailOrdinal,
+            isClosed: isClosed,
+            dropped: coordination.droppedBefore
+        )
     }
 
     func bytesBehind(ordinal: UInt64) -> UInt64 {

@@ -382,6 +382,7 @@ struct SharingService {
             capacity: entry.capacity,
             tail: progress.bytes,
             packets: progress.ordinal,
+            dropped: progress.dropped,
             isClosed: progress.isClosed,
             access: ring.policy.summary,
             counters: counters,

@@ -10,7 +10,8 @@ public struct Coalescing: Equatable, Sendable, BitwiseCopyable {
     public var delayNanoseconds: Int64
     /// Bytes that make a wake-up worth while.
     ///
-    /// Honoured for readers in other processes; time-outs still apply.
+    /// Honoured for readers in other processes; time-outs still apply. A ``MergedReader`` ends its delay when they are
+    /// there (a quarter of its ring, if this is 1 or more than that), so that it loses nothing by sleeping long.
     public var bytes: UInt64
 
     /// Says how to be woken.

@@ -8,6 +8,7 @@ internal import Synchronization
 ///     slot 0 ... 63   one cache line each: release bytes, release ordinal             stored by one reader
 ///     classified      bytes and ordinal up to which every index buffer is complete    stored by the classifier
 ///     sleepers        flag of readers of this process that sleep until the tail moves
+///     dropped         packets that never came this far: the kernel's count            stored by the producer
 ///     readers' version changes whenever a reader in another process comes or goes     stored by who registers it
 ///     bell page       0 word, 64 flag of a producer that sleeps until readers let go
 ///                     128 shared read pointer: position, ordinal (medium reader preference, paper, 4.3.2)
@@ -38,7 +39,8 @@ internal import Synchronization
     static let classified = slotCount * slotLength
     static let sleepers = classified + 64
     static let readersChanges = sleepers + 64
-    static let length = readersChanges + 64
+    static let dropped = readersChanges + 64
+    static let length = dropped + 64
     /// Readers in other processes that one buffer has at most.
     static let attachedCapacity = 256
 
@@ -317,6 +319,12 @@ internal import Synchronization
         }
     }
 
+    /// Packets that the kernel dropped before the producer saw them; for people.
+    var droppedBefore: UInt64 {
+        get { unsafe word(Self.dropped).pointee.load(ordering: .relaxed) }
+        set { unsafe word(Self.dropped).pointee.store(newValue, ordering: .relaxed) }
+    }
+
     // MARK: How far the classifier has come
 
     /// Stored after the tails of all index buffers; partner: ``classifiedThrough``.
@@ -335,9 +343,13 @@ internal import Synchronization
 
     /// What a producer sleeps on that waits for its readers; they wake it with every release.
     var room: WakeUp { unsafe WakeUp(word: bellWord(Self.roomWord), flag: bellWord(Self.roomWanted)) }
-    /// What readers set that sleep until something is published.
-    var sleepersFlag: UnsafeMutablePointer<Atomic<UInt64>> {
-        guard let cursor else { return unsafe word(Self.sleepers) }
-        return unsafe cursor.word(ReaderCursor.wakeAt)
+    /// What readers of this process sleep on until something is published.
+    ///
+    /// - Parameter word: The control page's, which the owner's own readers share; so do those that attached without a page
+    ///   of their own, whom only time-outs wake.
+    /// - Returns: That word with this process's flag, or this process's own pair.
+    func publication(_ word: UnsafeMutablePointer<Atomic<UInt64>>) -> WakeUp {
+        guard let cursor else { return unsafe WakeUp(word: word, flag: self.word(Self.sleepers)) }
+        return cursor.publication
     }
 }

@@ -2,13 +2,17 @@
 
 internal import Synchronization
 
-// A reader in another process has one page that it alone writes: a memfd that the owner makes, seals against resizing
-// and hands over. Nothing that it writes is trusted: the producer clamps every number (AttachedReaders).
+// A reader in another process has one page of its own: a memfd that the owner makes, seals against resizing and hands
+// over. Nothing that the reader writes is trusted: the producer clamps every number (AttachedReaders).
 //
 //      0 release position   8 release ordinal    how far the producer may overwrite, where the policy waits
 //     16 wakeAt             0: awake; n: asleep until the tail is at n - 1 or beyond
 //     24 first ordinal      where it began to read; for people
 //     32 read   40 lost                          for people, stored when the reader releases or waits
+//     64 wake word                               what the reader sleeps on: the producer adds 1 and wakes
+//
+// The wake word is the one that the producer writes. It is the reader's own, so that a reader is woken when *its* batch is
+// there, and not whenever somebody else's is. A reader that writes it too only disturbs its own sleep.
 
 /// The words of one reader that lives in another process.
 ///
@@ -21,6 +25,7 @@ internal import Synchronization
     static let firstOrdinal = 24
     static let read = 32
     static let lost = 40
+    static let wakeWord = 64
 
     /// Keeps the page mapped.
     let page: SharedMemory
@@ -39,6 +44,9 @@ internal import Synchronization
     func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
         unsafe (page.base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
+
+    /// What this reader sleeps on until something is published; good as long as the page is kept.
+    var publication: WakeUp { unsafe WakeUp(word: word(Self.wakeWord), flag: word(Self.wakeAt)) }
 
     func load(_ offset: Int) -> UInt64 { unsafe word(offset).pointee.load(ordering: .acquiring) }
 

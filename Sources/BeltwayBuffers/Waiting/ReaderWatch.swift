@@ -8,21 +8,30 @@ public import Synchronization
 /// `wake` is called once per publication. Readers in other processes cost one load each (0.4 ns, `beltway-bench ring`);
 /// their list is the producer's own copy, taken again only when somebody has come or gone, so nothing is locked.
 ///
-/// Ordering as for `WakeUp`: the fence stands between the store that the sleepers wait for and the loads of their
-/// words; the sleeper stores its word, fences, and looks again (arm64: dmb ish on both sides; x86-64: mfence or a
-/// locked instruction, since a store followed by a load is what TSO does reorder).
+/// Readers of this process sleep on the word in the control page; each reader elsewhere on the word of its own page, and
+/// is woken by itself. So a reader that waits for a batch is not woken by what wakes another one, nor by what wakes this
+/// process's workers with every publication.
+///
+/// Ordering as for `WakeUp`, for each pair of flag and word by itself: one fence stands between the store that the
+/// sleepers wait for and the loads of all their flags; the sleeper stores its flag, fences, and looks again (arm64: dmb
+/// ish on both sides; x86-64: mfence or a locked instruction, since a store followed by a load is what TSO does
+/// reorder). So either the producer sees the flag, or the sleeper the tail. A flag that was seen is cleared before the
+/// word is added to (release), so a sleeper whose flag that was has loaded the old word, and FUTEX_WAIT finds it changed.
 ///
 /// Safe because each address belongs to a page that `cursors` keeps mapped.
 @safe @usableFromInline struct ReaderWatch: ~Copyable {
     private let publication: WakeUp
     private let coordination: Coordination
     private var cursors: [ReaderCursor] = []
-    private var wakeWords: [UnsafeMutablePointer<Atomic<UInt64>>] = unsafe []
+    /// What each of them sleeps on, and where it says from which tail on it wants to be woken.
+    private var sleepers: [WakeUp] = []
     /// Wakes of each reader since `windowStart`, at least.
     private var wakes: [Int] = []
     private var windowStart: UInt64 = 0
     /// A reader elsewhere that asks to be woken more often in a second falls back on its time-outs.
     static let wakesPerSecond = 20_000
+    /// Threads that one reader elsewhere may have asleep on its word.
+    static let threadsPerReader: Int32 = 64
     /// Not 0 if somebody of this process may sleep.
     @usableFromInline let flag: UnsafeMutablePointer<Atomic<UInt64>>
     /// Changes with the list of readers in other processes.
@@ -51,23 +60,23 @@ public import Synchronization
     }
 
     @usableFromInline mutating func look(tail: UInt64) {
-        var due = unsafe flag.pointee.load(ordering: .relaxed) != 0
+        if unsafe flag.pointee.load(ordering: .relaxed) != 0 { publication.wakeNow() }
         if coordination.readersVersion != version { refresh() }
-        for index in unsafe 0..<wakeWords.count {
-            let word = unsafe wakeWords[index]
-            let wakeAt = unsafe word.pointee.load(ordering: .relaxed)
-            if wakeAt != 0, tail >= wakeAt &- 1 {
-                unsafe word.pointee.store(0, ordering: .relaxed)
-                if mayWake(index) { due = true }
+        for index in 0..<sleepers.count {
+            let wakeAt = unsafe sleepers[index].flag.pointee.load(ordering: .relaxed)
+            guard wakeAt != 0, tail >= wakeAt &- 1 else { continue }
+            if mayWake(index) {
+                sleepers[index].wakeNow(most: Self.threadsPerReader)
+            } else {
+                unsafe sleepers[index].flag.pointee.store(0, ordering: .relaxed)
             }
         }
-        if due { publication.wakeNow() }
     }
 
     /// Wakes everybody who sleeps, whatever they wait for: the producer has ended, or moved to another area.
     func wakeAll() {
         for cursor in coordination.attachedCursors().cursors {
-            unsafe cursor.word(ReaderCursor.wakeAt).pointee.store(0, ordering: .relaxed)
+            cursor.publication.wakeNow(most: Self.threadsPerReader)
         }
         publication.wakeNow()
     }
@@ -91,6 +100,6 @@ public import Synchronization
         (version, cursors) = coordination.attachedCursors()
         hasCursors = !cursors.isEmpty
         wakes = Array(repeating: 0, count: cursors.count)
-        unsafe wakeWords = cursors.map { unsafe $0.word(ReaderCursor.wakeAt) }
+        sleepers = cursors.map(\.publication)
     }
 }

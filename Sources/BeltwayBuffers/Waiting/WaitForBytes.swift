@@ -28,36 +28,29 @@ public struct BatchPlace {
 /// was handled, or the time is over.
 ///
 /// The protocol of `WakeUp`: look at every word, set every flag, fence, look again, and only then sleep on all words at
-/// once. All readers of a ring sleep on one word, so a wake-up for one of them wakes all: one that has a quarter of its
-/// batch takes that, which brings readers of the same ring into step; one that has less sleeps on. The flags are
-/// taken back at the end, so that a reader at work is not woken.
+/// once. A word and a flag of one's own (`ReaderCursor`) are asked for nobody else's batch; readers of the producer's own
+/// process share theirs, and one that is woken for another sleeps on. The flags are taken back at the end, so that a
+/// reader at work is not woken.
 ///
 /// Safe because each word and flag belongs to a buffer that `places` keeps.
 ///
 /// - Parameters:
 ///   - places: At most 127 of them; those that have ended left out.
-///   - bytes: How many bytes make a batch: the least distance from what the reader has taken to a mark.
 ///   - call: What ends the sleep early; nil if nothing does.
 ///   - nanoseconds: At most so long.
 public func waitForBytes(
     in places: [BatchPlace],
-    bytes: UInt64,
     unless call: WakeCall?,
     nanoseconds: Int64
 ) {
     let end = beltway_monotonic() &+ UInt64(max(0, nanoseconds))
-    let enough = bytes - bytes / 4
-    var isFirst = true
+    func happened() -> Bool {
+        call?.isRaised == true
+            || places.contains {
+                $0.buffer.memory.isClosed || $0.buffer.memory.tail.bytes >= $0.wakeAt.bytes
+            }
+    }
     while true {
-        func happened() -> Bool {
-            // Before the first sleep only a whole batch counts; after it a quarter of one will do.
-            let short = isFirst ? 0 : enough
-            return call?.isRaised == true
-                || places.contains {
-                    $0.buffer.memory.isClosed
-                        || $0.buffer.memory.tail.bytes &+ short >= $0.wakeAt.bytes
-                }
-        }
         let now = beltway_monotonic()
         guard now < end else { break }
         guard !places.isEmpty, places.count <= 127 else {
@@ -88,9 +81,7 @@ public func waitForBytes(
             let longest = places.count == 1 ? min(limit, 100_000_000) : min(limit, 1_000_000)
             code = unsafe beltway_futex_wait(unsafe words[0], seen[0], longest)
         }
-        if code == -EINTR { break }
-        isFirst = false
-        if happened() { break }
+        if code == -EINTR || happened() { break }
     }
     for place in places { unsafe place.buffer.publication.flag.pointee.store(0, ordering: .relaxed) }
 }

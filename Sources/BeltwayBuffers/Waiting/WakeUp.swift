@@ -33,10 +33,12 @@ internal import Synchronization
     }
 
     /// Wakes whoever sleeps, without asking whether anybody does.
-    func wakeNow() {
+    ///
+    /// - Parameter most: Threads that are woken, at most: where strangers can sleep on the word, what it costs is bounded.
+    func wakeNow(most: Int32 = .max) {
         unsafe flag.pointee.store(0, ordering: .relaxed)
         unsafe word.pointee.wrappingAdd(1, ordering: .releasing)  // partner: the acquiring load in `wait`
-        unsafe beltway_futex_wake_all(futex)
+        unsafe beltway_futex_wake(futex, most)
     }
 
     /// Sleeps until it is woken or the time is over, unless what it waits for has happened; may return early.

@@ -53,6 +53,10 @@ static inline int beltway_futex_wait(const uint32_t *word, uint32_t expected, in
     struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     return syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0) == 0 ? 0 : -errno;
 }
+/// FUTEX_WAKE of at most so many sleepers on the word.
+static inline void beltway_futex_wake(const uint32_t *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
 /// FUTEX_WAKE of every sleeper on the word.
 static inline void beltway_futex_wake_all(const uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);

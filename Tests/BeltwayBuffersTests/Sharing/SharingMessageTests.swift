@@ -36,6 +36,7 @@ import Testing
             capacity: 1 << 26,
             tail: 123,
             packets: 45,
+            dropped: 3,
             isClosed: true,
             access: "rr- 0:0",
             counters: SharingCounters(),
