@@ -35,11 +35,12 @@ struct Tap: ParsableCommand {
     var snap: Int?
     @Option(
         help: ArgumentHelp(
-            "Milliseconds to sleep once everything is read; more costs less, 0 sees packets at once.",
+            "Milliseconds that packets may wait for more; more costs less, 0 sees each at once. Default: 100 with -w FILE, "
+                + "else 20.",
             valueName: "milliseconds"
         )
     )
-    var delay: Int = 1
+    var delay: Int?
     @Option(
         help: ArgumentHelp(
             "A host that serves its rings (`beltway serve`): HOST:PORT.",

@@ -73,6 +73,11 @@ struct CaptureStage: ~Copyable, BatchStage {
         let hasWorker = workers.count > 0
         let hasStatistics = statistics.count > 0
         let workerLanes = lanes.count - (hasTracer ? 1 : 0)
+        guard hasWorker || hasStatistics || lanes.count > 0 else {
+            // Nobody here wants a packet: others read the ring.
+            buffer.storeClassifiedThrough(batch.end, ordinal: batch.endOrdinal)
+            return
+        }
         if hasStatistics { statistics[0].select(linkType) }
         let place = tellsTime ? rings.lastIndex { $0.number == number } : nil
         let chunkLength = UInt64(memory.geometry.chunkLength)

@@ -34,7 +34,7 @@ public struct PipelinePlan: Equatable, Sendable {
     public var producers: [String]
     /// Whether packets come from capture files.
     public var isOffline: Bool
-    /// Workers: threads of their own, or the one that the capture thread calls.
+    /// Workers: threads of their own, or the one that the capture thread calls; none where nobody would get their facts.
     public var workers: Int
     /// How the workers are reached.
     public var worker: CallChoice
@@ -71,7 +71,11 @@ public struct PipelinePlan: Equatable, Sendable {
             : configuration.interfaces.flatMap { name in
                 (0..<configuration.queueCount).map { "\(name).\($0)" }
             }
-        workers = configuration.workerCount
+        // Live, with no rules and nobody who would get a fact, the capture is all that was asked for.
+        let isCaptureAlone =
+            !isOffline && !hasDetector && !configuration.storesFlows && !configuration.writesEvents
+            && configuration.workers == nil && configuration.workerWish == .automatic
+        workers = isCaptureAlone ? 0 : configuration.workerCount
         worker = try Self.chooseWorker(configuration, threads: producers)
         statistics = try Self.chooseStatistics(configuration, threads: producers)
         hasLogger = configuration.storesPackets

@@ -111,7 +111,7 @@ extension RunSession {
         PacketClassifier(
             share: configuration.share,
             vlansSeparateFlows: configuration.vlansSeparateFlows,
-            workers: plan.workers
+            workers: max(1, plan.workers)
         )
     }
 

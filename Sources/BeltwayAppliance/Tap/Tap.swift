@@ -8,11 +8,12 @@ internal import BeltwayWire
 ///
 /// Everything happens in place: the filter runs on the ring's bytes, and an accepted packet is copied once, into the
 /// output. Budget: 15 ns for a packet that the filter rejects, beside the filter.
-struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
+struct Tap<Source: TapSource & ~Copyable, Sink: TapSink>: ~Copyable {
     private var source: Source
-    private let sink: any TapSink
-    /// The filter of each ring; nil where the expression makes no sense for its link type and so matches nothing.
-    private let filters: [CompiledFilter?]
+    private let sink: Sink
+    /// The filter of each ring.
+    private let filters: OwnedArray<RingFilter>
+    private let linkTypes: [LinkType]
     private let acceptsAll: Bool
     private let limit: UInt64
     /// Bytes of each packet that filter and output get to see.
@@ -35,23 +36,29 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
     /// - Throws: ``FilterError`` if the expression makes sense for none of the rings.
     init(
         _ source: consuming Source,
-        to sink: any TapSink,
+        to sink: Sink,
         expression: String,
         limit: UInt64,
         headerLength: Int? = nil
     ) throws(FilterError) {
         acceptsAll = !expression.contains { !$0.isWhitespace }
-        var filters: [CompiledFilter?] = []
+        var filters = OwnedArray<RingFilter>(capacity: source.ringCount)
+        var linkTypes: [LinkType] = []
         var problem: FilterError?
+        var makesSense = false
         for ring in 0..<source.ringCount {
+            let linkType = source.linkType(of: ring)
+            linkTypes.append(linkType)
             do {
-                filters.append(try CompiledFilter(expression, source.linkType(of: ring)))
+                filters.append(RingFilter(try Filter(expression: expression, linkType: linkType)))
+                makesSense = true
             } catch {
-                filters.append(nil)
+                filters.append(RingFilter(nil))
                 problem = problem ?? error
             }
         }
-        if let problem, filters.allSatisfy({ $0 == nil }) { throw problem }
+        if let problem, !makesSense { throw problem }
+        self.linkTypes = linkTypes
         self.source = source
         self.sink = sink
         self.filters = filters
@@ -82,19 +89,16 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
 
     /// Takes a batch; nil once nothing can be written any more.
     private mutating func drain() -> Int? {
-        let (sink, filters, acceptsAll, headerLength) = (sink, filters, acceptsAll, headerLength)
+        let (sink, acceptsAll, headerLength, linkTypes) = (sink, acceptsAll, headerLength, linkTypes)
         var taken = 0
         while taken < Self.batch, written < limit, let packet = source.next() {
             taken += 1
-            let linkType = source.linkType(of: packet.ring)
+            let linkType = linkTypes[packet.ring]
             let original = packet.descriptor.originalLength
             let isWanted =
                 acceptsAll
                 || source.withBytes(of: packet) {
-                    filters[packet.ring]?.filter.matches(
-                        $0.extracting(first: headerLength),
-                        originalLength: original
-                    ) ?? false
+                    filters[packet.ring].matches($0.extracting(first: headerLength), originalLength: original)
                 }
             guard isWanted else {
                 _ = source.wasWhole(packet)
@@ -119,5 +123,20 @@ struct Tap<Source: TapSource & ~Copyable>: ~Copyable {
             }
         }
         return taken
+    }
+}
+
+/// The filter of one ring; nil where the expression makes no sense for its link type and so matches nothing.
+private struct RingFilter: ~Copyable {
+    private let filter: Filter?
+
+    init(_ filter: consuming Filter?) { self.filter = filter }
+
+    @inline(__always)
+    func matches(_ packet: RawSpan, originalLength: UInt32) -> Bool {
+        switch filter {
+        case .some(let filter): filter.matches(packet, originalLength: originalLength)
+        case .none: false
+        }
     }
 }

@@ -28,8 +28,10 @@ public struct TapRequest: Sendable {
     public var snapLength: Int?
     /// BPF; empty for every packet.
     public var expression = ""
-    /// Milliseconds that the tap sleeps after it has read everything, before it asks to be woken; more is cheaper.
-    public var delayMilliseconds = 1
+    /// Milliseconds that packets may wait for more, unless a megabyte of them is there; more is cheaper.
+    ///
+    /// Nil for 100 into a file, and 20 where somebody may watch. The first packet after a silence waits for nothing.
+    public var delayMilliseconds: Int?
     /// Bytes of each packet that are looked at: filter, lines and files see no more of it; nil for all.
     public var headerLength: Int?
     /// Whether to say nothing but what went wrong.
@@ -48,7 +50,7 @@ public struct TapRequest: Sendable {
         if let count, count == 0 { throw .usage("--count takes 1 or more") }
         if let snapLength, snapLength < 1 { throw .usage("--snap takes 1 or more bytes") }
         if let headerLength, headerLength < 1 { throw .usage("--headers takes 1 or more bytes") }
-        guard (0...10_000).contains(delayMilliseconds) else {
+        if let delayMilliseconds, !(0...10_000).contains(delayMilliseconds) {
             throw .usage("--delay takes 0 to 10000 milliseconds, not \(delayMilliseconds)")
         }
         if output == "-", isatty(1) == 1 {
@@ -66,7 +68,7 @@ public struct TapRequest: Sendable {
             do {
                 source = try LocalTapSource(
                     attachments,
-                    coalescing: Coalescing(delayNanoseconds: Int64(delayMilliseconds) * 1_000_000)
+                    coalescing: coalescing
                 )
             } catch {
                 throw .failure("cannot attach: \(error)")
@@ -74,6 +76,12 @@ public struct TapRequest: Sendable {
             return try run(source, until: stop)
         case .remote(let options): return try run(options, until: stop)
         }
+    }
+
+    private var coalescing: Coalescing {
+        let isWatched = isInteractive || output == nil || output == "-"
+        let milliseconds = delayMilliseconds ?? (isWatched ? 20 : 100)
+        return Coalescing(delayNanoseconds: Int64(milliseconds) * 1_000_000, bytes: 1 << 20)
     }
 
     /// Taps any source; what remote taps share with local ones.
@@ -85,8 +93,20 @@ public struct TapRequest: Sendable {
         let console = Console()
         // A named pipe is opened once somebody reads it: a signal ends the wait.
         guard try waitForReader(until: stop) else { return 0 }
-        let sink = try openSink(console)
-        var tap: Tap<Source>
+        guard let output else {
+            return try run(source, to: TapText(console), console, until: stop, adding: notes)
+        }
+        return try run(source, to: openFile(output), console, until: stop, adding: notes)
+    }
+
+    private func run<Source: TapSource & ~Copyable, Sink: TapSink>(
+        _ source: consuming Source,
+        to sink: Sink,
+        _ console: Console,
+        until stop: StopFlag,
+        adding notes: () -> [String]
+    ) throws(ApplianceError) -> Int32 {
+        var tap: Tap<Source, Sink>
         do {
             tap = try Tap(
                 source,
@@ -125,8 +145,7 @@ public struct TapRequest: Sendable {
         return status
     }
 
-    private func openSink(_ console: Console) throws(ApplianceError) -> any TapSink {
-        guard let output else { return TapText(console) }
+    private func openFile(_ output: String) throws(ApplianceError) -> TapFile {
         do {
             return try TapFile(
                 output,

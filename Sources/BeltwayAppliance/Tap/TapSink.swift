@@ -46,8 +46,10 @@ final class TapFile: TapSink {
     /// The file's numbers of interfaces.
     private var numbers: [TapInterface: Int] = [:]
     /// The one that was asked for last: mostly the one that is asked for next.
-    private var last: (interface: TapInterface, number: Int)?
-    private var failure: PacketStoreError?
+    private var last = (interface: TapInterface(ring: -1, number: 0), number: -1)
+    private var failure: PacketStoreError? { didSet { hasFailed = failure != nil } }
+    /// Asked per packet: the error itself is costly to look at.
+    private var hasFailed = false
     let isInteractive: Bool
 
     init(_ path: String, snapLength: Int, isInteractive: Bool) throws(PacketStoreError) {
@@ -59,7 +61,7 @@ final class TapFile: TapSink {
     func knows(_ interface: TapInterface) -> Bool { number(of: interface) != nil }
 
     private func number(of interface: TapInterface) -> Int? {
-        if let last, last.interface == interface { return last.number }
+        if last.interface == interface { return last.number }
         guard let number = numbers[interface] else { return nil }
         last = (interface, number)
         return number
@@ -76,7 +78,7 @@ final class TapFile: TapSink {
     }
 
     func write(_ packet: RawSpan, _ about: TapPacket, linkType: LinkType) -> Bool {
-        guard failure == nil, let number = number(of: about.interface) else { return false }
+        guard !hasFailed, let number = number(of: about.interface) else { return false }
         let descriptor = about.descriptor
         do throws(PacketStoreError) {
             try writer.write(
@@ -96,7 +98,7 @@ final class TapFile: TapSink {
         }
     }
 
-    func takeBackLast() { if failure == nil { writer.takeBackLast() } }
+    func takeBackLast() { if !hasFailed { writer.takeBackLast() } }
 
     func flush() -> Bool {
         guard failure == nil else { return false }

@@ -6,7 +6,7 @@ import Glibc
 // Writes chosen packets as one pcapng section: nanoseconds, an interface description before its first packet.
 //
 // Safe because the buffer is allocated and released with the object, and every append is checked against its
-// end.
+// end: `put` itself is, and what goes past it (`write`) has asked `makeRoom` for its whole length.
 
 /// A pcapng file that packets of any interfaces and link types can be written to, or standard output.
 @safe public final class CaptureFileWriter {
@@ -17,7 +17,9 @@ import Glibc
     /// Interfaces described so far.
     public private(set) var interfaces: [StoredInterface] = []
 
-    private static let capacity = 1 << 20
+    private static let capacity = 1 << 19
+    /// Bytes that are gathered for one system call: few enough to stay in a processor's own cache.
+    private static let batch = 1 << 17
     private let path: String
     private let descriptor: Int32
     private let ownsDescriptor: Bool
@@ -92,27 +94,33 @@ import Glibc
         let padded = (packet.byteCount + 3) & ~3
         let length = RecordLayout.overhead + padded + (about.flags == 0 ? 0 : 12)
         try makeRoom(length)
-        beforeLast = used
-        put(RecordLayout.enhancedPacketBlock)
-        put(UInt32(length))
-        put(UInt32(number))
-        put(UInt32(truncatingIfNeeded: about.time.nanoseconds >> 32))
-        put(UInt32(truncatingIfNeeded: about.time.nanoseconds))
-        put(UInt32(packet.byteCount))
-        put(about.originalLength)
-        if padded > 0 { unsafe buffer.storeBytes(of: 0, toByteOffset: used + padded - 4, as: UInt32.self) }
+        // Once per packet, not per word: each use of a property of a class is looked after while the program runs.
+        let start = used
+        guard let base = unsafe buffer.baseAddress else { return }
+        let block = unsafe base + start
+        unsafe block.storeBytes(of: RecordLayout.enhancedPacketBlock.littleEndian, as: UInt32.self)
+        unsafe block.storeBytes(of: UInt32(length).littleEndian, toByteOffset: 4, as: UInt32.self)
+        unsafe block.storeBytes(of: UInt32(number).littleEndian, toByteOffset: 8, as: UInt32.self)
+        let (high, low) = (about.time.nanoseconds >> 32, about.time.nanoseconds & 0xffff_ffff)
+        unsafe block.storeBytes(of: UInt32(high).littleEndian, toByteOffset: 12, as: UInt32.self)
+        unsafe block.storeBytes(of: UInt32(low).littleEndian, toByteOffset: 16, as: UInt32.self)
+        unsafe block.storeBytes(of: UInt32(packet.byteCount).littleEndian, toByteOffset: 20, as: UInt32.self)
+        unsafe block.storeBytes(of: about.originalLength.littleEndian, toByteOffset: 24, as: UInt32.self)
+        if padded > 0 { unsafe block.storeBytes(of: 0, toByteOffset: 24 + padded, as: UInt32.self) }
         unsafe packet.withUnsafeBytes { source in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[used..<(used + padded)]).copyMemory(
-                from: source
-            )
+            guard let from = source.baseAddress else { return }
+            unsafe (block + 28).copyMemory(from: from, byteCount: source.count)
         }
-        used += padded
+        var end = 28 + padded
         if about.flags != 0 {
-            put(2 | 4 << 16)  // epb_flags, 4 bytes
-            put(about.flags)
-            put(0)  // opt_endofopt
+            // epb_flags, 4 bytes; opt_endofopt
+            unsafe block.storeBytes(of: UInt32(2 | 4 << 16).littleEndian, toByteOffset: end, as: UInt32.self)
+            unsafe block.storeBytes(of: about.flags.littleEndian, toByteOffset: end + 4, as: UInt32.self)
+            unsafe block.storeBytes(of: 0, toByteOffset: end + 8, as: UInt32.self)
+            end += 12
         }
-        put(UInt32(length))
+        unsafe block.storeBytes(of: UInt32(length).littleEndian, toByteOffset: end, as: UInt32.self)
+        (used, beforeLast) = (start + length, start)
         packets += 1
     }
 
@@ -142,13 +150,8 @@ import Glibc
     // MARK: Bytes
 
     private func makeRoom(_ length: Int) throws(PacketStoreError) {
-        if CaptureFileWriter.capacity - used < length { try flush() }
-    }
-
-    @inline(__always)
-    private func put(_ word: UInt32) {
-        unsafe buffer.storeBytes(of: word.littleEndian, toByteOffset: used, as: UInt32.self)
-        used += 4
+        precondition(length <= CaptureFileWriter.capacity, "a block longer than any")
+        if used > 0, used + length > CaptureFileWriter.batch { try flush() }
     }
 
     private func put(_ block: [UInt8]) {
