@@ -228,7 +228,8 @@ enum TapBenchmark {
         "A pair of virtual interfaces in a network of its own; frames of 170 and 1514 bytes at 75,000 a second are sent on one end, "
             + "a thousandth of a second's worth at a time, and read on the other. Stock: N tcpdumps from the distribution. Beltway: one "
             + "`beltway run` that does nothing but capture, and N readers of its ring: `beltway tap`, and tcpdump as it is with the "
-            + "preloaded library (`beltway exec`), where that is built.",
+            + "preloaded library (`beltway exec`), where that is built. Taps and tcpdump alike let a megabyte of packets come "
+            + "together, or a tenth of a second go by (tcpdump: a second), before they are woken; stock, a block of the kernel's.",
         "Everything that costs processor time is counted, by the kernel's accounting in nanoseconds: all threads of the "
             + "readers and of the capture, the thread that sends, in whose context the kernel delivers to every socket, and the threads "
             + "of the kernel that run what is put off. What sending takes with nobody there is subtracted. Start and end of the programs are not in it; the time "

@@ -62,7 +62,14 @@ struct TapContest {
         guard side != .stock else { return nil }
         guard let program else { return "no beltway beside this program" }
         guard side == .shared else { return nil }
-        let trial = MeasuredProcess.run([program, "exec", "--", "tcpdump", "--version"], limit: 20)
+        // `beltway exec` wants an instance that runs; call this in the network.
+        let data = "\(folder)/data-trial"
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        guard let capture = try? startCapture(data) else { return "no capture can be started" }
+        let command = [program, "exec", "--data", data, "--", "tcpdump", "--version"]
+        let trial = MeasuredProcess.run(command, limit: 20)
+        capture.interrupt()
+        _ = capture.finish()
         return trial?.status == 0
             ? nil : "the library for unmodified programs is not built (deployments/build-pcap)"
     }
