@@ -45,14 +45,55 @@ public func pcap_compile(
 /// Opens a file to write packets to.
 @c @implementation
 public func pcap_dump_open(_ pointer: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> OpaquePointer? {
-    unsafe onModel(pointer, { unsafe RealLibrary.functions.dumpOpen?($0, path) }) { unsafe $0 == nil }
+    let file = unsafe onModel(pointer, { unsafe RealLibrary.functions.dumpOpen?($0, path) }) {
+        unsafe $0 == nil
+    }
+    unsafe DumpBuffers.shared.give(to: file, of: pointer, path)
+    return unsafe file
+}
+
+/// Writes a packet to an open file; may be given to pcap_loop.
+@c @implementation
+public func pcap_dump(
+    _ file: UnsafeMutablePointer<UInt8>?,
+    _ header: UnsafePointer<pcap_pkthdr>?,
+    _ packet: UnsafePointer<UInt8>?
+) {
+    guard let header = unsafe header, let packet = unsafe packet,
+        let stream = unsafe DumpBuffers.shared.unlocked(file)
+    else {
+        unsafe RealLibrary.functions.dump?(file, header, packet)
+        return
+    }
+    // As the real library: nothing more to a file that has failed, and numbers in this machine's order.
+    guard unsafe ferror(stream) == 0 else { return }
+    let about = unsafe header.pointee
+    var head = (
+        UInt32(truncatingIfNeeded: about.ts.tv_sec), UInt32(truncatingIfNeeded: about.ts.tv_usec),
+        about.caplen,
+        about.len
+    )
+    guard unsafe fwrite_unlocked(&head, 16, 1, stream) == 1 else { return }
+    unsafe fwrite_unlocked(packet, Int(about.caplen), 1, stream)
+}
+
+/// Closes a file of packets.
+@c @implementation
+public func pcap_dump_close(_ file: OpaquePointer?) {
+    let buffer = unsafe DumpBuffers.shared.take(from: file)
+    unsafe RealLibrary.functions.dumpClose?(file)
+    unsafe buffer?.deallocate()
 }
 
 /// Opens a file to write more packets to.
 @c @implementation
 public func pcap_dump_open_append(_ pointer: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> OpaquePointer?
 {
-    unsafe onModel(pointer, { unsafe RealLibrary.functions.dumpOpenAppend?($0, path) }) { unsafe $0 == nil }
+    let file = unsafe onModel(pointer, { unsafe RealLibrary.functions.dumpOpenAppend?($0, path) }) {
+        unsafe $0 == nil
+    }
+    unsafe DumpBuffers.shared.give(to: file, of: pointer, path)
+    return unsafe file
 }
 
 /// Writes packets to an open file.

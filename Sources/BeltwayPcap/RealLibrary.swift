@@ -58,6 +58,8 @@ typealias RealHandle = OpaquePointer
     let compile:
         (@convention(c) (RealHandle?, UnsafeMutablePointer<bpf_program>?, Text?, Int32, UInt32) -> Int32)?
     let dumpOpen, dumpOpenAppend: (@convention(c) (RealHandle?, Text?) -> OpaquePointer?)?
+    let dump: (@convention(c) (UnsafeMutablePointer<UInt8>?, UnsafePointer<pcap_pkthdr>?, Bytes?) -> Void)?
+    let dumpClose: (@convention(c) (OpaquePointer?) -> Void)?
     let dumpToFile: (@convention(c) (RealHandle?, UnsafeMutablePointer<FILE>?) -> OpaquePointer?)?
     let selectTimeout: (@convention(c) (RealHandle?) -> UnsafePointer<timeval>?)?
     let inject: (@convention(c) (RealHandle?, UnsafeRawPointer?, Int) -> Int32)?
@@ -106,6 +108,8 @@ typealias RealHandle = OpaquePointer
         unsafe compile = find("pcap_compile")
         unsafe dumpOpen = find("pcap_dump_open")
         unsafe dumpOpenAppend = find("pcap_dump_open_append")
+        unsafe dump = find("pcap_dump")
+        unsafe dumpClose = find("pcap_dump_close")
         unsafe dumpToFile = find("pcap_dump_fopen")
         unsafe selectTimeout = find("pcap_get_required_select_timeout")
         unsafe inject = find("pcap_inject")
