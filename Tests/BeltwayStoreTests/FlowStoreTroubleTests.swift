@@ -122,6 +122,36 @@ private func isWhole(_ path: String) throws -> Bool {
         #expect(try flows(in: directory).count == 3001)
     }
 
+    @Test
+    func `answers from a partition of an earlier version, which has no columns for what it did not measure`()
+        throws
+    {
+        let store = try FlowStore(directory: directory.path)
+        for number in 0..<100 { store.insert(Sample.flow(number)) }
+        store.close()
+        let old = try DatabaseQueue(path: directory.partition(1))
+        try old.write { db in
+            let names = try db.columns(in: "flows").map(\.name).drop { $0 != "history" }
+            #expect(names.count == 19)
+            for name in names { try db.execute(sql: "ALTER TABLE flows DROP COLUMN \(name)") }
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = 'metering'")
+        }
+        try old.close()
+        func count(_ text: String) throws -> Int {
+            let expression = try QueryExpression(parsing: text, for: .flows, now: Sample.noon)
+            var rows = 0
+            let outcome = try FlowQuery(directory: directory.path).flows(matching: expression) {
+                rows += $0.count
+                return true
+            }
+            #expect(outcome.problems.isEmpty)
+            return rows
+        }
+        #expect(try count("port == 443") == 100)
+        #expect(try count("retransmits == 0 and history == \"\" and flow_id > 50") == 50)
+        #expect(try count("rtt >= 0 or retransmits > 0") == 0)
+    }
+
     @Test func `answers from the other partitions if one is damaged`() throws {
         var configuration = FlowStore.Configuration()
         configuration.rowsPerPartition = 1000

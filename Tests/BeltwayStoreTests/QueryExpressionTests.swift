@@ -88,6 +88,44 @@ struct Meaning: Sendable, CustomStringConvertible {
                 || (row.record.vlanCount > 1 && row.record.vlan.inner > 2000)
         },
         Meaning("not vlan >= 0") { $0.record.vlanCount == 0 },
+        Meaning("conn_state == S0") { $0.record.connectionState == .s0 },
+        Meaning("metered.conn_state ~ rst*") { $0.record.connectionState.name.hasPrefix("RST") },
+        Meaning("history == Sh or history ~ SH") { $0.record.history.text.lowercased() == "sh" },
+        Meaning("rtt > 100ms") { ($0.record.roundTrip ?? 0) > 100_000 },
+        Meaning("rtt <= 0.25") { $0.record.roundTrip.map { $0 <= 250_000 } ?? false },
+        Meaning("not rtt >= 0") { $0.record.roundTrip == nil },
+        Meaning("data_rtt < 20ms") { row in
+            [row.record.metered.originator, row.record.metered.responder].contains {
+                $0.dataTime.map { $0 < 20_000 } ?? false
+            }
+        },
+        Meaning("retransmits > 10") {
+            $0.record.metered.originator.retransmissions + $0.record.metered.responder.retransmissions > 10
+        },
+        Meaning("retransmits_toserver == 0 or retransmits_toclient > 3") {
+            $0.record.metered.originator.retransmissions == 0
+                || $0.record.metered.responder.retransmissions > 3
+        },
+        Meaning("out_of_order > 20 and zero_windows > 0") {
+            let (sent, answered) = $0.record.metered
+            return sent.outOfOrder + answered.outOfOrder > 20 && sent.zeroWindows + answered.zeroWindows > 0
+        },
+        Meaning("missed_bytes > 4k") {
+            $0.record.metered.originator.missedBytes + $0.record.metered.responder.missedBytes > 4000
+        },
+        Meaning("payload_bytes > 1M") {
+            $0.record.payloadBytesToResponder + $0.record.payloadBytesToOriginator > 1_000_000
+        },
+        Meaning("ip_bytes <= 1M") {
+            $0.record.ipBytesToResponder + $0.record.ipBytesToOriginator <= 1_000_000
+        },
+        Meaning("one_sided") { $0.record.packetsToOriginator == 0 || $0.record.packetsToResponder == 0 },
+        Meaning("not one_sided") { $0.record.packetsToOriginator > 0 && $0.record.packetsToResponder > 0 },
+        Meaning("tunnel in (vxlan, gre)") { [.vxlan, .gre].contains($0.record.tunnelKind) },
+        Meaning("tunnel != none and vni >= 2G") {
+            $0.record.tunnelKind != .none && $0.record.tunnelID >= 2_000_000_000
+        },
+        Meaning("parent_id != 0") { $0.record.parentID != 0 },
         Meaning("port == 53 or port == 80 and alerted") { row in
             let ports = [row.record.originatorPort, row.record.responderPort]
             return ports.contains(53) || (ports.contains(80) && row.record.alerted)

@@ -96,7 +96,39 @@ enum Sample {
         record.packetsToOriginator = generator.next() % 1000
         record.bytesToResponder = generator.next() % 1_000_000
         record.bytesToOriginator = generator.next() % 1_000_000
+        meter(&record, &generator)
         return record
+    }
+
+    /// Draws what metering would find; what only TCP has is left to TCP.
+    private static func meter(_ record: inout FlowRecord, _ generator: inout SeededGenerator) {
+        record.connectionState = ConnectionState.allCases.randomElement(using: &generator) ?? .other
+        for letter in "SHADTF".prefix(Int(generator.next() % 7)) {
+            record.history.append(letter, byOriginator: generator.next() & 1 == 0)
+        }
+        record.ipBytesToResponder = generator.next() % 1_000_000
+        record.ipBytesToOriginator = generator.next() % 1_000_000
+        record.payloadBytesToResponder = generator.next() % 1_000_000
+        record.payloadBytesToOriginator = generator.next() % 1_000_000
+        if generator.next() % 4 == 0 {
+            record.tunnelDepth = 1
+            record.tunnelKind = TunnelKind.allCases.randomElement(using: &generator) ?? .gre
+            record.tunnelID = UInt32(truncatingIfNeeded: generator.next())
+            record.parentID = generator.next() >> 11
+        }
+        if generator.next() % 8 == 0 { record.packetsToOriginator = 0 }
+        guard record.transportProtocol == 6 else { return }
+        func side() -> FlowRecord.Side {
+            var side = FlowRecord.Side()
+            if generator.next() % 3 > 0 { side.handshakeTime = UInt32(generator.next() % 300_000) }
+            if generator.next() % 3 > 0 { side.dataTime = UInt32(generator.next() % 300_000) }
+            side.retransmissions = UInt32(generator.next() % 20)
+            side.outOfOrder = UInt32(generator.next() % 20)
+            side.zeroWindows = UInt32(generator.next() % 3)
+            side.missedBytes = generator.next() % 5000
+            return side
+        }
+        record.metered = (side(), side())
     }
 
     /// An alert in the direction of a flow, with the counters of its end.

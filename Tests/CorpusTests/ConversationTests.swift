@@ -24,7 +24,7 @@ extension `The corpus` {
             ),
             (
                 "protocols/pcapplusplus/ip-frag.pcap", 1,
-                "of a fragmented datagram tshark counts the fragment that completes it, we the one with the ports"
+                "of a fragmented datagram tshark counts the fragment that completes it, we every one of them"
             ),
             (
                 "sessions/arkime/arkime_synthetic.pcap", 1,

@@ -92,6 +92,7 @@ private let fence: [String: String] = [
     "BeltwayFlow/Facts/FactQueue.swift": "memory: owns the slots of a bounded queue",
     "BeltwayFlow/Facts/FactBodies.swift": "memory: owns the bytes of the bodies of facts",
     "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",
+    "BeltwayFlow/Fragments/PacketBytes.swift": "memory: lends an array as the bytes of a packet",
     "BeltwayFlow/Metering/TCPMeterTable.swift": "memory: owns the slab of TCP meters",
     "BeltwayFlow/Streams/SegmentCopies.swift": "memory: owns bytes copied out of the ring",
     "BeltwayFlow/Text/TextBuffer.swift": "memory: owns the block that text is written into",

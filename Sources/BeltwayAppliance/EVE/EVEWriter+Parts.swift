@@ -112,18 +112,21 @@ extension TextBuffer {
         if flags & 0x80 != 0 { append(",\"cwr\":true") }
         append(",\"state\":\"")
         switch flow.tcpState {
-        case .none: append("none\"}")
-        case .synSent: append("syn_sent\"}")
-        case .synReceived: append("syn_recv\"}")
-        case .established: append("established\"}")
-        case .finWait1: append("fin_wait1\"}")
-        case .finWait2: append("fin_wait2\"}")
-        case .timeWait: append("time_wait\"}")
-        case .lastAck: append("last_ack\"}")
-        case .closeWait: append("close_wait\"}")
-        case .closing: append("closing\"}")
-        case .closed: append("closed\"}")
+        case .none: append("none\"")
+        case .synSent: append("syn_sent\"")
+        case .synReceived: append("syn_recv\"")
+        case .established: append("established\"")
+        case .finWait1: append("fin_wait1\"")
+        case .finWait2: append("fin_wait2\"")
+        case .timeWait: append("time_wait\"")
+        case .lastAck: append("last_ack\"")
+        case .closeWait: append("close_wait\"")
+        case .closing: append("closing\"")
+        case .closed: append("closed\"")
         }
+        if flow.metered.originator.missedBytes > 0 { append(",\"ts_gap\":true") }
+        if flow.metered.responder.missedBytes > 0 { append(",\"tc_gap\":true") }
+        append(0x7d)
     }
 
     mutating func append(state: FlowState) {

@@ -96,6 +96,7 @@ public struct EVEWriter: ~Copyable {
             lines.append(",\"alerted\":false}")
         }
         if flow.transportProtocol == 6 { lines.append(tcpOf: flow) }
+        lines.append(meteredOf: flow)
         lines.append("}\n")
         countEvent()
     }

@@ -11,6 +11,7 @@ internal import BeltwayWire
 /// (`bytes > 1M`).
 struct FlowFollower: ~Copyable {
     private var tracker: FlowTracker
+    private var fragments: FragmentReassembler
     private(set) var tracer: Tracer
     private let expression: QueryExpression
     private var ended = EndedFlows()
@@ -42,6 +43,7 @@ struct FlowFollower: ~Copyable {
         show: @escaping @Sendable (borrowing TextBuffer) -> Void
     ) {
         tracker = FlowTracker(flow)
+        fragments = FragmentReassembler(flow.fragments, vlansSeparateFlows: flow.vlansSeparateFlows)
         self.expression = expression
         self.show = show
         tracer = Tracer(form, flowLimit: flowLimit)
@@ -55,13 +57,30 @@ struct FlowFollower: ~Copyable {
     ///   - headers: What was decoded.
     ///   - packet: What else is known of it.
     ///   - excerpt: The beginning of its payload.
+    ///   - fragment: A copy of its bytes, if it is a fragment: what was whole may be overwritten by now.
     ///   - interface: The name of its interface; asked only where the expression needs it.
     mutating func take(
         _ headers: borrowing PacketHeaders,
         _ packet: Packet,
         excerpt: PayloadExcerpt,
+        fragment: [UInt8],
         interface: () -> String
     ) {
+        guard !headers.isFragment else {
+            let frame = FragmentFrame(
+                headers: copy headers,
+                hash: packet.hash,
+                time: packet.time,
+                originalLength: packet.originalLength,
+                ordinal: packet.ordinal,
+                buffer: packet.buffer,
+                interface: packet.interface
+            )
+            fragment.withPacket { fragments.take(frame, packet: $0) }
+            fragments.settle()
+            takeDatagrams(interface)
+            return
+        }
         let flow = tracker.track(
             headers,
             hash: packet.hash,
@@ -85,6 +104,31 @@ struct FlowFollower: ~Copyable {
         }
     }
 
+    /// Takes datagrams that came in fragments and are done; one that is whole is a packet like any other.
+    private mutating func takeDatagrams(_ interface: () -> String) {
+        while let datagram = fragments.next() {
+            let flow = tracker.track(datagram, facts: &ended)
+            showEnded()
+            guard let flow, let last = datagram.frames.last else { continue }
+            let headers = datagram.isWhole ? datagram.headers : last.headers
+            let excerpt = datagram.bytes.withPacket { PayloadExcerpt(headers, of: $0) }
+            tracer.packet(
+                headers,
+                flow: flow,
+                originalLength: datagram.frames.reduce(0) { $0 &+ $1.originalLength },
+                time: last.time,
+                excerpt: excerpt
+            ) {
+                expression.matches(tracker.record(slot: flow.slot), interface: interface())
+            }
+        }
+    }
+
+    /// Copies a packet.
+    static func copy(_ packet: RawSpan) -> [UInt8] {
+        (0..<packet.byteCount).map { packet.byte(at: $0) }
+    }
+
     /// Shows what there is to show.
     mutating func flush() {
         guard !tracer.lines.isEmpty else { return }
@@ -94,12 +138,16 @@ struct FlowFollower: ~Copyable {
 
     /// Ends what has been silent for too long.
     mutating func expire(through time: Timestamp) {
+        fragments.expire(through: time)
+        takeDatagrams { "" }
         tracker.expire(through: time, facts: &ended)
         showEnded()
     }
 
     /// Ends every flow.
     mutating func finish(at clock: Timestamp) {
+        fragments.finish()
+        takeDatagrams { "" }
         tracker.finish(at: clock, facts: &ended)
         showEnded()
         flush()

@@ -38,11 +38,13 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
         var headers = PacketHeaders()
         var record = RecordHead()
         var excerpt = PayloadExcerpt()
+        var fragment: [UInt8] = []
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
             record = RecordHead(bytes)
             let packet = record.packet(in: bytes)
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             excerpt = PayloadExcerpt(headers, of: packet)
+            if headers.isFragment { fragment = FlowFollower.copy(packet) }
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         latest = record.time
@@ -58,7 +60,8 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
                 buffer: entry.buffer,
                 interface: entry.interface
             ),
-            excerpt: excerpt
+            excerpt: excerpt,
+            fragment: fragment
         ) {
             let (buffer, interface) = (Int(entry.buffer), Int(entry.interface))
             return buffer < names.count && interface < names[buffer].count ? names[buffer][interface] : ""

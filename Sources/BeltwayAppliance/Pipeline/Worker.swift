@@ -41,20 +41,21 @@ protocol EntryConsumer: ~Copyable {
 /// The flow tracker, the parsers and the detector of one share of the flows.
 struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     var tracker: FlowTracker
+    var fragments: FragmentReassembler
     /// None or one. (An optional would be asked by a call per packet.)
-    private var detectors: OwnedArray<Detector>
+    private(set) var detectors: OwnedArray<Detector>
     /// Where facts leave.
-    private(set) var outlet: WorkerOutlet<Sink>
+    var outlet: WorkerOutlet<Sink>
     /// Whether payload is looked at, by parsers or rules.
-    private let readsPayload: Bool
+    let readsPayload: Bool
     /// Whether a packet's number in its ring means something: over files.
     private let numbersPackets: Bool
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
-    private(set) var payloadSkipped: UInt64 = 0
+    var payloadSkipped: UInt64 = 0
     private(set) var alerts: UInt64 = 0
     private(set) var latest = Timestamp.zero
     var flows: FlowStatistics { tracker.statistics }
-    private var staged: [UInt32] = []
+    private(set) var staged: [UInt32] = []
     private var chunk: UInt64 = .max
     private var chunkBuffer: UInt16 = .max
 
@@ -65,6 +66,10 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         facts: consuming Sink,
         numbersPackets: Bool
     ) {
+        fragments = FragmentReassembler(
+            tracker.configuration.fragments,
+            vlansSeparateFlows: tracker.configuration.vlansSeparateFlows
+        )
         self.tracker = tracker
         self.numbersPackets = numbersPackets
         detectors = OwnedArray(capacity: 1)
@@ -85,6 +90,10 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         memory: RingMemory,
         packet: RawSpan
     ) {
+        if headers.isFragment {
+            takeFragment(headers, hash, descriptor, ordinal: ordinal, buffer: buffer, packet: packet)
+            return
+        }
         let flow = tracker.track(
             headers,
             hash: hash,
@@ -139,6 +148,10 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         latest = record.time
+        if headers.isFragment {
+            takeFragment(headers, entry, record, ordinal: ordinal, memory: memory, isLive: isLive)
+            return true
+        }
         let flow = tracker.track(
             headers,
             hash: entry.flowHash,
@@ -191,19 +204,25 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     mutating func batchEnded() {}
 
     /// Ends what has been silent for too long.
-    mutating func idle(through time: Timestamp) { tracker.expire(through: time, facts: &outlet) }
+    mutating func idle(through time: Timestamp) {
+        expireFragments(through: time)
+        tracker.expire(through: time, facts: &outlet)
+    }
 
     /// Ends every flow.
-    mutating func finish(at clock: Timestamp) { tracker.finish(at: clock, facts: &outlet) }
+    mutating func finish(at clock: Timestamp) {
+        finishFragments()
+        tracker.finish(at: clock, facts: &outlet)
+    }
 
     @inline(__always)
-    private mutating func inspect(_ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?) {
+    mutating func inspect(_ headers: borrowing PacketHeaders, packet: RawSpan, flow: FlowView?) {
         detectors[0].inspect(headers, packet: packet, flow: flow) { staged.append($0) }
     }
 
     /// Hands a datagram's payload to the parsers.
     @inline(__always)
-    private mutating func parse(
+    mutating func parse(
         _ headers: borrowing PacketHeaders,
         packet: RawSpan,
         flow: FlowView,
@@ -232,7 +251,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     }
 
     @inline(never)
-    private mutating func recordStaged(
+    mutating func recordStaged(
         _ headers: borrowing PacketHeaders,
         _ flow: FlowView?,
         time: Timestamp,
@@ -269,7 +288,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         if now == chunk && buffer == chunkBuffer { return }
         chunk = now
         chunkBuffer = buffer
-        if let clock = memory.clock(before: position) { tracker.expire(through: clock, facts: &outlet) }
+        if let clock = memory.clock(before: position) { idle(through: clock) }
     }
 }
 

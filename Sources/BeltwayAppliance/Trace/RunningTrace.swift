@@ -48,8 +48,10 @@ struct RunningTrace: ~Copyable {
             let descriptor = packet.descriptor
             let linkType = source.linkType(of: packet.ring)
             var decoded = headers
+            var fragment: [UInt8] = []
             let (excerpt, hash) = source.withBytes(of: packet) { bytes in
                 PacketDecoder.decode(bytes, linkType: linkType, into: &decoded)
+                if decoded.isFragment { fragment = FlowFollower.copy(bytes) }
                 let hash = classifier.classify(decoded, packet: bytes).flowHash
                 return (PayloadExcerpt(decoded, of: bytes), hash)
             }
@@ -73,7 +75,8 @@ struct RunningTrace: ~Copyable {
                     buffer: UInt16(clamping: packet.ring),
                     interface: descriptor.interface
                 ),
-                excerpt: excerpt
+                excerpt: excerpt,
+                fragment: fragment
             ) { name }
         }
         return taken

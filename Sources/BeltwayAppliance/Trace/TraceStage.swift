@@ -50,7 +50,8 @@ struct TraceStage: ~Copyable, BatchStage {
                     buffer: number,
                     interface: descriptor.interface
                 ),
-                excerpt: PayloadExcerpt(headers, of: packet)
+                excerpt: PayloadExcerpt(headers, of: packet),
+                fragment: headers.isFragment ? FlowFollower.copy(packet) : []
             ) {
                 let names = buffer.interfaces
                 return Int(descriptor.interface) < names.count ? names[Int(descriptor.interface)] : ""

@@ -82,12 +82,24 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Whether packets of one direction only were seen.
     public var isOneSided: Bool { packetsToResponder == 0 || packetsToOriginator == 0 }
 
+    /// TCP: from the SYN to the acknowledgement of the SYN+ACK, or as much of it as was measured, in microseconds.
+    public var roundTrip: UInt64? {
+        let (there, back) = (metered.originator.handshakeTime, metered.responder.handshakeTime)
+        return there == nil && back == nil ? nil : UInt64(there ?? 0) + UInt64(back ?? 0)
+    }
+
     /// What was measured of one side's TCP segments.
     public struct Side: Sendable, BitwiseCopyable {
         /// From the SYN (responder: SYN+ACK) to its acknowledgement, in microseconds; nil if not measured.
-        public var handshakeTime: UInt32? { handshakeMicroseconds == .max ? nil : handshakeMicroseconds }
+        public var handshakeTime: UInt32? {
+            get { handshakeMicroseconds == .max ? nil : handshakeMicroseconds }
+            set { handshakeMicroseconds = newValue ?? .max }
+        }
         /// Least time from data to its acknowledgement, in microseconds; nil if not measured.
-        public var dataTime: UInt32? { dataMicroseconds == .max ? nil : dataMicroseconds }
+        public var dataTime: UInt32? {
+            get { dataMicroseconds == .max ? nil : dataMicroseconds }
+            set { dataMicroseconds = newValue ?? .max }
+        }
         var handshakeMicroseconds: UInt32 = .max
         var dataMicroseconds: UInt32 = .max
         /// Segments whose data had been seen.

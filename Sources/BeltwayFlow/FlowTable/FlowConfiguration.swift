@@ -33,6 +33,8 @@
     public var vlansSeparateFlows = true
     /// Whether `flow:established` holds for TCP whose handshake was not seen (Suricata's `stream.midstream`).
     public var midstream = false
+    /// How fragments are put together.
+    public var fragments = FragmentConfiguration()
     /// Secret of flow identifiers.
     public var salt = FlowIDSalt.files
 

@@ -12,11 +12,9 @@ public import BeltwayWire
 ///
 /// 48 bytes without holes, so that equality may compare words.
 ///
-/// A fragment other than the first has no ports: all such fragments of an address pair and protocol are one flow
-/// with ports 0, while the first fragment counts in the flow whose ports it carries. tshark, which reassembles,
-/// counts one packet per *complete* datagram in the 5-tuple's conversation (the fragment that completes it) and none
-/// of the others. So packets per tuple agree where no fragment is missing, bytes agree but for the sizes of those
-/// frames, and no state is kept per datagram.
+/// Fragments count in the flow whose ports the first of them carries (FragmentReassembler). Where that one is missing, all
+/// such fragments of an address pair and protocol are one flow with ports 0. tshark, which reassembles, counts one packet
+/// per *complete* datagram in the 5-tuple's conversation (the fragment that completes it) and none of the others.
 @frozen public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     /// The smaller end's address.
     public var a: IPAddress

@@ -80,6 +80,17 @@
         count &+= 1
     }
 
+    /// Makes the history of a text, as far as it fits; other bytes than letters and `^` are kept as they are.
+    public init(_ text: String) {
+        for byte in text.utf8.prefix(FlowHistory.capacity) {
+            letters[Int(count)] = byte
+            count &+= 1
+        }
+    }
+
+    /// The letter at `index`, which must be less than ``count``.
+    @inlinable public func letter(_ index: Int) -> UInt8 { letters[index] }
+
     /// The letters.
     public var text: String {
         String(decoding: (0..<Int(count)).map { letters[$0] }, as: UTF8.self)

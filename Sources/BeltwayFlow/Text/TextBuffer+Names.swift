@@ -1,6 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that several outputs share: of protocols, and of what metering found.
 
+public import BeltwayWire
+
+extension TunnelKind {
+    /// The name in events and expressions; IANA's keyword where the protocol has a number.
+    public var name: StaticString {
+        switch self {
+        case .none: "none"
+        case .gre: "GRE"
+        case .pptp: "PPTP"
+        case .erspan: "ERSPAN"
+        case .vxlan: "VXLAN"
+        case .geneve: "GENEVE"
+        case .ipInIP: "IPIP"
+        case .sixInFour: "IPv6"
+        case .teredo: "TEREDO"
+        case .gtp: "GTP"
+        case .l2tp: "L2TP"
+        case .etherIP: "ETHERIP"
+        }
+    }
+}
+
 extension TextBuffer {
     /// The keyword of IANA's registry of protocol numbers, with Suricata's spelling; else the number, three digits.
     public mutating func appendName(ofProtocol number: UInt8) {

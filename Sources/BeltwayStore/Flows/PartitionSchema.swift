@@ -12,7 +12,7 @@ import GRDB
 //
 // Times are nanoseconds since 1970 (the 64 bits of a `Timestamp`; past the year 2262 they read as negative).
 // Addresses: IPv4 is an integer, IPv6 a blob of 16 bytes; SQLite orders every integer before every blob.
-// No column is ever NULL, so `not` in a query has two outcomes and no third.
+// No column is ever NULL, so `not` in a query has two outcomes and no third; a time that was not measured is -1.
 enum PartitionSchema {
     /// `user_version` of a sealed partition; part of the same transaction as its indexes.
     static let sealedVersion: UInt32 = 1
@@ -20,11 +20,26 @@ enum PartitionSchema {
     static let applicationID = 0x4257_464c
 
     /// The columns of `flows` in the order that ``RowWriter`` binds and ``RowReader`` reads them.
-    static let flowColumns = [
-        "flow_id", "start", "duration", "originator", "responder", "originator_port", "responder_port",
-        "proto",
-        "bits", "vlan", "source", "packets_to_responder", "packets_to_originator", "bytes_to_responder",
-        "bytes_to_originator",
+    static let flowColumns =
+        [
+            "flow_id", "start", "duration", "originator", "responder", "originator_port", "responder_port",
+            "proto",
+            "bits", "vlan", "source", "packets_to_responder", "packets_to_originator", "bytes_to_responder",
+            "bytes_to_originator",
+        ] + meteredColumns.map(\.name)
+
+    /// Columns of `flows` that partitions of earlier versions lack, and what they read as there.
+    ///
+    /// Round trips are in microseconds, from a segment to the responder (to the originator) to what acknowledges it.
+    static let meteredColumns: [(name: String, missing: String)] = [
+        ("history", "''"), ("ip_bytes_to_responder", "0"), ("ip_bytes_to_originator", "0"),
+        ("payload_bytes_to_responder", "0"), ("payload_bytes_to_originator", "0"), ("tunnel_id", "0"),
+        ("parent_id", "0"), ("rtt_to_responder", "-1"), ("rtt_to_originator", "-1"),
+        ("data_rtt_to_responder", "-1"), ("data_rtt_to_originator", "-1"),
+        ("retransmits_to_responder", "0"), ("retransmits_to_originator", "0"),
+        ("out_of_order_to_responder", "0"), ("out_of_order_to_originator", "0"),
+        ("zero_windows_to_responder", "0"), ("zero_windows_to_originator", "0"),
+        ("missed_bytes_to_responder", "0"), ("missed_bytes_to_originator", "0"),
     ]
 
     /// The columns of `alerts`, likewise.
@@ -40,6 +55,7 @@ enum PartitionSchema {
     /// How a partition comes to its present form; later versions of Beltway append a step.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
+        let firstColumns = flowColumns.dropLast(meteredColumns.count)
         migrator.registerMigration("flows and alerts") { db in
             try db.execute(sql: "PRAGMA application_id = \(applicationID)")
             try db.execute(
@@ -49,7 +65,7 @@ enum PartitionSchema {
                     CREATE TABLE signatures (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, sid INTEGER NOT NULL,
                         gid INTEGER NOT NULL, rev INTEGER NOT NULL, severity INTEGER NOT NULL,
                         message TEXT NOT NULL, category TEXT NOT NULL, details TEXT NOT NULL);
-                    CREATE TABLE flows (\(flowColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
+                    CREATE TABLE flows (\(firstColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
                     CREATE TABLE alerts (\(alertColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
                     CREATE TABLE sealed (flows INTEGER NOT NULL, alerts INTEGER NOT NULL,
                         least_start INTEGER NOT NULL, greatest_start INTEGER NOT NULL,
@@ -66,7 +82,40 @@ enum PartitionSchema {
                     """
             )
         }
+        migrator.registerMigration("metering") { db in
+            for (name, missing) in meteredColumns {
+                try db.execute(sql: "ALTER TABLE flows ADD COLUMN \(name) NOT NULL DEFAULT \(missing)")
+            }
+        }
         return migrator
+    }
+
+    /// Lets queries on this connection see a partition of an earlier version as one of this: a view of the table's name,
+    /// which SQLite looks through.
+    ///
+    /// Not yet of one that is being made at this moment, by this version.
+    static func complete(_ db: Database) throws {
+        guard try db.tableExists("sealed"), try lacksMetering(db), try !isEmpty(db) else { return }
+        let own = flowColumns.dropLast(meteredColumns.count).joined(separator: ", ")
+        let missing = meteredColumns.map { "\($0.missing) AS \($0.name)" }.joined(separator: ", ")
+        try db.execute(
+            sql: "CREATE TEMP VIEW flows AS SELECT rowid AS rowid, \(own), \(missing) FROM main.flows"
+        )
+    }
+
+    /// Whether the table of flows is one of an earlier version.
+    static func lacksMetering(_ db: Database) throws -> Bool {
+        let sql = "SELECT count(*) FROM pragma_table_info('flows', 'main') WHERE name = ?"
+        return try Int.fetchOne(db, sql: sql, arguments: [meteredColumns[meteredColumns.count - 1].name]) == 0
+    }
+
+    /// Whether nothing was ever written to the partition, not even that it is sealed.
+    static func isEmpty(_ db: Database) throws -> Bool {
+        for table in ["flows", "alerts", "sealed"]
+        where try Int.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM main.\(table))") == 1 {
+            return false
+        }
+        return true
     }
 
     /// What sealing does in one transaction: nothing here costs the insert path anything.

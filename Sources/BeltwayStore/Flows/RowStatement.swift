@@ -17,12 +17,14 @@ import GRDBSQLite
     private let statement: Statement
     private let pointer: OpaquePointer
     private let blobs: UnsafeMutableRawPointer
+    /// Whether the columns that only TCP has are bound as another protocol's: bindings outlive a step.
+    private var isBoundAsOther = false
 
     /// Takes a prepared INSERT of ``PartitionSchema``.
     init(_ statement: Statement) {
         self.statement = statement
         unsafe pointer = statement.sqliteStatement
-        unsafe blobs = UnsafeMutableRawPointer.allocate(byteCount: 32, alignment: 16)
+        unsafe blobs = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 16)
     }
 
     deinit { unsafe blobs.deallocate() }
@@ -44,7 +46,42 @@ import GRDBSQLite
         bind(13, Int64(bitPattern: record.packetsToOriginator))
         bind(14, Int64(bitPattern: record.bytesToResponder))
         bind(15, Int64(bitPattern: record.bytesToOriginator))
+        bind(16, record.history)
+        bind(17, Int64(bitPattern: record.ipBytesToResponder))
+        bind(18, Int64(bitPattern: record.ipBytesToOriginator))
+        bind(19, Int64(bitPattern: record.payloadBytesToResponder))
+        bind(20, Int64(bitPattern: record.payloadBytesToOriginator))
+        bind(21, Int64(record.tunnelID))
+        bind(22, Int64(bitPattern: record.parentID))
+        let isTCP = record.transportProtocol == IPProtocol.tcp
+        if isTCP || !isBoundAsOther { bind(measures: record.metered.originator, record.metered.responder) }
+        isBoundAsOther = !isTCP
         try step(path)
+    }
+
+    /// Binds what only TCP has: of the originator's segments, and of the responder's.
+    private func bind(measures sent: FlowRecord.Side, _ answered: FlowRecord.Side) {
+        bind(23, sent.handshakeTime.map(Int64.init) ?? -1)
+        bind(24, answered.handshakeTime.map(Int64.init) ?? -1)
+        bind(25, sent.dataTime.map(Int64.init) ?? -1)
+        bind(26, answered.dataTime.map(Int64.init) ?? -1)
+        bind(27, Int64(sent.retransmissions))
+        bind(28, Int64(answered.retransmissions))
+        bind(29, Int64(sent.outOfOrder))
+        bind(30, Int64(answered.outOfOrder))
+        bind(31, Int64(sent.zeroWindows))
+        bind(32, Int64(answered.zeroWindows))
+        bind(33, Int64(bitPattern: sent.missedBytes))
+        bind(34, Int64(bitPattern: answered.missedBytes))
+    }
+
+    /// Binds a history as text, from memory behind the two addresses.
+    private func bind(_ index: Int32, _ history: FlowHistory) {
+        let text = unsafe (blobs + 32).assumingMemoryBound(to: CChar.self)
+        // 32 bytes are there, and a history has at most 31 letters.
+        let count = min(Int(history.count), 31)
+        for place in 0..<count { unsafe text[place] = CChar(bitPattern: history.letter(place)) }
+        unsafe sqlite3_bind_text(pointer, index, text, Int32(count), nil)
     }
 
     /// Inserts an alert; columns as in ``PartitionSchema/alertColumns``.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import BeltwayFlow
+import BeltwayWire
 
 /// What an expression can ask of a flow or an alert; the raw value is the name in EVE JSON.
 enum ExpressionField: String, CaseIterable, Sendable {
@@ -18,6 +20,20 @@ enum ExpressionField: String, CaseIterable, Sendable {
     case tcpState = "tcp.state"
     case interface = "in_iface"
     case signatureID = "signature_id"
+    case connectionState = "conn_state"
+    case history, rtt, retransmits
+    case dataRTT = "data_rtt"
+    case retransmitsToServer = "retransmits_toserver"
+    case retransmitsToClient = "retransmits_toclient"
+    case outOfOrder = "out_of_order"
+    case zeroWindows = "zero_windows"
+    case missedBytes = "missed_bytes"
+    case payloadBytes = "payload_bytes"
+    case ipBytes = "ip_bytes"
+    case oneSided = "one_sided"
+    case tunnel
+    case tunnelID = "tunnel_id"
+    case parentID = "parent_id"
     case communityID = "community_id"
 
     /// What values a field takes, and with them which operators.
@@ -32,13 +48,14 @@ enum ExpressionField: String, CaseIterable, Sendable {
         case .ip, .sourceIP, .destinationIP: .address
         case .port, .sourcePort, .destinationPort, .bytes, .packets, .bytesToServer, .bytesToClient,
             .packetsToServer, .packetsToClient, .flowID, .vlan, .ipVersion, .signatureID, .gid, .rev,
-            .severity:
+            .severity, .retransmits, .retransmitsToServer, .retransmitsToClient, .outOfOrder, .zeroWindows,
+            .missedBytes, .payloadBytes, .ipBytes, .tunnelID, .parentID:
             .number
-        case .duration: .duration
+        case .duration, .rtt, .dataRTT: .duration
         case .start, .end, .time: .time
-        case .alerted: .boolean
-        case .interface, .signature, .category, .communityID: .text
-        case .proto, .state, .reason, .tcpState: .choice
+        case .alerted, .oneSided: .boolean
+        case .interface, .signature, .category, .communityID, .history: .text
+        case .proto, .state, .reason, .tcpState, .connectionState, .tunnel: .choice
         }
     }
 
@@ -54,6 +71,9 @@ enum ExpressionField: String, CaseIterable, Sendable {
                 "last_ack",
                 "close_wait", "closing", "closed",
             ])
+        case .connectionState:
+            ConnectionState.allCases.map { (name: $0.name.lowercased(), value: Int64($0.rawValue)) }
+        case .tunnel: TunnelKind.allCases.map { (name: "\($0.name)".lowercased(), value: Int64($0.rawValue)) }
         default: []
         }
     }
@@ -61,7 +81,11 @@ enum ExpressionField: String, CaseIterable, Sendable {
     /// Whether rows of this kind have the field.
     func exists(in subject: QueryExpression.Subject) -> Bool {
         switch self {
-        case .end, .duration, .state, .reason, .tcpState, .alerted: subject == .flows
+        case .end, .duration, .state, .reason, .tcpState, .alerted, .connectionState, .history, .rtt,
+            .dataRTT,
+            .retransmits, .retransmitsToServer, .retransmitsToClient, .outOfOrder, .zeroWindows, .missedBytes,
+            .payloadBytes, .ipBytes, .oneSided, .tunnel, .tunnelID, .parentID:
+            subject == .flows
         case .signatureID, .gid, .rev, .signature, .category, .severity: subject == .alerts
         case .start, .bytes, .packets, .bytesToServer, .bytesToClient, .packetsToServer, .packetsToClient:
             subject == .flows || subject == .alerts
@@ -79,7 +103,8 @@ enum ExpressionField: String, CaseIterable, Sendable {
         "flow.bytes_toserver": .bytesToServer, "flow.bytes_toclient": .bytesToClient,
         "flow.pkts_toserver": .packetsToServer, "flow.pkts_toclient": .packetsToClient,
         "dst_ip": .destinationIP, "dst_port": .destinationPort, "dport": .destinationPort,
-        "sport": .sourcePort,
+        "sport": .sourcePort, "metered.conn_state": .connectionState, "metered.history": .history,
+        "retransmissions": .retransmits, "handshake_rtt": .rtt, "tunnel.id": .tunnelID, "vni": .tunnelID,
     ]
 
     /// The field of this name, whatever its case.

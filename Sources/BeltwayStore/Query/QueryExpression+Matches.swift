@@ -100,6 +100,30 @@ extension FlowRow: ExpressionSubject {
         case .alerted: [record.alerted ? 1 : 0]
         case .ipVersion: [Int64(record.ipVersion)]
         case .vlan: tags(record.vlan, count: record.vlanCount)
+        default: measures(field)
+        }
+    }
+
+    /// What metering found.
+    private func measures(_ field: ExpressionField) -> [Int64] {
+        let (sent, answered) = (record.metered.originator, record.metered.responder)
+        func sum(_ a: UInt32, _ b: UInt32) -> [Int64] { [Int64(a) + Int64(b)] }
+        return switch field {
+        case .connectionState: [Int64(record.connectionState.rawValue)]
+        case .rtt: record.roundTrip.map { [bits($0 &* 1000)] } ?? []
+        case .dataRTT: [sent.dataTime, answered.dataTime].compactMap { $0.map { Int64($0) * 1000 } }
+        case .retransmits: sum(sent.retransmissions, answered.retransmissions)
+        case .retransmitsToServer: [Int64(sent.retransmissions)]
+        case .retransmitsToClient: [Int64(answered.retransmissions)]
+        case .outOfOrder: sum(sent.outOfOrder, answered.outOfOrder)
+        case .zeroWindows: sum(sent.zeroWindows, answered.zeroWindows)
+        case .missedBytes: [bits(sent.missedBytes &+ answered.missedBytes)]
+        case .payloadBytes: [bits(record.payloadBytesToResponder &+ record.payloadBytesToOriginator)]
+        case .ipBytes: [bits(record.ipBytesToResponder &+ record.ipBytesToOriginator)]
+        case .oneSided: [record.isOneSided ? 1 : 0]
+        case .tunnel: [Int64(record.tunnelKind.rawValue)]
+        case .tunnelID: [Int64(record.tunnelID)]
+        case .parentID: [bits(record.parentID)]
         default: []
         }
     }
@@ -107,6 +131,7 @@ extension FlowRow: ExpressionSubject {
     func text(_ field: ExpressionField) -> String {
         switch field {
         case .interface: interface
+        case .history: record.history.text
         case .communityID:
             CommunityID.make(
                 source: record.originator,

@@ -66,6 +66,30 @@ extension ExpressionField {
         case .tcpState: return column(PackedField.tcpState.sql)
         case .alerted: return column(PackedField.alerted.sql)
         case .ipVersion: return column((isFlow ? PackedField.ipVersion : .alertIPVersion).sql)
+        case .connectionState: return column(PackedField.connectionState.sql)
+        case .history: return column("history")
+        case .rtt:
+            let there = "max(rtt_to_responder, 0)"
+            let back = "max(rtt_to_originator, 0)"
+            let isKnown = "max(rtt_to_responder, rtt_to_originator) >= 0"
+            let sql = "((\(there) + \(back)) * 1000)"
+            return [FieldColumn(sql: sql, before: "(\(isKnown) AND ", after: ")")]
+        case .dataRTT:
+            return ["data_rtt_to_responder", "data_rtt_to_originator"].map {
+                FieldColumn(sql: "(\($0) * 1000)", before: "(\($0) >= 0 AND ", after: ")")
+            }
+        case .retransmits: return column("(retransmits_to_responder + retransmits_to_originator)")
+        case .retransmitsToServer: return column("retransmits_to_responder")
+        case .retransmitsToClient: return column("retransmits_to_originator")
+        case .outOfOrder: return column("(out_of_order_to_responder + out_of_order_to_originator)")
+        case .zeroWindows: return column("(zero_windows_to_responder + zero_windows_to_originator)")
+        case .missedBytes: return column("(missed_bytes_to_responder + missed_bytes_to_originator)")
+        case .payloadBytes: return column("(payload_bytes_to_responder + payload_bytes_to_originator)")
+        case .ipBytes: return column("(ip_bytes_to_responder + ip_bytes_to_originator)")
+        case .oneSided: return column("(packets_to_responder = 0 OR packets_to_originator = 0)")
+        case .tunnel: return column(PackedField.tunnelKind.sql)
+        case .tunnelID: return column("tunnel_id")
+        case .parentID: return column("parent_id")
         case .vlan:
             return [
                 FieldColumn(sql: "(vlan & 65535)", before: "(vlan >> 32 >= 1 AND ", after: ")"),

@@ -90,8 +90,28 @@ extension FlowRow: StoredRow {
         record.packetsToOriginator = row.unsigned(12)
         record.bytesToResponder = row.unsigned(13)
         record.bytesToOriginator = row.unsigned(14)
+        record.history = FlowHistory(row.text(15))
+        record.ipBytesToResponder = row.unsigned(16)
+        record.ipBytesToOriginator = row.unsigned(17)
+        record.payloadBytesToResponder = row.unsigned(18)
+        record.payloadBytesToOriginator = row.unsigned(19)
+        record.tunnelID = UInt32(truncatingIfNeeded: row.integer(20))
+        record.parentID = row.unsigned(21)
+        record.metered = (side(row, 22), side(row, 23))
         return FlowRow(record: record, interface: source.name)
     }
+}
+
+/// What was measured of one side, whose columns stand at every second place from `first` on.
+private func side(_ row: RowReader, _ first: Int32) -> FlowRecord.Side {
+    var side = FlowRecord.Side()
+    side.handshakeTime = UInt32(exactly: row.integer(first))
+    side.dataTime = UInt32(exactly: row.integer(first + 2))
+    side.retransmissions = UInt32(truncatingIfNeeded: row.integer(first + 4))
+    side.outOfOrder = UInt32(truncatingIfNeeded: row.integer(first + 6))
+    side.zeroWindows = UInt32(truncatingIfNeeded: row.integer(first + 8))
+    side.missedBytes = row.unsigned(first + 10)
+    return side
 }
 
 extension AlertRow: StoredRow {

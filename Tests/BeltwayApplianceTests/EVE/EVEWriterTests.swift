@@ -101,9 +101,42 @@ func sampleAlert() -> AlertRecord {
                     + #""bytes_toclient":20000,"start":"2026-11-22T11:40:01.123456+0000","#
                     + #""end":"2026-11-22T11:40:04.023456+0000","age":3,"state":"closed","reason":"timeout","#
                     + #""alerted":false},"tcp":{"tcp_flags":"1b","tcp_flags_ts":"1b","tcp_flags_tc":"12","#
-                    + #""syn":true,"fin":true,"psh":true,"ack":true,"state":"closed"}}"#
+                    + #""syn":true,"fin":true,"psh":true,"ack":true,"state":"closed"},"#
+                    + #""metered":{"conn_state":"OTH","payload_toserver":0,"payload_toclient":0}}"#
             ]
         )
+    }
+
+    @Test func `says what was measured, and nothing of what was not`() throws {
+        var flow = sampleFlow()
+        flow.connectionState = .sf
+        flow.history = FlowHistory("ShADadtfF")
+        flow.payloadBytesToResponder = 186
+        flow.payloadBytesToOriginator = 798
+        flow.metered.originator.handshakeTime = 10
+        flow.metered.originator.retransmissions = 3
+        flow.metered.responder.handshakeTime = 0
+        flow.metered.responder.dataTime = 77
+        flow.metered.responder.outOfOrder = 2
+        flow.metered.responder.zeroWindows = 1
+        flow.metered.responder.missedBytes = 1448
+        let event = try object(lines { $0.append(flow: flow, interface: interface) }[0])
+        let metered = try #require(event["metered"] as? [String: Any])
+        #expect(
+            metered.mapValues { "\($0)" } == [
+                "conn_state": "SF", "history": "ShADadtfF", "payload_toserver": "186",
+                "payload_toclient": "798",
+                "rtt_toserver_us": "10", "rtt_toclient_us": "0", "data_rtt_toclient_us": "77",
+                "retransmits_toserver": "3", "out_of_order_toclient": "2", "zero_windows_toclient": "1",
+                "missed_bytes_toclient": "1448",
+            ]
+        )
+        let tcp = try #require(event["tcp"] as? [String: Any])
+        #expect(tcp["tc_gap"] as? Bool == true)
+        #expect(tcp["ts_gap"] == nil)
+        flow.packetsToOriginator = 0
+        let oneSided = try object(lines { $0.append(flow: flow, interface: interface) }[0])
+        #expect((oneSided["metered"] as? [String: Any])?["one_sided"] as? Bool == true)
     }
 
     @Test func `has time stamps of the form that readers check`() throws {
@@ -132,7 +165,7 @@ func sampleAlert() -> AlertRecord {
             keys(line) == [
                 "timestamp", "flow_id", "in_iface", "event_type", "vlan", "src_ip", "dest_ip", "proto",
                 "ip_v",
-                "icmp_type", "icmp_code", "pkt_src", "community_id", "flow",
+                "icmp_type", "icmp_code", "pkt_src", "community_id", "flow", "metered",
             ]
         )
         let event = try object(line)

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BeltwayBuffers
+internal import BeltwayFlow
+internal import BeltwayWire
+
+// Fragments wait until their datagram is whole; then its packets are counted, and parsers and rules see it as one packet.
+//
+// What lies in the ring is copied when it comes. Live, the copy counts only if the record was still whole afterwards;
+// else the datagram cannot be put together, and its packets are counted all the same.
+
+extension Worker where Sink: ~Copyable {
+    /// Takes a fragment in the thread of its producer.
+    @inline(never)
+    mutating func takeFragment(
+        _ headers: borrowing PacketHeaders,
+        _ hash: UInt32,
+        _ descriptor: Descriptor,
+        ordinal: UInt64,
+        buffer: UInt16,
+        packet: RawSpan
+    ) {
+        let frame = FragmentFrame(
+            headers: copy headers,
+            hash: hash,
+            time: descriptor.time,
+            originalLength: descriptor.originalLength,
+            ordinal: ordinal,
+            buffer: buffer,
+            interface: descriptor.interface
+        )
+        fragments.take(frame, packet: packet)
+        fragments.settle()
+        drainFragments()
+    }
+
+    /// Takes a fragment by its entry, in memory that may be overwritten meanwhile.
+    @inline(never)
+    mutating func takeFragment(
+        _ headers: borrowing PacketHeaders,
+        _ entry: IndexEntry,
+        _ record: RecordHead,
+        ordinal: UInt64,
+        memory: RingMemory,
+        isLive: Bool
+    ) {
+        let frame = FragmentFrame(
+            headers: copy headers,
+            hash: entry.flowHash,
+            time: record.time,
+            originalLength: record.originalLength,
+            ordinal: ordinal,
+            buffer: entry.buffer,
+            interface: entry.interface
+        )
+        memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
+            fragments.take(frame, packet: record.packet(in: bytes))
+        }
+        if isLive, !memory.isWhole(entry.position) {
+            payloadSkipped &+= 1
+            fragments.spoilLast()
+        }
+        fragments.settle()
+        drainFragments()
+    }
+
+    mutating func expireFragments(through time: Timestamp) {
+        fragments.expire(through: time)
+        drainFragments()
+    }
+
+    mutating func finishFragments() {
+        fragments.finish()
+        drainFragments()
+    }
+
+    /// Counts the packets of datagrams that are done, and looks at those that are whole.
+    private mutating func drainFragments() {
+        while let datagram = fragments.next() {
+            let flow = tracker.track(datagram, facts: &outlet)
+            guard readsPayload, datagram.isWhole, let frame = datagram.frames.last else { continue }
+            datagram.bytes.withPacket { look(at: datagram, flow, frame, packet: $0) }
+        }
+    }
+
+    /// Shows a whole datagram to parsers and rules, as of the packet that completed it.
+    private mutating func look(
+        at datagram: FragmentedDatagram,
+        _ flow: FlowView?,
+        _ frame: FragmentFrame,
+        packet: RawSpan
+    ) {
+        let headers = datagram.headers
+        // Inside a tunnel that came in fragments nothing is tracked: rules see its packet without a flow.
+        let isOuter = datagram.first.map { datagram.frames[$0].headers.tunnelDepth == headers.tunnelDepth }
+        let view = isOuter == true ? flow : nil
+        if let view {
+            parse(
+                headers,
+                packet: packet,
+                flow: view,
+                time: frame.time,
+                ordinal: frame.ordinal,
+                buffer: frame.buffer,
+                interface: frame.interface
+            )
+            outlet.commit()
+        }
+        guard detectors.count > 0 else { return }
+        inspect(headers, packet: packet, flow: view)
+        guard !staged.isEmpty else { return }
+        recordStaged(
+            headers,
+            view,
+            time: frame.time,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface
+        )
+    }
+}
