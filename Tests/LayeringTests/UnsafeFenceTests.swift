@@ -68,7 +68,7 @@ private let fence: [String: String] = [
     "BeltwayPcap/Capture.swift": "memory: owns what a packet is copied into for its program",
     "BeltwayPcap/Capture+Reading.swift": "call: hands packets to the program's callback",
     "BeltwayPcap/Device.swift": "call: getenv",
-    "BeltwayPcap/DumpBuffers.swift": "libpcap's interface: buffers of C's streams",
+    "BeltwayPcap/DumpBuffers.swift": "call: gives C's streams buffers, and writes to them",
     "BeltwayPcap/Exports+Opening.swift": "call: what programs pass, and the real library's functions",
     "BeltwayPcap/Exports+Options.swift": "call: what programs pass, and the real library's functions",
     "BeltwayPcap/Exports+Reading.swift": "call: what programs pass, and the real library's functions",
