@@ -51,6 +51,25 @@ import Testing
         #expect(graph.stages.count { $0.name.hasPrefix("capture ") } == 2)
     }
 
+    @Test func `has no worker live where nobody would get its facts, unless one is asked for`() throws {
+        func workers(_ change: (inout RunConfiguration) -> Void, hasDetector: Bool = false) throws -> Bool {
+            let graph = try graph(
+                {
+                    $0.interfaces = ["eth0"]
+                    $0.storesFlows = false
+                    $0.writesEvents = false
+                    change(&$0)
+                },
+                hasDetector: hasDetector
+            )
+            return graph.stages.contains { $0.name.hasPrefix("worker.") }
+        }
+        #expect(try !workers { _ in })
+        #expect(try workers { $0.workers = 1 })
+        #expect(try workers { $0.writesEvents = true })
+        #expect(try workers({ _ in }, hasDetector: true))
+    }
+
     @Test func `copies each packet once`() throws {
         for queues in 1...3 {
             let graph = try graph {

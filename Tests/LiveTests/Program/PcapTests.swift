@@ -5,37 +5,8 @@ import Foundation
 import Testing
 
 extension `The program, live` {
-    private static let library =
-        URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().standardizedFileURL.path + "/.build-c/pcap/libbeltway-pcap.so"
-    private static let isBuilt = FileManager.default.fileExists(atPath: library)
-
-    /// Starts a tool and waits until it reads: the instance then has so many readers elsewhere.
-    private func start(_ command: [String], on data: String, readers: Int) throws -> RunningProgram {
-        let tool = try RunningProgram(
-            ["env", "BELTWAY_PCAP=" + Self.library, LiveProgram.path, "exec", "--data", data, "--"] + command
-        )
-        let end = Date().addingTimeInterval(20)
-        while Date() < end, tool.isRunning {
-            let status = try BeltwayProgram.run(["status", "--data", data, "--format", "json"])
-            let rings = status.json["rings"] as? [[String: Any]] ?? []
-            let counts = rings.map { ($0["readers"] as? [Any])?.count ?? 0 }
-            if counts.count == 2, counts.allSatisfy({ $0 >= readers }) { return tool }
-            usleep(50_000)
-        }
-        try #require(Bool(false), "\(command) did not attach: \(tool.output) \(tool.errors)")
-        return tool
-    }
-
-    /// A capture's packets without times, as text, in the file's order.
-    private func packets(_ capture: String, _ options: [String] = []) throws -> [Substring] {
-        try LiveProgram.tool(["tcpdump", "-Z", "root", "-n", "-t", "-xx", "-r", capture] + options)
-            .output.replacing("\n\t", with: " ").split(separator: "\n")
-    }
-
     @Test(
-        .enabled(if: isBuilt, "The pcap library is not built; run ./deployments/build-pcap first."),
+        .enabled(if: UnmodifiedTools.isBuilt, UnmodifiedTools.absence),
         .enabled(if: isInstalled("dumpcap") && isInstalled("tshark"), "tshark is not installed.")
     )
     func `tcpdump, dumpcap and tshark see every packet of two queues, as from the file that was sent`() throws
@@ -45,12 +16,12 @@ extension `The program, live` {
         let network = try LiveProgram.network()
         let capture = try LiveCaptures.write(rounds: 1, to: folder)
         let program = try LiveProgram.start(["--queues", "2", "--data", data], in: network)
-        let all = try start(
+        let all = try UnmodifiedTools.start(
             ["tcpdump", "-U", "-n", "-i", "beltway:capture0", "-Z", "root", "-w", folder / "all.pcap"],
             on: data,
             readers: 1
         )
-        let cut = try start(
+        let cut = try UnmodifiedTools.start(
             [
                 "tcpdump", "-U", "-n", "-i", "beltway:capture0", "-s", "96", "-Z", "root",
                 "--time-stamp-precision=nano", "-w", folder / "cut.pcap", "udp",
@@ -58,17 +29,17 @@ extension `The program, live` {
             on: data,
             readers: 2
         )
-        let few = try start(
+        let few = try UnmodifiedTools.start(
             ["tcpdump", "-l", "-n", "--immediate-mode", "-i", "beltway:capture0", "-c", "10"],
             on: data,
             readers: 3
         )
-        let dumped = try start(
+        let dumped = try UnmodifiedTools.start(
             ["dumpcap", "-q", "-i", "beltway:capture0", "-w", folder / "dumpcap.pcapng"],
             on: data,
             readers: 4
         )
-        let lines = try start(
+        let lines = try UnmodifiedTools.start(
             ["tshark", "-n", "-l", "-i", "beltway:capture0", "-f", "tcp", "-T", "fields", "-e", "frame.len"],
             on: data,
             readers: 5
@@ -84,11 +55,14 @@ extension `The program, live` {
         #expect(ends[0].errors.contains("\(sent) packets captured"), "\(ends[0].errors)")
         #expect(ends[0].errors.contains("\(sent) packets received by filter"), "\(ends[0].errors)")
         #expect(ends[0].errors.contains("\n0 packets dropped by kernel"), "\(ends[0].errors)")
-        let whole = try packets(capture)
+        let whole = try UnmodifiedTools.packets(capture)
         #expect(whole.count == sent)
         // Queues are merged in order of time; packets of one instant may change places, so each file is compared sorted.
-        #expect(try packets(folder / "all.pcap").sorted() == whole.sorted())
-        #expect(try packets(folder / "dumpcap.pcapng").sorted() == whole.sorted(), "\(ends[2].errors)")
+        #expect(try UnmodifiedTools.packets(folder / "all.pcap").sorted() == whole.sorted())
+        #expect(
+            try UnmodifiedTools.packets(folder / "dumpcap.pcapng").sorted() == whole.sorted(),
+            "\(ends[2].errors)"
+        )
         let datagrams = try LiveProgram.count(capture, filter: "udp")
         #expect(try LiveProgram.count(folder / "cut.pcap") == datagrams, "\(ends[1].errors)")
         #expect(
