@@ -15,6 +15,8 @@ struct RingSource: ~Copyable {
     /// The order in which descriptors leave.
     private let order: ByteOrder
     private var interfacesSent = 0
+    /// Where the records that were handed over end.
+    private var handedOver: UInt64 = 0
 
     init(_ buffer: DataBuffer, order: ByteOrder) throws(BufferError) {
         self.buffer = buffer
@@ -27,6 +29,10 @@ struct RingSource: ~Copyable {
     var ledger: (read: UInt64, lost: UInt64) { (reader.read, reader.lost) }
     /// Ordinal of the next record to be sent.
     var ordinal: UInt64 { held?.ordinal ?? reader.ordinal }
+    /// Where what was published ends, as the client may know it.
+    ///
+    /// The producer stores the tail after its ordinal, so a record may be handed over before the tail has passed it.
+    private var tail: UInt64 { max(memory.tail.bytes, handedOver) }
     /// Whether there is something to send.
     var hasNews: Bool { held != nil || memory.tailOrdinal != reader.ordinal }
     /// Whether nothing is left and nothing will come.
@@ -171,6 +177,7 @@ struct RingSource: ~Copyable {
                 break
             }
             end = position + UInt64(next.descriptor.recordLength)
+            handedOver = end
             message.append(ordered(next.descriptor))
             records += 1
         }
@@ -189,7 +196,7 @@ struct RingSource: ~Copyable {
         let store = message.store
         store.store64(first, head)
         store.store64(memory.tailOrdinal, head + 8)
-        store.store64(memory.tail.bytes, head + 16)
+        store.store64(tail, head + 16)
         store.store64(hasNews ? 0 : through.nanoseconds, head + 24)
         store.store32(UInt32(records), head + 32)
         store.store32(isClosed && !hasNews ? 1 : 0, head + 36)
@@ -214,7 +221,7 @@ struct RingSource: ~Copyable {
         message.begin(.bytes, tag: tag)
         let head = message.reserve(8)
         let first = index
-        let tail = memory.tail.bytes
+        let tail = tail
         let mask = UInt64(memory.geometry.capacity - 1)
         while index < count {
             let field = WantBytesMessage.headLength + index * RemoteWire.rangeLength

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import BeltwayBuffers
 import BeltwayWire
 import Testing
+
+@testable import BeltwayBuffers
 
 /// Publishes packets once a reader has attached, reads them by a strategy, and says what was seen.
 private func read(
@@ -63,6 +64,24 @@ private func read(
         #expect(seen.wrong == 0 && seen.failure == nil)
         #expect(UInt64(seen.packets.count) == seen.read && seen.packets.last == packets - 1)
         #expect(report.read + report.lost == packets)
+    }
+
+    /// The producer stores the ordinal of its tail first; here it is stopped for good before it stores the tail.
+    @Test(arguments: RemoteStrategy.allCases)
+    func `gets records whose end the tail has not reached`(strategy: RemoteStrategy) throws {
+        let buffer = try makeBuffer(1 << 20, .fastReader)
+        let (client, serving) = try serveInMemory(buffer)
+        var consumer = Reading()
+        consumer.before = {
+            var producer = buffer.makeProducer()
+            let start = buffer.memory.tail.bytes
+            producer.produce(0..<100, batch: 1_000)
+            producer.close()
+            buffer.memory.storeReleasing(ControlLayout.tail, start)
+        }
+        let seen = try strategy.open(try client.take(), RemoteReaderOptions(), &consumer)
+        #expect(seen.packets == Array(0..<100) && seen.wrong == 0 && seen.failure == nil)
+        #expect(serving.report()?.error == nil)
     }
 
     @Test(arguments: [16, 64, 128, 4_096, 65_536])
