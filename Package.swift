@@ -75,7 +75,7 @@ let package = Package(
         library("BeltwayCapture", ["BeltwayBuffers", "BeltwayWire", "CLinux", "CPcap", "CZlib"]),
         library("BeltwayClassify", ["BeltwayBuffers", "BeltwayWire", "CPcap"]),
         // 4  consumers
-        library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire", crypto]),
         library(
             "BeltwayDetect",
             ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]

@@ -103,7 +103,7 @@ extension Worker where Sink: ~Copyable {
                 buffer: frame.buffer,
                 interface: frame.interface
             )
-            outlet.commit()
+            outlet.consumer.commit()
         }
         guard detectors.count > 0 else { return }
         inspect(headers, packet: packet, flow: view)

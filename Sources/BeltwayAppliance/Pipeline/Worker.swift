@@ -45,9 +45,11 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// None or one. (An optional would be asked by a call per packet.)
     private(set) var detectors: OwnedArray<Detector>
     /// Where facts leave.
-    var outlet: WorkerOutlet<Sink>
+    var outlet: StreamStage<WorkerOutlet<Sink>>
     /// Whether payload is looked at, by parsers or rules.
     let readsPayload: Bool
+    /// Whether payload is parsed.
+    private let parses: Bool
     /// Whether a packet's number in its ring means something: over files.
     private let numbersPackets: Bool
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
@@ -74,8 +76,12 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         self.numbersPackets = numbersPackets
         detectors = OwnedArray(capacity: 1)
         if let detector { detectors.append(detector) }
-        outlet = WorkerOutlet(facts: facts, applications: applications)
-        readsPayload = detectors.count > 0 || outlet.applications.count > 0
+        outlet = StreamStage(
+            TCPReassembler(),
+            consumer: WorkerOutlet(facts: facts, applications: applications)
+        )
+        parses = outlet.consumer.applications.count > 0
+        readsPayload = detectors.count > 0 || parses
         staged.reserveCapacity(64)
     }
 
@@ -115,7 +121,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
                 buffer: buffer,
                 interface: descriptor.interface
             )
-            outlet.commit()
+            outlet.consumer.commit()
         }
         guard detectors.count > 0 else { return }
         inspect(headers, packet: packet, flow: flow)
@@ -184,10 +190,10 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         if isLive, !memory.isWhole(entry.position) {
             payloadSkipped &+= 1
             staged.removeAll(keepingCapacity: true)
-            outlet.discard()
+            if let flow { overwritten(headers, flow) }
             return true
         }
-        outlet.commit()
+        outlet.consumer.commit()
         if !staged.isEmpty {
             recordStaged(
                 headers,
@@ -220,7 +226,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         detectors[0].inspect(headers, packet: packet, flow: flow) { staged.append($0) }
     }
 
-    /// Hands a datagram's payload to the parsers.
+    /// Hands payload to the parsers: a datagram's at once, a segment's through the reassembler.
     @inline(__always)
     mutating func parse(
         _ headers: borrowing PacketHeaders,
@@ -231,23 +237,39 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         buffer: UInt16,
         interface: UInt16
     ) {
-        guard outlet.applications.count > 0, headers.capturedPayloadLength > 0, !headers.isFragment,
-            headers.layers.contains(.udp)
-        else { return }
+        guard parses else { return }
+        let place = PacketPlace(
+            time: time,
+            number: numbersPackets ? ordinal &+ 1 : 0,
+            buffer: buffer,
+            interface: interface
+        )
+        if headers.layers.contains(.tcp) {
+            guard outlet.consumer.applications[0].wantsStream(flow) else { return }
+            outlet.consumer.applications[0].beginSegment(headers, flow: flow, packet: place)
+            // What is out of order is copied: nothing of it stays in the ring.
+            outlet.segment(headers, packet: packet, at: .nowhere, time: time, flow: flow, tracker: tracker)
+            return
+        }
+        guard headers.capturedPayloadLength > 0, !headers.isFragment, headers.layers.contains(.udp) else {
+            return
+        }
         let start = Int(headers.payloadOffset)
         let end = start + Int(headers.capturedPayloadLength)
         guard end <= packet.byteCount else { return }
-        outlet.applications[0].datagram(
+        outlet.consumer.applications[0].datagram(
             packet.extracting(start..<end),
             headers: headers,
             flow: flow,
-            packet: PacketPlace(
-                time: time,
-                number: numbersPackets ? ordinal &+ 1 : 0,
-                buffer: buffer,
-                interface: interface
-            )
+            packet: place
         )
+    }
+
+    /// The packet was overwritten while it was looked at: what it gave is forgotten.
+    private mutating func overwritten(_ headers: borrowing PacketHeaders, _ flow: FlowView) {
+        guard parses else { return }
+        outlet.consumer.discard()
+        if headers.layers.contains(.tcp) { outlet.overwritten(flow) }
     }
 
     @inline(never)
@@ -316,44 +338,5 @@ struct RecordHead {
         capturedLength == 0
             ? record.extracting(first: 0)
             : record.extracting(RecordLayout.headerLength..<(RecordLayout.headerLength + capturedLength))
-    }
-}
-
-/// Where a worker's facts leave: the parsers hear of a flow's end first, and say what it spoke.
-struct WorkerOutlet<Sink: FactSink & ~Copyable>: ~Copyable, FactSink {
-    private(set) var facts: Sink
-    /// None or one. (An optional would be asked by a call per packet.)
-    var applications: OwnedArray<ApplicationStage>
-
-    init(facts: consuming Sink, applications stage: consuming ApplicationStage?) {
-        self.facts = facts
-        applications = OwnedArray(capacity: 1)
-        if let stage { applications.append(stage) }
-    }
-
-    mutating func record(_ fact: Fact) { facts.record(fact) }
-
-    mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
-        facts.record(transaction, body: body)
-    }
-
-    mutating func ended(_ flow: FlowRecord, slot: UInt32) {
-        var flow = flow
-        if applications.count > 0 {
-            applications[0].ended(&flow, slot: slot)
-            applications[0].commit(into: &facts)
-        }
-        facts.record(.flow(flow))
-    }
-
-    /// The packet was whole: what it gave is recorded.
-    @inline(__always)
-    mutating func commit() {
-        if applications.count > 0 { applications[0].commit(into: &facts) }
-    }
-
-    /// The packet was overwritten while it was looked at.
-    mutating func discard() {
-        if applications.count > 0 { applications[0].discard() }
     }
 }

@@ -10,6 +10,7 @@
     case failed
     case dns, mdns, llmnr
     case dhcp, ntp
+    case tls, dtls, http, ssh, smtp, ftp
 
     /// Suricata's name.
     public var name: StaticString {
@@ -21,6 +22,12 @@
         case .llmnr: "llmnr"
         case .dhcp: "dhcp"
         case .ntp: "ntp"
+        case .tls: "tls"
+        case .dtls: "dtls"
+        case .http: "http"
+        case .ssh: "ssh"
+        case .smtp: "smtp"
+        case .ftp: "ftp"
         }
     }
 }
@@ -29,6 +36,7 @@
 @frozen public enum TransactionKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case dns, mdns, llmnr
     case dhcp, ntp
+    case tls, http, ssh, smtp, ftp
 
     /// Its name everywhere.
     public var name: StaticString {
@@ -38,6 +46,11 @@
         case .llmnr: "llmnr"
         case .dhcp: "dhcp"
         case .ntp: "ntp"
+        case .tls: "tls"
+        case .http: "http"
+        case .ssh: "ssh"
+        case .smtp: "smtp"
+        case .ftp: "ftp"
         }
     }
 
@@ -47,6 +60,11 @@
         case .dns, .mdns, .llmnr: DNSParser.columns
         case .dhcp: DHCPParser.columns
         case .ntp: NTPParser.columns
+        case .tls: TLSParser.columns
+        case .http: HTTPParser.columns
+        case .ssh: SSHParser.columns
+        case .smtp: SMTPParser.columns
+        case .ftp: FTPParser.columns
         }
     }
 }

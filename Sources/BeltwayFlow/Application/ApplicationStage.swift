@@ -18,8 +18,19 @@ public struct ApplicationStage: ~Copyable {
     /// Transactions of the packet that is being looked at.
     public var output = TransactionStage()
     /// What was done since the start.
-    public private(set) var counters = ApplicationCounters()
-    private var flows: [ApplicationFlow] = []
+    public internal(set) var counters = ApplicationCounters()
+    var flows: [ApplicationFlow] = []
+    /// State of TCP flows that are parsed, at `ApplicationFlow.place`.
+    var streams = SessionPool<StreamState>()
+    /// Sessions of TLS over TCP, at `StreamState.session`.
+    var tls = SessionPool<TLSSession>()
+    /// Connections of HTTP/1, likewise.
+    var http = SessionPool<HTTPSession>()
+    var ssh = SessionPool<SSHSession>()
+    var smtp = SessionPool<SMTPSession>()
+    var ftp = SessionPool<FTPSession>()
+    /// Bytes that flows and their sessions hold.
+    public internal(set) var heldBytes = 0
     /// What the packet that is being looked at changes, as it was before.
     ///
     /// Every call of ``datagram(_:headers:flow:packet:)`` is followed by one of ``commit(into:)`` or ``discard()``.
@@ -54,6 +65,7 @@ public struct ApplicationStage: ~Copyable {
             state.hadPayload = true
             state.application = Detection.datagram(
                 payload,
+                from: flow.toResponder ? .originator : .responder,
                 source: headers.sourcePort,
                 destination: headers.destinationPort
             )
@@ -100,7 +112,8 @@ public struct ApplicationStage: ~Copyable {
                 &output
             )
             if isWhole { state.transactions &+= 1 }
-        case .unknown, .failed: break
+        case .dtls: isWhole = dtls(payload, toResponder: toResponder, &state)
+        default: break
         }
         if !isWhole { counters.malformed &+= 1 }
     }
@@ -112,12 +125,22 @@ public struct ApplicationStage: ~Copyable {
         if count > 0 { noteRecorded(count) }
     }
 
+    /// Counts bytes of a known protocol that could not be read.
+    mutating func noteMalformed() { counters.malformed &+= 1 }
+
     @usableFromInline mutating func noteRecorded(_ count: Int) { counters.transactions &+= UInt64(count) }
 
     /// Forgets what the packet gave, to its flow too: it was overwritten while it was looked at.
     public mutating func discard() {
         output.discard()
         if before.slot >= 0 {
+            var flow = flows[before.slot]
+            if flow.place != 0 || before.flow.place != 0 {
+                // What the parser keeps has changed: it ends.
+                giveBack(&flow)
+                before.flow.place = 0
+                before.flow.phase = .over
+            }
             flows[before.slot] = before.flow
             counters.malformed = before.malformed
             before.slot = -1
@@ -131,17 +154,22 @@ public struct ApplicationStage: ~Copyable {
     ///   - slot: Its place in the tracker's table.
     public mutating func ended(_ flow: inout FlowRecord, slot: UInt32) {
         guard Int(slot) < flows.count, flows[Int(slot)].flowID == flow.flowID else { return }
+        finishStream(Int(slot))
         let state = flows[Int(slot)]
-        flow.application =
-            state.application == .unknown && state.hadPayload ? .failed : state.application
+        let spoken = state.application == .unknown ? state.original : state.application
+        flow.application = spoken == .unknown && state.hadPayload ? .failed : spoken
         flows[Int(slot)] = ApplicationFlow()
     }
 
     /// The place of a flow's state, made or made anew if the slot held another flow.
-    private mutating func open(_ slot: UInt32, _ flowID: UInt64) -> Int {
+    mutating func open(_ slot: UInt32, _ flowID: UInt64) -> Int {
         let index = Int(slot)
         while flows.count <= index { flows.append(ApplicationFlow()) }
         if flows[index].flowID != flowID {
+            if flows[index].place != 0 {
+                var old = flows[index]
+                giveBack(&old)
+            }
             flows[index] = ApplicationFlow()
             flows[index].flowID = flowID
         }
@@ -156,9 +184,11 @@ public struct ApplicationStage: ~Copyable {
     var flowID: UInt64 = 0
     /// Transactions so far: the number of the next one.
     var transactions: UInt32 = 0
-    /// Place of the parser's own state in its pool.
+    /// TCP: place of what is kept while it is parsed, 0 if there is nothing.
     var place: UInt32 = 0
     var application = ApplicationProtocol.unknown
+    /// What it spoke before it went over to another protocol.
+    var original = ApplicationProtocol.unknown
     var phase = Phase.detecting
     var hadPayload = false
     var tries: UInt8 = 0
@@ -170,6 +200,8 @@ public struct ApplicationCounters: Sendable, Equatable {
     public var transactions: UInt64 = 0
     /// Messages of a known protocol that could not be read.
     public var malformed: UInt64 = 0
+    /// Flows that were no longer parsed, since all of them together held too much.
+    public var cut: UInt64 = 0
 
     /// Makes counters of nothing.
     public init() {}

@@ -54,6 +54,54 @@ public enum DNSParser {
         return isWhole(message)
     }
 
+    /// Whether a direction of a stream begins with a DNS message and its length.
+    ///
+    /// - Parameters:
+    ///   - bytes: The direction's first bytes.
+    ///   - isOnPort: Whether a port is one of DNS: a message that makes sense is believed then.
+    /// - Returns: `unknown` until the whole message is there.
+    static func probeStream(_ bytes: RawSpan, isOnPort: Bool) -> Probe {
+        guard bytes.byteCount >= 2 else { return .unknown }
+        let length = Int(bytes.bigEndian16(at: 0))
+        guard length >= DNSMessage.headerLength, length <= 16_384 else { return .no }
+        // Opcode, Z and the number of questions: text is none of these.
+        if bytes.byteCount >= 8 {
+            let (flags, questions) = (bytes.bigEndian16(at: 4), bytes.bigEndian16(at: 6))
+            guard flags >> 11 & 15 <= 6, flags & 0x0040 == 0, questions <= 4 else { return .no }
+        }
+        guard bytes.byteCount >= 2 + length else { return .unknown }
+        let message = bytes.extracting(2..<2 + length)
+        return isOnPort ? (isLikely(message) ? .yes : .no) : DNSMessage.probe(message)
+    }
+
+    /// Takes one message of a stream.
+    static func step(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ side: inout StreamSide,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) -> ParserStep {
+        guard bytes.byteCount >= 2 else { return .needMore }
+        let length = Int(bytes.bigEndian16(at: 0))
+        if side.isResyncing {
+            // After a gap a segment that begins with a message is where reading goes on.
+            guard probeStream(bytes, isOnPort: true) == .yes else { return .consumed(bytes.byteCount) }
+            side.isResyncing = false
+        }
+        guard length >= DNSMessage.headerLength else { return .malformed }
+        guard bytes.byteCount >= 2 + length else { return .needMore }
+        let isWhole = message(
+            bytes.extracting(2..<2 + length),
+            as: flow.application,
+            number: flow.transactions,
+            toResponder: sender == .originator,
+            &output
+        )
+        if isWhole { flow.transactions &+= 1 }
+        return .consumed(2 + length)
+    }
+
     /// Writes the transaction of one message.
     ///
     /// - Parameters:

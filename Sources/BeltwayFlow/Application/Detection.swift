@@ -4,17 +4,143 @@ internal import BeltwayWire
 
 /// Finds protocols.
 enum Detection {
+    /// Bytes of one direction in which a protocol is looked for.
+    static var mostBytes: Int { 2048 }
+    /// Segments of one direction that are looked at after its first bytes were no protocol's.
+    static var mostWatched: UInt8 { 16 }
+    /// Every protocol of streams ruled out.
+    static let allStreams: UInt64 = [.dns, .tls, .http, .ssh, .smtp, .ftp].reduce(0) { $0 | bit($1) }
+
+    static func bit(_ application: ApplicationProtocol) -> UInt64 { 1 << UInt64(application.rawValue) }
+
+    /// The protocol of a stream by the first bytes of one direction, or nil if it is none or not yet to be told.
+    ///
+    /// - Parameters:
+    ///   - bytes: The first bytes of the direction.
+    ///   - sender: Who sent them.
+    ///   - originatorPort: The originator's port.
+    ///   - responderPort: The responder's port.
+    ///   - ruledOut: What these bytes are not; grows.
+    /// - Returns: The protocol.
+    static func stream(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        originatorPort: UInt16,
+        responderPort: UInt16,
+        _ ruledOut: inout UInt64
+    ) -> ApplicationProtocol? {
+        if ruledOut & bit(.tls) == 0 {
+            switch TLSRecord.probe(bytes, from: sender) {
+            case .yes: return .tls
+            case .no: ruledOut |= bit(.tls)
+            case .unknown: break
+            }
+        }
+        if ruledOut & bit(.http) == 0 {
+            switch HTTP1.probe(bytes, from: sender) {
+            case .yes: return .http
+            case .no: ruledOut |= bit(.http)
+            case .unknown: break
+            }
+        }
+        if ruledOut & bit(.ssh) == 0 {
+            switch SSHBanner.probe(bytes, from: sender) {
+            case .yes: return .ssh
+            case .no: ruledOut |= bit(.ssh)
+            case .unknown: break
+            }
+        }
+        if ruledOut & bit(.smtp) == 0 {
+            let isOnPort = [25, 465, 587, 2525].contains(responderPort)
+            switch SMTPParser.probe(bytes, from: sender, isOnPort: isOnPort) {
+            case .yes: return .smtp
+            case .no: ruledOut |= bit(.smtp)
+            case .unknown: break
+            }
+        }
+        if ruledOut & bit(.ftp) == 0 {
+            switch FTPParser.probe(bytes, from: sender, isOnPort: responderPort == 21) {
+            case .yes: return .ftp
+            case .no: ruledOut |= bit(.ftp)
+            case .unknown: break
+            }
+        }
+        if ruledOut & bit(.dns) == 0 {
+            let isMulticastName = originatorPort == 5355 || responderPort == 5355
+            let isOnPort = isMulticastName || originatorPort == 53 || responderPort == 53
+            switch DNSParser.probeStream(bytes, isOnPort: isOnPort) {
+            case .yes: return isMulticastName ? .llmnr : .dns
+            case .no: ruledOut |= bit(.dns)
+            case .unknown: break
+            }
+        }
+        return nil
+    }
+
+    /// Whether bytes that one side sent are what the other side should have: a flow whose beginning was not seen.
+    static func isTurned(_ bytes: RawSpan, from sender: Sender) -> Bool {
+        if HTTP1.probe(bytes, from: sender.opposite) == .yes { return true }
+        return TLSRecord.probe(bytes, from: sender.opposite) == .yes
+            && TLSRecord.probe(bytes, from: sender) != .yes
+    }
+
+    /// The protocol that begins with a segment in the middle of a stream, or nil; surer than at the beginning.
+    static func later(_ bytes: RawSpan, from sender: Sender) -> ApplicationProtocol? {
+        if HTTP1.probe(bytes, from: sender) == .yes {
+            if sender == .responder { return bytes.starts(with: "HTTP/1.") ? .http : nil }
+            let end = bytes.firstIndex(of: 0x0a, before: 2048) ?? 0
+            let line = bytes.field(0..<end)
+            return end > 10 && line.field(end - 10..<end).hasVersion ? .http : nil
+        }
+        guard sender == .originator, bytes.byteCount >= 11, TLSRecord.probe(bytes, from: sender) == .yes,
+            bytes.byte(at: 0) == 22, bytes.byte(at: 9) == 3, bytes.byte(at: 10) <= 4
+        else { return nil }
+        let record = Int(bytes.bigEndian16(at: 3))
+        let message = Int(bytes.byte(at: 6)) << 16 | Int(bytes.bigEndian16(at: 7))
+        return message + 4 >= record && message < 1 << 17 ? .tls : nil
+    }
+
+    /// Whether a segment in the middle of a stream is records of TLS: at least one, with an end or a next head.
+    static func isRecords(_ bytes: RawSpan) -> Bool {
+        var position = 0
+        var count = 0
+        while position + 5 <= bytes.byteCount, count < 4 {
+            let length = Int(bytes.bigEndian16(at: position + 3))
+            guard 20...23 ~= bytes.byte(at: position), bytes.byte(at: position + 1) == 3,
+                1...4 ~= bytes.byte(at: position + 2), 1...TLSRecord.maximumLength ~= length
+            else { return false }
+            position += 5 + length
+            count += 1
+        }
+        return position == bytes.byteCount || count > 1 && position > bytes.byteCount
+    }
+
     /// The protocol of a datagram, or `unknown`.
-    static func datagram(_ payload: RawSpan, source: UInt16, destination: UInt16) -> ApplicationProtocol {
+    static func datagram(
+        _ payload: RawSpan,
+        from sender: Sender,
+        source: UInt16,
+        destination: UInt16
+    ) -> ApplicationProtocol {
         if source == 53 || destination == 53, DNSParser.isLikely(payload) { return .dns }
         if source == 5353 || destination == 5353, DNSParser.isLikely(payload) { return .mdns }
         if source == 5355 || destination == 5355, DNSParser.isLikely(payload) { return .llmnr }
         if source == 123 || destination == 123, NTPPacket.isLikely(payload) { return .ntp }
         if DHCPMessage.probe(payload) == .yes { return .dhcp }
+        if DTLSRecord.probe(payload, from: sender) == .yes { return .dtls }
         // NetBIOS (RFC 1002) has the same header and other names.
         let isNetBIOS = source == 137 || destination == 137
         if !isNetBIOS, DNSMessage.probe(payload) == .yes { return .dns }
         if NTPPacket.probe(payload) == .yes { return .ntp }
         return .unknown
+    }
+}
+
+extension RawSpan {
+    /// Whether `HTTP/1.` stands in it: the end of a request's first line.
+    fileprivate var hasVersion: Bool {
+        for index in 0..<Swift.min(byteCount, 4)
+        where extracting(droppingFirst: index).starts(with: "HTTP/1.") { return true }
+        return false
     }
 }

@@ -41,6 +41,35 @@ public struct TransactionStage: ~Copyable {
         return false
     }
 
+    /// Appends a member that is a string off the wire, cut to what the body has room for, and marks its column.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - value: Any bytes; nothing is written if there are none.
+    ///   - column: The column whose value it is, or nil.
+    ///   - most: Bytes of `value` that are written at most.
+    mutating func member(_ name: StaticString, _ value: RawSpan, column: Int? = nil, most: Int = 4096) {
+        guard value.byteCount > 0 else { return }
+        // A byte takes six at most (`\u00NN`); the name and what closes the body take less than is left here.
+        let room = max(0, (TransactionRecord.mostBytes - bodyCount - 128) / 6)
+        if min(value.byteCount, most) > room { cut &+= 1 }
+        text.member(name)
+        beginValue()
+        text.append(wireString: value, most: min(most, room))
+        if let column { mark(column) }
+    }
+
+    /// Appends a member that is an array whose elements are JSON already, if the body has room for it.
+    mutating func member(_ name: StaticString, elements: [UInt8], column: Int? = nil) {
+        guard !elements.isEmpty, hasRoom(elements.count + 128) else { return }
+        text.member(name)
+        beginValue()
+        text.append(0x5b)
+        text.append(elements.span)
+        text.append(0x5d)
+        if let column { mark(column) }
+    }
+
     /// Begins a transaction of the packet that is being looked at, and opens its object.
     ///
     /// - Parameters:
@@ -75,8 +104,11 @@ public struct TransactionStage: ~Copyable {
 
     /// Says that the JSON value written since ``beginValue()`` is that of column `column` of the kind.
     public mutating func mark(_ column: Int) {
-        let offset = valueStart - start
-        let length = text.count - valueStart
+        set(mark: column, offset: valueStart - start, length: text.count - valueStart)
+    }
+
+    /// Says where in the body the value of a column lies.
+    mutating func set(mark column: Int, offset: Int, length: Int) {
         guard column < TransactionRecord.mostMarks, offset >= 0, offset + length <= 0xffff, length > 0 else {
             return
         }

@@ -63,6 +63,9 @@ public protocol StreamConsumer: ~Copyable {
     /// Bytes may follow all the same: a reset may be forged, and an end that nobody believed is no end.
     mutating func ended(_ stream: StreamView, _ reason: StreamEnd)
 
+    /// Notes that a flow ends: what comes for it before `closed` comes from no packet.
+    mutating func ending(_ flow: FlowRecord)
+
     /// Forgets a flow: its record is written next and its slot goes to another flow.
     ///
     /// - Parameters:
@@ -78,6 +81,9 @@ public protocol StreamConsumer: ~Copyable {
 }
 
 extension StreamConsumer where Self: ~Copyable {
+    /// Does nothing: for consumers that do not ask which packet brought what.
+    @inlinable public mutating func ending(_ flow: FlowRecord) {}
+
     /// Does nothing: for consumers that keep nothing of a stream.
     @inlinable public mutating func overwritten(slot: UInt32, flowID: UInt64) {}
 }

@@ -58,6 +58,7 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
     /// Ends the streams of a flow, and hands its record on.
     @inlinable
     public mutating func ended(_ flow: FlowRecord, slot: UInt32) {
+        consumer.ending(flow)
         reassembler.flowEnded(slot: slot, time: flow.end, consumer: &consumer)
         consumer.ended(flow, slot: slot)
     }

@@ -96,6 +96,27 @@ extension TextBuffer {
         append("+0000")
     }
 
+    /// Appends `2026-11-22T11:40:01`.
+    ///
+    /// - Parameter seconds: Since 1970, within the years 5 to 9999.
+    public mutating func append(secondsSince1970 seconds: Int64) {
+        // Five eras of 400 years later, so that no day is negative.
+        let days = seconds >= 0 ? seconds / 86_400 : -((86_399 - seconds) / 86_400)
+        let date = TextBuffer.civil(days: UInt64(days + 5 * 146_097))
+        let clock = UInt64(seconds - days * 86_400)
+        append(decimal: date.year - 2000, digits: 4)
+        append(0x2d)
+        append(decimal: date.month, digits: 2)
+        append(0x2d)
+        append(decimal: date.day, digits: 2)
+        append(0x54)
+        append(decimal: clock / 3600, digits: 2)
+        append(0x3a)
+        append(decimal: clock / 60 % 60, digits: 2)
+        append(0x3a)
+        append(decimal: clock % 60, digits: 2)
+    }
+
     /// Appends `2026-11-22T11:40:01.123456`.
     @inlinable public mutating func appendDateAndTime(_ time: Timestamp) {
         let seconds = time.seconds

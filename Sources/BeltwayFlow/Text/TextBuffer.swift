@@ -149,3 +149,18 @@
         length &+= size & 15
     }
 }
+
+extension [UInt8] {
+    /// The bytes in place.
+    ///
+    /// Safe: every byte of the array is initialised, and the span lives in its borrow.
+    var rawBytes: RawSpan {
+        @_lifetime(borrow self)
+        get { unsafe span.bytes }
+    }
+
+    /// Appends a copy of bytes; they are read during the call, and no pointer is kept.
+    mutating func append(copyOf bytes: RawSpan) {
+        unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
+}

@@ -145,6 +145,7 @@ public struct HTTPRequestHead: ~Escapable {
 public struct HTTPResponseHead: ~Escapable {
     let bytes: RawSpan
     let versionRange: Range<Int>
+    let codeRange: Range<Int>
     let reasonRange: Range<Int>
     let headerRange: Range<Int>
     /// The status code as sent, 0 if it is no number of three digits.
@@ -166,6 +167,7 @@ public struct HTTPResponseHead: ~Escapable {
         var codeEnd = rest.lowerBound
         while codeEnd < rest.upperBound, !isBlank(bytes.unchecked8(codeEnd)) { codeEnd &+= 1 }
         let code = rest.lowerBound..<codeEnd
+        codeRange = code
         status = code.count == 3 ? bytes.decimal(code) ?? 0 : 0
         reasonRange = bytes.trimmed(codeEnd..<rest.upperBound)
         headerRange = min(lineEnd &+ 1, bytes.byteCount)..<bytes.byteCount
@@ -174,6 +176,8 @@ public struct HTTPResponseHead: ~Escapable {
 
     /// The version as sent, such as `HTTP/1.1`.
     public var version: RawSpan { @_lifetime(copy self) get { bytes.field(versionRange) } }
+    /// The status as sent, for one that is no number.
+    public var statusText: RawSpan { @_lifetime(copy self) get { bytes.field(codeRange) } }
     /// The reason as sent, often empty.
     public var reason: RawSpan { @_lifetime(copy self) get { bytes.field(reasonRange) } }
     /// The header fields in order.

@@ -151,7 +151,7 @@ private struct Outcome {
             read: lane.reader.read,
             lost: lane.reader.lost,
             payloadSkipped: worker.payloadSkipped,
-            facts: worker.outlet.facts
+            facts: worker.outlet.consumer.facts
         )
     }
 
@@ -196,7 +196,7 @@ private struct Outcome {
         let (read, lost) = (lane.reader.read, lane.reader.lost)
         #expect(read == 400)
         #expect(lost == 0)
-        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.facts)
+        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.consumer.facts)
         #expect(skipped == 0)
         #expect(facts.alerts.count == 400)
     }
@@ -229,7 +229,7 @@ private struct Outcome {
         worker.finish(at: lane.clock)
         let published = capture.index.published
         #expect(published == UInt64(number))
-        let (read, skipped, facts) = (lane.reader.read, worker.payloadSkipped, worker.outlet.facts)
+        let (read, skipped, facts) = (lane.reader.read, worker.payloadSkipped, worker.outlet.consumer.facts)
         #expect(facts.flows.count == Int(read))
         #expect(facts.alerts.count == Int(read - skipped))
     }
@@ -267,7 +267,7 @@ private struct Outcome {
         thread.join()
         worker.finish(at: lane.clock)
         let (read, lost) = (lane.reader.read, lane.reader.lost)
-        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.facts)
+        let (skipped, facts) = (worker.payloadSkipped, worker.outlet.consumer.facts)
         #expect(index.published == read + lost)
         #expect(lost > 0, "the producer was a lap ahead")
         #expect(skipped > 0)

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which parser is called: a line for each protocol over TCP in each of these lists.
+internal import BeltwayWire
+
+extension ApplicationStage {
+    /// A protocol was found: makes its session.
+    mutating func begin(
+        _ application: ApplicationProtocol,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) {
+        flow.application = application
+        flow.phase = .parsing
+        switch application {
+        case .tls: state.session = tls.take(TLSSession())
+        case .http: state.session = http.take(HTTPSession())
+        case .ssh: state.session = ssh.take(SSHSession())
+        case .smtp: state.session = smtp.take(SMTPSession())
+        case .ftp: state.session = ftp.take(FTPSession())
+        default: break
+        }
+    }
+
+    /// One message of the flow's protocol.
+    mutating func step(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) -> ParserStep {
+        switch flow.application {
+        case .dns, .llmnr: DNSParser.step(bytes, from: sender, &state[sender], &flow, &output)
+        case .tls: TLSParser.step(bytes, from: sender, &tls[state.session], &flow, &output)
+        case .http:
+            HTTPParser.step(bytes, from: sender, &state[sender], &http[state.session], &flow, &output)
+        case .ssh: SSHParser.step(bytes, from: sender, &ssh[state.session], &flow, &output)
+        case .smtp:
+            SMTPParser.step(bytes, from: sender, &state[sender], &smtp[state.session], &flow, &output)
+        case .ftp:
+            FTPParser.step(bytes, from: sender, &state[sender], &ftp[state.session], &flow, &output)
+        default: .over
+        }
+    }
+
+    /// Bytes of one direction are lost; what was carried of it is forgotten already.
+    mutating func lost(
+        _ length: UInt64,
+        from sender: Sender,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) {
+        switch flow.application {
+        case .dns, .llmnr: state[sender].isResyncing = true
+        case .http:
+            HTTPParser.lost(
+                length,
+                from: sender,
+                &state[sender],
+                &http[state.session],
+                &flow,
+                &output
+            )
+        case .smtp: SMTPParser.lost(from: sender, length, &smtp[state.session])
+        case .ftp: break
+        case .unknown: state[sender].isWatched = true
+        default: state[sender].isOver = true
+        }
+    }
+
+    /// A direction has ended: it brings nothing more.
+    mutating func sideEnded(_ sender: Sender, _ state: inout StreamState, _ flow: inout ApplicationFlow) {
+        switch flow.application {
+        case .http: HTTPParser.sideEnded(sender, &http[state.session], &flow, &output)
+        default: break
+        }
+    }
+
+    /// A datagram of DTLS.
+    ///
+    /// - Returns: Whether it could be read.
+    mutating func dtls(_ payload: RawSpan, toResponder: Bool, _ flow: inout ApplicationFlow) -> Bool {
+        if flow.place == 0 {
+            flow.place = streams.take(StreamState())
+            streams[flow.place].session = tls.take(TLSSession())
+        }
+        let session = streams[flow.place].session
+        heldBytes -= tls[session].heldBytes
+        let step = TLSParser.datagram(payload, from: toResponder ? .originator : .responder, &tls[session])
+        heldBytes += tls[session].heldBytes
+        if case .malformed = step { return false }
+        if case .consumed = step { return true }
+        TLSParser.finish(&tls[session], &flow, &output)
+        giveBack(&flow)
+        flow.phase = .over
+        return true
+    }
+
+    /// Nothing more of the flow is looked at: writes what waits.
+    mutating func finish(_ state: StreamState, _ flow: inout ApplicationFlow) {
+        switch flow.application {
+        case .tls, .dtls: TLSParser.finish(&tls[state.session], &flow, &output)
+        case .http: HTTPParser.writeAll(&http[state.session], &flow, &output)
+        case .ssh: SSHParser.finish(&ssh[state.session], &flow, &output)
+        case .smtp: SMTPParser.finish(&smtp[state.session], &flow, &output)
+        case .ftp: FTPParser.finish(&ftp[state.session], &flow, &output)
+        default: break
+        }
+    }
+
+    /// Bytes that a flow's session holds.
+    func heldBySession(_ state: StreamState, _ flow: ApplicationFlow) -> Int {
+        switch flow.application {
+        case .tls, .dtls: tls[state.session].heldBytes
+        case .http: http[state.session].heldBytes
+        case .ssh: ssh[state.session].heldBytes
+        case .smtp: smtp[state.session].heldBytes
+        case .ftp: ftp[state.session].heldBytes
+        default: 0
+        }
+    }
+
+    /// Gives a flow's session back.
+    mutating func end(_ state: StreamState, _ flow: ApplicationFlow) {
+        guard state.session != 0 else { return }
+        switch flow.application {
+        case .tls, .dtls: tls.giveBack(state.session, TLSSession())
+        case .http: http.giveBack(state.session, HTTPSession())
+        case .ssh: ssh.giveBack(state.session, SSHSession())
+        case .smtp: smtp.giveBack(state.session, SMTPSession())
+        case .ftp: ftp.giveBack(state.session, FTPSession())
+        default: break
+        }
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// TCP: what the reassembler hands over, and what a flow's end means for its parser.
+public import BeltwayWire
+
+extension ApplicationStage {
+    /// Bytes that all flows together may hold: messages that straddle segments, and what sessions keep.
+    static var mostHeld: Int { 128 << 20 }
+
+    /// Whether the bytes of a flow are still looked at; of one that is over the stream need not be put in order.
+    public func wantsStream(_ flow: FlowView) -> Bool {
+        let index = Int(flow.slot)
+        return index >= flows.count || flows[index].flowID != flow.flowID || flows[index].phase != .over
+    }
+
+    /// Says which packet the calls below come from.
+    public mutating func beginSegment(
+        _ headers: borrowing PacketHeaders,
+        flow: FlowView,
+        packet: PacketPlace
+    ) {
+        output.packet.set(headers, flow: flow, packet)
+    }
+
+    /// Says that the calls below come from a flow's end, and not from a packet.
+    public mutating func beginEnd(of flow: FlowRecord) { output.packet.set(flow) }
+
+    /// Takes the next bytes of a direction.
+    public mutating func bytes(_ bytes: RawSpan, of stream: StreamView) {
+        guard let slot = opened(stream) else { return }
+        flows[slot].hadPayload = true
+        change(slot) { stage, state, flow in
+            if flow.application == .unknown, stream.isMidstream {
+                stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
+                if Detection.isRecords(bytes), !state.isOver {
+                    // A connection of TLS whose handshake was not seen; nothing in it can be read.
+                    state.originator = StreamSide()
+                    state.responder = StreamSide()
+                    stage.begin(.tls, &state, &flow)
+                }
+            }
+            stage.take(bytes, from: state.sender(stream), &state, &flow)
+        }
+    }
+
+    /// Passes over bytes that will never come.
+    public mutating func gap(_ length: UInt64, of stream: StreamView) {
+        guard let slot = opened(stream) else { return }
+        change(slot) { stage, state, flow in
+            let sender = state.sender(stream)
+            guard !state[sender].isOver else { return }
+            state[sender].carry = []
+            state[sender].scanned = 0
+            stage.lost(length, from: sender, &state, &flow)
+        }
+    }
+
+    /// A direction has ended; a reset ends both.
+    public mutating func directionEnded(_ stream: StreamView, _ reason: StreamEnd) {
+        let slot = Int(stream.slot)
+        guard slot < flows.count, flows[slot].flowID == stream.flowID, flows[slot].place != 0 else { return }
+        guard output.packet.flowID == stream.flowID else { return }
+        change(slot) { stage, state, flow in
+            let sender = state.sender(stream)
+            if !state[sender].isOver { stage.sideEnded(sender, &state, &flow) }
+        }
+    }
+
+    /// The last packet was overwritten while it was looked at: what it gave is forgotten, its flow's parser ends.
+    public mutating func overwritten(slot: UInt32, flowID: UInt64) {
+        discard()
+        guard Int(slot) < flows.count, flows[Int(slot)].flowID == flowID else { return }
+        giveBack(slot: Int(slot))
+        flows[Int(slot)].phase = .over
+    }
+
+    /// The slot of a stream whose bytes are still looked at, or nil.
+    private mutating func opened(_ stream: StreamView) -> Int? {
+        guard output.packet.flowID == stream.flowID else { return nil }
+        let slot = open(stream.slot, stream.flowID)
+        guard flows[slot].phase != .over else { return nil }
+        if flows[slot].place == 0 { flows[slot].place = streams.take(StreamState()) }
+        return slot
+    }
+
+    /// Lets `body` change a flow's state, which is given back when nothing more of the flow is looked at.
+    private mutating func change(
+        _ slot: Int,
+        _ body: (inout ApplicationStage, inout StreamState, inout ApplicationFlow) -> Void
+    ) {
+        var flow = flows[slot]
+        // Moved out and back in, so that the parser may change the stage meanwhile.
+        var state = StreamState()
+        swap(&state, &streams[flow.place])
+        if state.isTurned { output.packet.turn() }
+        let held = state.carried + heldBySession(state, flow)
+        body(&self, &state, &flow)
+        let isTurned = state.isTurned
+        var isOver = state.isOver
+        if !isOver, heldBytes - held + state.carried + heldBySession(state, flow) > ApplicationStage.mostHeld
+        {
+            counters.cut &+= 1
+            isOver = true
+        }
+        if isOver { finish(state, &flow) }
+        heldBytes += state.carried + heldBySession(state, flow) - held
+        swap(&state, &streams[flow.place])
+        if isTurned { output.packet.turn() }
+        if isOver { flow.phase = .over }
+        flows[slot] = flow
+        if isOver { giveBack(slot: slot) }
+    }
+
+    /// Ends a flow's parser: what waits for an answer is written without it.
+    mutating func finishStream(_ slot: Int) {
+        guard flows[slot].place != 0 else { return }
+        if output.packet.flowID == flows[slot].flowID {
+            change(slot) { _, state, _ in
+                state.originator.isOver = true
+                state.responder.isOver = true
+            }
+        }
+        giveBack(slot: slot)
+    }
+
+    private mutating func giveBack(slot: Int) {
+        var flow = flows[slot]
+        giveBack(&flow)
+        flows[slot] = flow
+    }
+
+    /// Gives back what is kept of a flow.
+    mutating func giveBack(_ flow: inout ApplicationFlow) {
+        guard flow.place != 0 else { return }
+        let state = streams[flow.place]
+        heldBytes -= state.carried + heldBySession(state, flow)
+        end(state, flow)
+        streams.giveBack(flow.place, StreamState())
+        flow.place = 0
+    }
+
+    /// In a flow whose beginning was not seen, its originator may be the one that answers.
+    private mutating func turnIfNeeded(_ bytes: RawSpan, toResponder: Bool, _ state: inout StreamState) {
+        guard !state.isTurned, state.carried == 0, !state.isOver else { return }
+        if Detection.isTurned(bytes, from: toResponder ? .originator : .responder) {
+            swap(&state.originator, &state.responder)
+            state.isTurned = true
+            output.packet.turn()
+        }
+    }
+}
+
+extension StreamState {
+    /// Who sent the bytes of a stream: who asks, or who answers.
+    func sender(_ stream: StreamView) -> Sender {
+        stream.toResponder != isTurned ? .originator : .responder
+    }
+}
+
+extension TransactionRecord {
+    /// Describes a flow at its end, from originator to responder.
+    mutating func set(_ flow: FlowRecord) {
+        time = flow.end
+        packet = 0
+        buffer = flow.buffer
+        interface = flow.interface
+        flowID = flow.flowID
+        source = flow.originator
+        destination = flow.responder
+        sourcePort = flow.originatorPort
+        destinationPort = flow.responderPort
+        transportProtocol = flow.transportProtocol
+        ipVersion = flow.ipVersion
+        vlan = flow.vlan
+        vlanCount = flow.vlanCount
+        toResponder = true
+    }
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1: requests wait for their answers, and both become one transaction when the answer's body has ended.
+//
+//     originator   [head|body][head][head]          pending: 1 2 3
+//     responder                [head|body][head|    1 is written, 2 is being answered
+//
+// What is read of a head becomes JSON at once, so that a head lives no longer than its segment. Bodies are counted and
+// not kept. Answers of one hundred and some (RFC 9110, 15.2) are no answers; after `101` and after a CONNECT that
+// succeeded the stream is another protocol's, and is looked at as if it began there.
+//
+// Invariant. `heldBytes` is what the fragments of a session's requests and answer count.
+internal import BeltwayWire
+
+/// A request that waits for its answer.
+struct HTTPRequest {
+    var fragment = JSONFragment()
+    var isHEAD = false
+    var isCONNECT = false
+    /// Whether it has no version: what answers has no head (HTTP/0.9).
+    var isBare = false
+}
+
+/// What is known of one connection.
+struct HTTPSession {
+    /// What comes next in a direction.
+    enum Expecting {
+        case head
+        case body(remaining: Int)
+        case chunks(HTTPChunks)
+        case untilClose
+    }
+
+    /// Requests without a complete answer, the oldest first.
+    var pending: [HTTPRequest] = []
+    var answer = JSONFragment()
+    /// Whether an answer's head was read and its body has not ended.
+    var isAnswering = false
+    /// Bytes of the answer's body on the wire.
+    var answerLength: UInt64 = 0
+    var client = Expecting.head
+    var server = Expecting.head
+    var heldBytes = 0
+}
+
+/// Reads HTTP/1 connections.
+public enum HTTPParser {
+    /// Columns of the table `http`.
+    public static let columns = [
+        TransactionColumn("hostname", .text), TransactionColumn("url", .text),
+        TransactionColumn("http_method", .text), TransactionColumn("status", .number),
+        TransactionColumn("http_user_agent", .text), TransactionColumn("http_content_type", .text),
+        TransactionColumn("http_refer", .text), TransactionColumn("length", .number),
+    ]
+
+    enum Column {
+        static var hostname: Int { 0 }
+        static var url: Int { 1 }
+        static var method: Int { 2 }
+        static var status: Int { 3 }
+        static var userAgent: Int { 4 }
+        static var contentType: Int { 5 }
+        static var referer: Int { 6 }
+        static var length: Int { 7 }
+    }
+
+    /// Requests that may wait for their answers; who sends more does not speak HTTP.
+    static var mostPending: Int { 128 }
+
+    /// Reads a head, or what is here of a body.
+    static func step(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ side: inout StreamSide,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) -> ParserStep {
+        let expecting = sender == .originator ? session.client : session.server
+        switch expecting {
+        case .head: return head(bytes, from: sender, &side, &session, &flow, &output)
+        case .body(let remaining):
+            let count = min(remaining, bytes.byteCount)
+            advance(count, of: remaining, from: sender, &session, &flow, &output)
+            return .consumed(count)
+        case .untilClose:
+            if sender == .responder { session.answerLength &+= UInt64(bytes.byteCount) }
+            return .consumed(bytes.byteCount)
+        case .chunks(var chunks):
+            var position = 0
+            while true {
+                switch chunks.next(in: bytes, from: position) {
+                case .data(let range): position = range.upperBound
+                case .needMore:
+                    set(.chunks(chunks), sender, &session)
+                    if sender == .responder { session.answerLength &+= UInt64(bytes.byteCount) }
+                    return .consumed(bytes.byteCount)
+                case .end(let end):
+                    if sender == .responder { session.answerLength &+= UInt64(end) }
+                    ended(sender, &session, &flow, &output)
+                    return .consumed(end)
+                case .damaged:
+                    // What follows has no end that could be known.
+                    if sender == .originator { return .malformed }
+                    session.answerLength &+= UInt64(bytes.byteCount)
+                    set(.untilClose, sender, &session)
+                    return .consumed(bytes.byteCount)
+                }
+            }
+        }
+    }
+
+    private static func head(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ side: inout StreamSide,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) -> ParserStep {
+        if side.isResyncing {
+            // After a gap a segment that begins with a head is where reading goes on.
+            guard HTTP1.probe(bytes, from: sender) == .yes else { return .consumed(bytes.byteCount) }
+            side.isResyncing = false
+        }
+        if sender == .responder, session.pending.first?.isBare == true {
+            session.isAnswering = true
+            session.server = .untilClose
+            return step(bytes, from: sender, &side, &session, &flow, &output)
+        }
+        // A head that comes in small pieces is looked through once.
+        if side.scanned > 0, !hasEmptyLine(bytes, from: side.scanned),
+            bytes.byteCount < HTTP1.maximumHeadLength
+        {
+            side.scanned = bytes.byteCount
+            return .needMore
+        }
+        switch HTTP1.framing(of: bytes) {
+        case .needMore:
+            side.scanned = bytes.byteCount
+            return .needMore
+        case .notThisProtocol: return .malformed
+        case .complete(let length):
+            side.scanned = 0
+            let head = bytes.extracting(0..<length)
+            let isRead =
+                sender == .originator
+                ? request(head, &session, &output) : answer(head, &session, &flow, &output)
+            guard let isUpgraded = isRead else { return .malformed }
+            return isUpgraded ? .upgraded(length) : .consumed(length)
+        }
+    }
+
+    /// Whether a line without anything ends at or after `start`; a little before it may belong to the line.
+    private static func hasEmptyLine(_ bytes: RawSpan, from start: Int) -> Bool {
+        var index = max(start - 2, 0)
+        while let end = bytes.firstIndex(of: 0x0a, from: index) {
+            let next = end + 1
+            if next < bytes.byteCount, bytes.byte(at: next) == 0x0a { return true }
+            if next + 1 < bytes.byteCount, bytes.byte(at: next) == 0x0d, bytes.byte(at: next + 1) == 0x0a {
+                return true
+            }
+            index = next
+        }
+        return false
+    }
+
+    /// Reads a request's head.
+    ///
+    /// - Returns: Whether the stream is another protocol's from here on (never so), nil if it is none.
+    private static func request(
+        _ bytes: RawSpan,
+        _ session: inout HTTPSession,
+        _ output: inout TransactionStage
+    ) -> Bool? {
+        guard session.pending.count < mostPending, let head = try? HTTPRequestHead(bytes) else { return nil }
+        var request = HTTPRequest()
+        request.isHEAD = head.method.equals(ignoringCase: "HEAD")
+        request.isCONNECT = head.method.equals(ignoringCase: "CONNECT")
+        request.isBare = head.version.isEmpty
+        request.fragment = fragment(of: head)
+        session.heldBytes += request.fragment.text.count
+        session.pending.append(request)
+        set(expectation(head.body), .originator, &session)
+        return false
+    }
+
+    /// Reads an answer's head.
+    ///
+    /// - Returns: Whether the stream is another protocol's from here on, nil if it is no answer.
+    private static func answer(
+        _ bytes: RawSpan,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) -> Bool? {
+        guard let head = try? HTTPResponseHead(bytes) else { return nil }
+        if 100..<200 ~= head.status, head.status != 101 { return false }
+        let request = session.pending.first
+        session.heldBytes -= session.answer.text.count
+        session.answer = fragment(of: head)
+        session.heldBytes += session.answer.text.count
+        session.isAnswering = true
+        session.answerLength = 0
+        let isTunnel = request?.isCONNECT == true && 200..<300 ~= head.status
+        if head.status == 101 || isTunnel {
+            ended(.responder, &session, &flow, &output)
+            return true
+        }
+        let expecting = expectation(head.body(isToHEAD: request?.isHEAD == true))
+        set(expecting, .responder, &session)
+        if case .head = expecting { ended(.responder, &session, &flow, &output) }
+        return false
+    }
+
+    private static func expectation(_ body: HTTPBody) -> HTTPSession.Expecting {
+        switch body {
+        case .none: .head
+        case .length(let length): .body(remaining: length)
+        case .chunked: .chunks(HTTPChunks())
+        case .untilClose: .untilClose
+        }
+    }
+
+    private static func set(
+        _ expecting: HTTPSession.Expecting,
+        _ sender: Sender,
+        _ session: inout HTTPSession
+    ) {
+        if sender == .originator { session.client = expecting } else { session.server = expecting }
+    }
+
+    /// Counts bytes of a body whose length is known.
+    private static func advance(
+        _ count: Int,
+        of remaining: Int,
+        from sender: Sender,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        if sender == .responder { session.answerLength &+= UInt64(count) }
+        if count < remaining {
+            set(.body(remaining: remaining - count), sender, &session)
+        } else {
+            ended(sender, &session, &flow, &output)
+        }
+    }
+
+    /// A message has ended; an answer's end completes the transaction.
+    private static func ended(
+        _ sender: Sender,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        set(.head, sender, &session)
+        if sender == .responder { write(&session, &flow, &output) }
+    }
+
+    /// Bytes of one direction are lost: within a body of known length that changes nothing.
+    static func lost(
+        _ length: UInt64,
+        from sender: Sender,
+        _ side: inout StreamSide,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        switch sender == .originator ? session.client : session.server {
+        case .body(let remaining) where UInt64(remaining) >= length:
+            advance(Int(length), of: remaining, from: sender, &session, &flow, &output)
+        case .untilClose: break
+        case .body, .chunks, .head:
+            set(.head, sender, &session)
+            side.isResyncing = true
+            // Whose answers the next ones are is not known any more.
+            if sender == .responder { writeAll(&session, &flow, &output) }
+        }
+    }
+
+    /// A direction has ended: so has the body that the end delimits.
+    static func sideEnded(
+        _ sender: Sender,
+        _ session: inout HTTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        guard sender == .responder, session.isAnswering else { return }
+        if case .untilClose = session.server { ended(sender, &session, &flow, &output) }
+    }
+}

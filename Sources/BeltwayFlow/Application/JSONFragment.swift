@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a transaction before it is complete, as the JSON that it will be: a request while its answer is awaited.
+internal import BeltwayWire
+
+/// JSON members with the places of columns in them, written before the transaction that they belong to.
+struct JSONFragment {
+    var text: [UInt8] = []
+    /// By column: offset and length, as in ``TransactionRecord/marks``, counted from the fragment's start; 0 is none.
+    var marks = InlineArray<8, UInt32>(repeating: 0)
+}
+
+/// Writes members of a fragment.
+///
+/// Two fragments, of a request and of its answer, have room in one body.
+struct FragmentWriter: ~Copyable {
+    private static var mostBytes: Int { TransactionRecord.mostBytes / 2 - 256 }
+
+    var text = TextBuffer(capacity: 512)
+    private var marks = InlineArray<8, UInt32>(repeating: 0)
+
+    /// Appends a member that is a string off the wire.
+    mutating func member(
+        _ name: StaticString,
+        _ column: Int?,
+        _ value: RawSpan,
+        most: Int = 1024,
+        isLowercased: Bool = false
+    ) {
+        let room = max(0, (FragmentWriter.mostBytes - text.count - 64) / 6)
+        separate()
+        text.append(0x22)
+        text.append(name)
+        text.append("\":")
+        let start = text.count
+        text.append(wireString: value, most: min(most, room))
+        if isLowercased { text.lowercase(from: start) }
+        mark(column, from: start)
+    }
+
+    /// Appends a member that is a number.
+    mutating func member(_ name: StaticString, _ column: Int?, number: UInt64) {
+        separate()
+        text.append(0x22)
+        text.append(name)
+        text.append("\":")
+        let start = text.count
+        text.append(decimal: number)
+        mark(column, from: start)
+    }
+
+    private mutating func separate() { if !text.isEmpty { text.append(0x2c) } }
+
+    private mutating func mark(_ column: Int?, from start: Int) {
+        guard let column, start > 0, text.count <= 0xffff else { return }
+        marks[column] = UInt32(start) | UInt32(text.count - start) << 16
+    }
+
+    /// What was written.
+    consuming func end() -> JSONFragment { JSONFragment(text: text.copy(), marks: marks) }
+}
+
+extension TransactionStage {
+    /// Appends the members of a fragment, and marks its columns.
+    mutating func append(_ fragment: JSONFragment) {
+        guard !fragment.text.isEmpty else { return }
+        text.separate()
+        let base = bodyCount
+        text.append(fragment.text.span)
+        for column in 0..<TransactionRecord.mostMarks where fragment.marks[column] != 0 {
+            let mark = fragment.marks[column]
+            set(mark: column, offset: base + Int(mark & 0xffff), length: Int(mark >> 16))
+        }
+    }
+}

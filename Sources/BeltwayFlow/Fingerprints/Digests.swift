@@ -1,0 +1,34 @@
+internal import BeltwayWire
+// SPDX-License-Identifier: Apache-2.0
+// Digests that fingerprints are defined by: MD5 (JA3, HASSH) and SHA-1 (certificates) protect nothing here.
+//
+// Safe: the hashes read the bytes during the call and keep no pointer.
+internal import Crypto
+
+extension TextBuffer {
+    /// Appends the MD5 of `bytes` (RFC 1321), 32 lower-case hexadecimal digits.
+    mutating func append(md5Of bytes: RawSpan) {
+        var hash = Insecure.MD5()
+        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        for byte in hash.finalize() { append(hexadecimal: byte) }
+    }
+
+    /// Appends the first digits of the SHA-256 of `bytes` (FIPS 180-4), two for each of `count` bytes.
+    mutating func append(sha256Of bytes: RawSpan, first count: Int) {
+        var hash = Crypto.SHA256()
+        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        for byte in hash.finalize().prefix(count) { append(hexadecimal: byte) }
+    }
+
+    /// Appends the SHA-1 of `bytes` (FIPS 180-4) as `0f:3a:..`, 20 bytes.
+    mutating func append(colonSHA1Of bytes: RawSpan) {
+        var hash = Insecure.SHA1()
+        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        var isFirst = true
+        for byte in hash.finalize() {
+            if !isFirst { append(0x3a) }
+            isFirst = false
+            append(hexadecimal: byte)
+        }
+    }
+}
