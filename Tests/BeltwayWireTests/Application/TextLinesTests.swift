@@ -52,7 +52,7 @@ import Testing
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             for index in 0..<Int(state >> 60) {
                 line.append(
-                    [0x32, 0x30, 0x20, 0x2d, 0x0d, 0x0a, 0x41, 0xff][Int(state >> UInt64(index * 3)) & 7]
+                    [0x32, 0x30, 0x20, 0x2d, 0x0d, 0x0a, 0x41, 0xff][Int(state >> UInt64(index * 3) & 7)]
                 )
             }
             let command = TextCommand(line.span.bytes)
