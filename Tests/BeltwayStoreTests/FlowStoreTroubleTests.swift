@@ -134,7 +134,6 @@ private func isWhole(_ path: String) throws -> Bool {
             let names = try db.columns(in: "flows").map(\.name).drop { $0 != "history" }
             #expect(names.count == 19)
             for name in names { try db.execute(sql: "ALTER TABLE flows DROP COLUMN \(name)") }
-            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = 'metering'")
         }
         try old.close()
         func count(_ text: String) throws -> Int {

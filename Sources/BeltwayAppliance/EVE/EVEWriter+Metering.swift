@@ -31,6 +31,16 @@ extension TextBuffer {
         append(0x7d)
     }
 
+    /// What the flow is in: the innermost tunnel, its identifier if it has one, and how many tunnels there are.
+    mutating func append(tunnelOf flow: FlowRecord) {
+        append(",\"tunnel\":{\"proto\":\"")
+        append(flow.tunnelKind.name)
+        append(0x22)
+        if flow.tunnelID != 0 { append(",\"id\":", UInt64(flow.tunnelID)) }
+        append(",\"depth\":", UInt64(flow.tunnelDepth))
+        append(0x7d)
+    }
+
     private mutating func append(toServer side: FlowRecord.Side) {
         if let time = side.handshakeTime { append(",\"rtt_toserver_us\":", UInt64(time)) }
         if let time = side.dataTime { append(",\"data_rtt_toserver_us\":", UInt64(time)) }

@@ -53,6 +53,10 @@ public struct EVEWriter: ~Copyable {
         lines.append(flow.end)
         lines.append("\",\"flow_id\":")
         lines.append(decimal: flow.flowID)
+        if flow.parentID != 0 {
+            lines.append(",\"parent_id\":")
+            lines.append(decimal: flow.parentID)
+        }
         lines.append(",\"in_iface\":")
         lines.append(interface)
         lines.append(",\"event_type\":\"flow\"")
@@ -97,6 +101,7 @@ public struct EVEWriter: ~Copyable {
         }
         if flow.transportProtocol == 6 { lines.append(tcpOf: flow) }
         lines.append(meteredOf: flow)
+        if flow.tunnelDepth > 0 { lines.append(tunnelOf: flow) }
         lines.append("}\n")
         countEvent()
     }

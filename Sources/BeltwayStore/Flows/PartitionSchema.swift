@@ -55,7 +55,6 @@ enum PartitionSchema {
     /// How a partition comes to its present form; later versions of Beltway append a step.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        let firstColumns = flowColumns.dropLast(meteredColumns.count)
         migrator.registerMigration("flows and alerts") { db in
             try db.execute(sql: "PRAGMA application_id = \(applicationID)")
             try db.execute(
@@ -65,7 +64,7 @@ enum PartitionSchema {
                     CREATE TABLE signatures (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, sid INTEGER NOT NULL,
                         gid INTEGER NOT NULL, rev INTEGER NOT NULL, severity INTEGER NOT NULL,
                         message TEXT NOT NULL, category TEXT NOT NULL, details TEXT NOT NULL);
-                    CREATE TABLE flows (\(firstColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
+                    CREATE TABLE flows (\(flowColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
                     CREATE TABLE alerts (\(alertColumns.map { $0 + " NOT NULL" }.joined(separator: ", ")));
                     CREATE TABLE sealed (flows INTEGER NOT NULL, alerts INTEGER NOT NULL,
                         least_start INTEGER NOT NULL, greatest_start INTEGER NOT NULL,
@@ -82,20 +81,15 @@ enum PartitionSchema {
                     """
             )
         }
-        migrator.registerMigration("metering") { db in
-            for (name, missing) in meteredColumns {
-                try db.execute(sql: "ALTER TABLE flows ADD COLUMN \(name) NOT NULL DEFAULT \(missing)")
-            }
-        }
         return migrator
     }
 
     /// Lets queries on this connection see a partition of an earlier version as one of this: a view of the table's name,
     /// which SQLite looks through.
     ///
-    /// Not yet of one that is being made at this moment, by this version.
+    /// Partitions are written by the version that made them, so nothing else has to be changed about them.
     static func complete(_ db: Database) throws {
-        guard try db.tableExists("sealed"), try lacksMetering(db), try !isEmpty(db) else { return }
+        guard try db.tableExists("flows"), try lacksMetering(db) else { return }
         let own = flowColumns.dropLast(meteredColumns.count).joined(separator: ", ")
         let missing = meteredColumns.map { "\($0.missing) AS \($0.name)" }.joined(separator: ", ")
         try db.execute(
@@ -104,18 +98,9 @@ enum PartitionSchema {
     }
 
     /// Whether the table of flows is one of an earlier version.
-    static func lacksMetering(_ db: Database) throws -> Bool {
+    private static func lacksMetering(_ db: Database) throws -> Bool {
         let sql = "SELECT count(*) FROM pragma_table_info('flows', 'main') WHERE name = ?"
         return try Int.fetchOne(db, sql: sql, arguments: [meteredColumns[meteredColumns.count - 1].name]) == 0
-    }
-
-    /// Whether nothing was ever written to the partition, not even that it is sealed.
-    static func isEmpty(_ db: Database) throws -> Bool {
-        for table in ["flows", "alerts", "sealed"]
-        where try Int.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM main.\(table))") == 1 {
-            return false
-        }
-        return true
     }
 
     /// What sealing does in one transaction: nothing here costs the insert path anything.

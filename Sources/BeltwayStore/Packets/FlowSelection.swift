@@ -77,10 +77,34 @@ public struct FlowSelection: Sendable {
         until = Timestamp(nanoseconds: ranges.map(\.end).max() ?? 0).advanced(byNanoseconds: slack &+ 1)
     }
 
-    /// The key that the tracker gave the flow.
+    /// The keys of the flow's packets.
     ///
-    /// A record does not tell an echo reply (type 0, code 0) from later fragments of ICMP: it gets both keys.
+    /// A record does not tell an echo reply (type 0, code 0) from later fragments of ICMP: it gets both keys. Nor does it
+    /// tell whether both directions of a tunnel share its identifier: packets of a tunnel where they do not have 0 in
+    /// their keys.
     private static func keys(of flow: FlowRecord, _ vlansSeparateFlows: Bool) -> [FlowKey] {
+        var keys = keysOfTuple(of: flow, vlansSeparateFlows)
+        guard flow.tunnelDepth > 0 else { return keys }
+        if flow.tunnelKind == .none {
+            // The tracker does not note what tunnel an ICMP error message came in.
+            keys = TunnelKind.allCases.flatMap { kind in
+                keys.map { key in
+                    var key = key
+                    key.tunnelKind = kind.rawValue
+                    return key
+                }
+            }
+        }
+        guard flow.tunnelID != 0 else { return keys }
+        return keys
+            + keys.map { key in
+                var key = key
+                key.tunnelID = 0
+                return key
+            }
+    }
+
+    private static func keysOfTuple(of flow: FlowRecord, _ vlansSeparateFlows: Bool) -> [FlowKey] {
         var headers = PacketHeaders()
         headers.source = flow.originator
         headers.destination = flow.responder
@@ -90,6 +114,9 @@ public struct FlowSelection: Sendable {
         headers.ipVersion = flow.ipVersion
         headers.vlanCount = flow.vlanCount
         headers.vlan = (flow.vlanCount > 0 ? flow.vlan.outer : 0, flow.vlanCount > 1 ? flow.vlan.inner : 0)
+        headers.tunnelDepth = flow.tunnelDepth
+        headers.tunnelKind = flow.tunnelKind
+        headers.tunnelKey = flow.tunnelID
         headers.layers = .ip
         var forward = false
         let plain = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
@@ -115,7 +142,7 @@ public struct FlowSelection: Sendable {
         let b = mix(key.b.high ^ 0x94d0_49bb_1331_11eb, key.b.low ^ 0xd6e8_feb8_6659_fd93)
         let ports =
             UInt64(key.portA) | UInt64(key.portB) << 16 | UInt64(key.transportProtocol) << 32
-            | UInt64(key.vlanOuter) << 40
+            | UInt64(key.vlanOuter) << 40 ^ UInt64(key.tunnelID) &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mix(a ^ ports, b ^ 0xa076_1d64_78bd_642f) & 0x7fff_ffff_ffff_ffff)
     }
 
@@ -148,8 +175,6 @@ extension FlowSelection: PacketPredicate {
         PacketDecoder.decode(packet, linkType: linkType, into: &headers)
         guard headers.layers.contains(.ip) else { return false }
         var forward = false
-        // Rows do not tell tunnels apart: equal tuples in several tunnels are all found.
-        (headers.tunnelDepth, headers.tunnelKind, headers.tunnelKey) = (0, .none, 0)
         let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
         if contains(key, at: about.time.nanoseconds) {
             if findsLaterFragments, headers.isFragment, !headers.isLaterFragment {

@@ -131,10 +131,7 @@ final class PartitionReader {
 
     /// False for a file that was only just begun; throws for somebody else's.
     private func isPartition(_ db: Database) throws -> Bool {
-        if try db.tableExists("sealed") {
-            // What lacks columns and has no rows is just being made.
-            return try !PartitionSchema.lacksMetering(db) || !PartitionSchema.isEmpty(db)
-        }
+        if try db.tableExists("sealed") { return true }
         if try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0 { return false }
         throw StoreError(path: path, operation: .open, code: 0, reason: "not a partition of the flow store")
     }

@@ -139,6 +139,19 @@ func sampleAlert() -> AlertRecord {
         #expect((oneSided["metered"] as? [String: Any])?["one_sided"] as? Bool == true)
     }
 
+    @Test func `says what tunnel the flow is in`() throws {
+        var flow = sampleFlow()
+        #expect(try object(lines { $0.append(flow: flow, interface: interface) }[0])["tunnel"] == nil)
+        flow.tunnelDepth = 2
+        flow.tunnelKind = .vxlan
+        flow.tunnelID = 4242
+        flow.parentID = 17
+        let event = try object(lines { $0.append(flow: flow, interface: interface) }[0])
+        #expect(event["parent_id"] as? Int == 17)
+        let tunnel = try #require(event["tunnel"] as? [String: Any])
+        #expect(tunnel.mapValues { "\($0)" } == ["proto": "VXLAN", "id": "4242", "depth": "2"])
+    }
+
     @Test func `has time stamps of the form that readers check`() throws {
         let pattern = #/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d+[+\-]\d+$/#
         for nanoseconds in [0, 1, 999_999_999, 1_795_347_601_123_456_789, UInt64.max] {

@@ -134,6 +134,35 @@ private func record(
         #expect(interfaces == expected.map { "eth\($0.interface)" })
     }
 
+    @Test func `finds the flow of one tenant among equal tuples in other tunnels, and outside`() throws {
+        let sent = (0..<90).map { number in
+            let tenant = UInt8(number % 3)
+            let isForward = number % 2 == 0
+            let ends = isForward ? ("10.0.0.1", "10.0.0.2") : ("10.0.0.2", "10.0.0.1")
+            let inner = PacketBuilder().ethernet().ipv4(from: ends.0, to: ends.1)
+                .tcp(from: isForward ? 40_000 : 80, to: isForward ? 80 : 40_000).payload("\(number)")
+            // VXLAN (RFC 7348, 5): flags with a valid identifier, and the identifier.
+            let outer = PacketBuilder().ethernet().ipv4(from: "192.0.2.1", to: "192.0.2.2").udp(to: 4789)
+                .payload([8, 0, 0, 0, 0, 0, tenant, 0] + inner.bytes)
+            return Sent(number, flow: Int(tenant), tenant == 0 ? inner : outer)
+        }
+        try store(sent)
+        for tenant in 0..<3 {
+            var flow = record(
+                sent.filter { $0.flow == tenant },
+                from: "10.0.0.1",
+                to: "10.0.0.2",
+                ports: (40_000, 80)
+            )
+            if tenant > 0 {
+                (flow.tunnelDepth, flow.tunnelKind, flow.tunnelID) = (1, .vxlan, UInt32(tenant))
+            }
+            let outcome = try extract([flow])
+            #expect(outcome.packets == 30)
+            try expectOutput(sent.filter { $0.flow == tenant })
+        }
+    }
+
     @Test(.enabled(if: Tool.haveReaders, "needs tcpdump, tshark and capinfos"))
     func `writes files that tcpdump, tshark and capinfos open without a complaint, empty ones too`() throws {
         let sent = traffic()
