@@ -72,6 +72,8 @@ struct Run: ParsableCommand {
     var noFlows = false
     @Flag(help: "Do not write eve.json.")
     var noEve = false
+    @Option(help: ArgumentHelp("Write Zeek's conn.log: tsv or json.", valueName: "form"))
+    var zeek: String?
     @Flag(help: "Do not parse application protocols: flows and alerts only.")
     var noProtocols = false
 
@@ -143,6 +145,12 @@ struct Run: ParsableCommand {
         if noPackets { result.storesPackets = false }
         if noFlows { result.storesFlows = false }
         if noEve { result.writesEvents = false }
+        if let zeek {
+            guard let form = ZeekFormat(rawValue: zeek) else {
+                throw .usage("--zeek takes tsv or json, not `\(zeek)`")
+            }
+            result.zeek = form
+        }
         if noProtocols { result.parsesProtocols = false }
         return result
     }

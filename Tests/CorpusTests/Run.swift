@@ -90,6 +90,8 @@ struct Run: Sendable {
     var summary: Summary?
     /// Lines of eve.json but its statistics.
     var lines: [Data] = []
+    /// The text of conn.log, if it was written.
+    var connections = ""
     /// The data directory; gone unless it was to be kept.
     var data = ""
 
@@ -126,6 +128,8 @@ struct Run: Sendable {
         )
         var run = Run(ending: ending, data: data)
         run.summary = try? JSONDecoder().decode(Summary.self, from: ending.output)
+        let connections = FileManager.default.contents(atPath: data + "/conn.log") ?? Data()
+        run.connections = String(decoding: connections, as: UTF8.self)
         let statistics = Data("\"event_type\":\"stats\"".utf8)
         run.lines = (FileManager.default.contents(atPath: data + "/eve.json") ?? Data())
             .split(separator: 0x0a).map { Data($0) }.filter { $0.range(of: statistics) == nil }

@@ -116,6 +116,9 @@ public struct ConfigurationFile {
             },
             "store-flows": { (f, n) throws(ApplianceError) in f.configuration.storesFlows = try f.flag(n) },
             "write-events": { (f, n) throws(ApplianceError) in f.configuration.writesEvents = try f.flag(n) },
+            "zeek": { (f, n) throws(ApplianceError) in
+                f.configuration.zeek = try f.choice(n, ["off": nil, "tsv": .tsv, "json": .json])
+            },
             "parse-protocols": { (f, n) throws(ApplianceError) in
                 f.configuration.parsesProtocols = try f.flag(n)
             },

@@ -35,6 +35,8 @@ public struct RunConfiguration: Sendable {
     public var storesFlows = true
     /// Whether events go to eve.json.
     public var writesEvents = true
+    /// In which form Zeek's logs are written; nil for not at all.
+    public var zeek: ZeekFormat?
     /// Whether payload is parsed for application protocols.
     public var parsesProtocols = true
     /// Flows that the tracer follows; nil for none.

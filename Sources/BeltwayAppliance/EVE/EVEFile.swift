@@ -73,14 +73,23 @@ public struct EVEFile: ~Copyable {
     /// - Throws: ``EVEFileError`` if events were lost or the file could not be rotated. Calling again is right: a
     ///   later call may succeed.
     public mutating func drain(_ events: inout EVEWriter, all: Bool = false) throws(EVEFileError) {
-        let count = events.lines.count
+        try drain(lines: &events.lines, all: all)
+    }
+
+    /// Whether writing so many bytes more will begin a new file.
+    func willRotate(for count: Int) -> Bool {
+        isRegular && size > 0 && size + UInt64(count) > limits.fileInBytes
+    }
+
+    mutating func drain(lines: inout TextBuffer, all: Bool) throws(EVEFileError) {
+        let count = lines.count
         guard count > 0, all || count >= limits.bufferInBytes else { return }
         var failure: EVEFileError?
-        if isRegular, size > 0, size + UInt64(count) > limits.fileInBytes {
+        if willRotate(for: count) {
             do { try rotate() } catch { failure = error }
         }
-        do { try write(events.lines.bytes) } catch { failure = error }
-        events.lines.removeAll()
+        do { try write(lines.bytes) } catch { failure = error }
+        lines.removeAll()
         if let failure { throw failure }
     }
 

@@ -92,7 +92,10 @@ struct FactOutput: ~Copyable {
     let outbox: EventOutbox
     private let store: FlowStore?
     private var file: EVEFile?
+    /// Zeek's conn.log, if it is written.
+    private var connections: ZeekLog?
     private let writesEvents: Bool
+    private let writesConnections: Bool
     private var events = EVEWriter()
     private let rings: RingTable
     private let signatures: [EVESignature]
@@ -105,6 +108,7 @@ struct FactOutput: ~Copyable {
     init(
         store: FlowStore?,
         file: consuming EVEFile?,
+        connections: consuming ZeekLog?,
         rings: RingTable,
         signatures: [SignatureInfo],
         outbox: EventOutbox,
@@ -113,6 +117,8 @@ struct FactOutput: ~Copyable {
         self.store = store
         writesEvents = file != nil
         self.file = file
+        writesConnections = connections != nil
+        self.connections = connections
         self.rings = rings
         self.signatures = signatures.map { EVESignature($0) }
         self.outbox = outbox
@@ -126,6 +132,7 @@ struct FactOutput: ~Copyable {
             flows &+= 1
             let name = name(record.buffer, record.interface)
             if writesEvents { events.append(flow: record, interface: name) }
+            if writesConnections { connections?.append(record) }
             store?.insert(record)
         case .alert(let record):
             alerts &+= 1
@@ -153,6 +160,11 @@ struct FactOutput: ~Copyable {
                 progress.note("\(error)")
             }
         }
+        do {
+            try connections?.drain(all: all)
+        } catch {
+            progress.note("\(error)")
+        }
         store?.commitIfDue()
         show()
     }
@@ -160,6 +172,11 @@ struct FactOutput: ~Copyable {
     /// Writes everything and closes the store.
     mutating func close() {
         writeOut(all: true)
+        do {
+            try connections?.close()
+        } catch {
+            progress.note("\(error)")
+        }
         store?.close()
         show()
     }
@@ -191,9 +208,15 @@ struct FactOutput: ~Copyable {
             progress.rowsLost.store(store.counters.rowsLost, ordering: .relaxed)
             for error in store.takeErrors() { progress.note("\(error)") }
         }
+        var lost: UInt64 = 0
         switch file {
-        case .some(let file): progress.eventsLost.store(file.eventsLost, ordering: .relaxed)
+        case .some(let file): lost &+= file.eventsLost
         case .none: break
         }
+        switch connections {
+        case .some(let log): lost &+= log.linesLost
+        case .none: break
+        }
+        progress.eventsLost.store(lost, ordering: .relaxed)
     }
 }

@@ -120,7 +120,8 @@ extension RunSession {
         let facts = queues[number].makeProducer(plan.isOffline ? .blocking : .dropping)
         let tracker = FlowTracker(flowConfiguration(share: share))
         let parses =
-            configuration.parsesProtocols && (configuration.writesEvents || configuration.storesFlows)
+            configuration.parsesProtocols
+            && (configuration.writesEvents || configuration.storesFlows || configuration.zeek != nil)
         return Worker(
             tracker: tracker,
             applications: parses ? ApplicationStage() : nil,

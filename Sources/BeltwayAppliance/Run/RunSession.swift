@@ -178,7 +178,9 @@ public final class RunSession {
     }
 
     private func openData() throws(ApplianceError) {
-        let writes = configuration.storesFlows || configuration.storesPackets || configuration.writesEvents
+        let writes =
+            configuration.storesFlows || configuration.storesPackets || configuration.writesEvents
+            || configuration.zeek != nil
         guard writes || wantsSharing else { return }
         do {
             let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
@@ -207,6 +209,17 @@ public final class RunSession {
         if configuration.writesEvents, let data {
             do { file = try EVEFile(path: data.path + "/eve.json") } catch { noteFailure("\(error)") }
         }
+        var connections: ZeekLog?
+        if let form = configuration.zeek, let data {
+            do {
+                connections = try ZeekLog(
+                    "conn",
+                    fields: ZeekConnections.fields,
+                    format: form,
+                    folder: data.path
+                )
+            } catch { noteFailure("\(error)") }
+        }
         let workers = plan.workers
         var consumers = OwnedArray<FactConsumer>(capacity: workers)
         for _ in 0..<workers {
@@ -217,6 +230,7 @@ public final class RunSession {
         let output = FactOutput(
             store: store,
             file: file,
+            connections: connections,
             rings: rings,
             signatures: ruleSet?.signatures ?? [],
             outbox: outbox,

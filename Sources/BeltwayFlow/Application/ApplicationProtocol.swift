@@ -10,7 +10,7 @@
     case failed
     case dns, mdns, llmnr
     case dhcp, ntp
-    case tls, dtls, http, ssh, smtp, ftp
+    case tls, dtls, http, ssh, smtp, ftp, quic
 
     /// Suricata's name.
     public var name: StaticString {
@@ -28,6 +28,7 @@
         case .ssh: "ssh"
         case .smtp: "smtp"
         case .ftp: "ftp"
+        case .quic: "quic"
         }
     }
 }
@@ -36,7 +37,7 @@
 @frozen public enum TransactionKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case dns, mdns, llmnr
     case dhcp, ntp
-    case tls, http, ssh, smtp, ftp
+    case tls, http, ssh, smtp, ftp, quic
 
     /// Its name everywhere.
     public var name: StaticString {
@@ -51,6 +52,7 @@
         case .ssh: "ssh"
         case .smtp: "smtp"
         case .ftp: "ftp"
+        case .quic: "quic"
         }
     }
 
@@ -65,6 +67,7 @@
         case .ssh: SSHParser.columns
         case .smtp: SMTPParser.columns
         case .ftp: FTPParser.columns
+        case .quic: QUICParser.columns
         }
     }
 }

@@ -31,6 +31,8 @@ public struct ApplicationStage: ~Copyable {
     var ftp = SessionPool<FTPSession>()
     /// Bytes that flows and their sessions hold.
     public internal(set) var heldBytes = 0
+    /// Connections of QUIC whose hellos are not yet known.
+    var quic = QUICSessions()
     /// What the packet that is being looked at changes, as it was before.
     ///
     /// Every call of ``datagram(_:headers:flow:packet:)`` is followed by one of ``commit(into:)`` or ``discard()``.
@@ -113,14 +115,28 @@ public struct ApplicationStage: ~Copyable {
             )
             if isWhole { state.transactions &+= 1 }
         case .dtls: isWhole = dtls(payload, toResponder: toResponder, &state)
+        case .quic: parseQUIC(payload, toResponder: toResponder, &state)
         default: break
         }
         if !isWhole { counters.malformed &+= 1 }
     }
 
+    private mutating func parseQUIC(_ payload: RawSpan, toResponder: Bool, _ state: inout ApplicationFlow) {
+        var session = quic[state.flowID]
+        let wantsMore = QUICParser.datagram(
+            payload,
+            toResponder: toResponder,
+            &session,
+            number: &state.transactions,
+            &output
+        )
+        quic.stage(wantsMore ? session : nil, of: state.flowID)
+        if !wantsMore { state.phase = .over }
+    }
+
     /// Hands what the packet gave to `facts`: it was whole.
     @inlinable public mutating func commit<Sink: FactSink & ~Copyable>(into facts: inout Sink) {
-        before.slot = -1
+        if before.slot >= 0 { settle() }
         let count = output.commit(into: &facts)
         if count > 0 { noteRecorded(count) }
     }
@@ -128,11 +144,18 @@ public struct ApplicationStage: ~Copyable {
     /// Counts bytes of a known protocol that could not be read.
     mutating func noteMalformed() { counters.malformed &+= 1 }
 
+    /// Keeps what the packet made of its flow.
+    @usableFromInline mutating func settle() {
+        before.slot = -1
+        quic.settle()
+    }
+
     @usableFromInline mutating func noteRecorded(_ count: Int) { counters.transactions &+= UInt64(count) }
 
     /// Forgets what the packet gave, to its flow too: it was overwritten while it was looked at.
     public mutating func discard() {
         output.discard()
+        quic.discard()
         if before.slot >= 0 {
             var flow = flows[before.slot]
             if flow.place != 0 || before.flow.place != 0 {
@@ -155,6 +178,7 @@ public struct ApplicationStage: ~Copyable {
     public mutating func ended(_ flow: inout FlowRecord, slot: UInt32) {
         guard Int(slot) < flows.count, flows[Int(slot)].flowID == flow.flowID else { return }
         finishStream(Int(slot))
+        quic.ended(flow.flowID)
         let state = flows[Int(slot)]
         let spoken = state.application == .unknown ? state.original : state.application
         flow.application = spoken == .unknown && state.hadPayload ? .failed : spoken

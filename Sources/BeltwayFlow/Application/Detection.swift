@@ -128,6 +128,7 @@ enum Detection {
         if source == 123 || destination == 123, NTPPacket.isLikely(payload) { return .ntp }
         if DHCPMessage.probe(payload) == .yes { return .dhcp }
         if DTLSRecord.probe(payload, from: sender) == .yes { return .dtls }
+        if QUICParser.isLikely(payload) { return .quic }
         // NetBIOS (RFC 1002) has the same header and other names.
         let isNetBIOS = source == 137 || destination == 137
         if !isNetBIOS, DNSMessage.probe(payload) == .yes { return .dns }

@@ -95,4 +95,16 @@ struct ByteReader: ~Escapable {
         guard let count = u32() else { return nil }
         return take(Int(count))
     }
+
+    /// An integer of 1, 2, 4 or 8 bytes, as its first two bits say (RFC 9000, 16).
+    @inline(__always) @_lifetime(self: copy self)
+    mutating func variable() -> UInt64? {
+        guard remaining >= 1 else { return nil }
+        switch bytes.unchecked8(position) >> 6 {
+        case 0: return u8().map { UInt64($0) }
+        case 1: return u16().map { UInt64($0 & 0x3fff) }
+        case 2: return u32().map { UInt64($0 & 0x3fff_ffff) }
+        default: return u64().map { $0 & 0x3fff_ffff_ffff_ffff }
+        }
+    }
 }

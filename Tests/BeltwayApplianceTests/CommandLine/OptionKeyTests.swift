@@ -11,7 +11,7 @@ extension `The command line` {
         "--ring": ("ring", "64MiB"), "--workers": ("workers", "2"), "--api": ("api", "off"),
         "--summary": ("summary", "json"), "--trace": ("trace", "port == 1"), "--explain": ("explain", "yes"),
         "--no-packets": ("store-packets", "no"), "--no-flows": ("store-flows", "no"),
-        "--no-eve": ("write-events", "no"),
+        "--no-eve": ("write-events", "no"), "--zeek": ("zeek", "json"),
         "--no-protocols": ("parse-protocols", "no"),
     ]
 
