@@ -3,6 +3,7 @@ internal import BeltwayBuffers
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import Synchronization
 
 /// A connection under mutual TLS as the readers and the server of remote rings use it.
 struct TLSChannel: ~Copyable, RemoteChannel {
@@ -70,14 +71,20 @@ struct TLSChannel: ~Copyable, RemoteChannel {
         do {
             let context = identity.context
             let name = isAddress(host) ? nil : host
+            let bridges = Bridges()
             let channel = try connection(seconds).channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let tls = try NIOSSLClientHandler(context: context, serverHostname: name)
                     let bridge = ChannelBridge(channel, explain: { TLSTrouble.explain($0, ofServer: place) })
                     try channel.pipeline.syncOperations.addHandlers([tls, bridge])
+                    bridges.ofChannels.withLock { $0[ObjectIdentifier(channel)] = bridge }
                 }
             }.connect(host: host, port: port).wait()
-            bridge = try channel.pipeline.handler(type: ChannelBridge.self).wait()
+            // Not asked of the pipeline: a connection whose TLS failed at once has an empty one by now.
+            guard let made = bridges.ofChannels.withLock({ $0[ObjectIdentifier(channel)] }) else {
+                throw RemoteError.closed
+            }
+            bridge = made
         } catch {
             throw TLSTrouble.explain(error, ofServer: place)
         }
@@ -91,6 +98,11 @@ struct TLSChannel: ~Copyable, RemoteChannel {
             throw TLSTrouble.unverified(place, certificate, identity)
         }
         return TLSChannel(bridge)
+    }
+
+    /// The bridges of the connections that are tried, one for each address of a host.
+    private final class Bridges: Sendable {
+        let ofChannels = Mutex<[ObjectIdentifier: ChannelBridge]>([:])
     }
 
     /// Connections as both ends want them: small requests at once, dead peers noticed.

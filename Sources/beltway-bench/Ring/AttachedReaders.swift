@@ -32,6 +32,8 @@ enum AttachedReaders {
             sum.nanoseconds += outcome.nanoseconds
             sum.lost += outcome.lost
         }
+        // Until here: who lets go of the attachment is woken no more.
+        withExtendedLifetime(attached) {}
         PeerProcess.say(sum.words, on: report)
     }
 

@@ -27,8 +27,8 @@ private func answeredFlow() -> FlowRecord {
     flow.payloadBytesToResponder = 32
     flow.payloadBytesToOriginator = 48
     flow.connectionState = .sf
-    flow.history.append("d", byOriginator: true)
-    flow.history.append("d", byOriginator: false)
+    flow.history.append("D", byOriginator: true)
+    flow.history.append("D", byOriginator: false)
     return flow
 }
 
