@@ -127,7 +127,7 @@ struct Tap<Source: TapSource & ~Copyable, Sink: TapSink>: ~Copyable {
 }
 
 /// The filter of one ring; nil where the expression makes no sense for its link type and so matches nothing.
-private struct RingFilter: ~Copyable {
+struct RingFilter: ~Copyable {
     private let filter: Filter?
 
     init(_ filter: consuming Filter?) { self.filter = filter }

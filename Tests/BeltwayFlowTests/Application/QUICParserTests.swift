@@ -79,8 +79,9 @@ private let googleHello: [UInt8] = {
         flow.flowID = 7
         flow.toResponder = true
         let place = PacketPlace(time: packet.timestamp, number: 1, buffer: 0, interface: 0)
+        let client = QUICSamples.client
         for isWhole in [false, true] {
-            stage.datagram(QUICSamples.client.span.bytes, headers: packet.headers, flow: flow, packet: place)
+            stage.datagram(client.span.bytes, headers: packet.headers, flow: flow, packet: place)
             if isWhole { stage.commit(into: &sink) } else { stage.discard() }
         }
         #expect(sink.transactions.map(\.record.number) == [0])
