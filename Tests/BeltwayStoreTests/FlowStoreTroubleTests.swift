@@ -68,7 +68,7 @@ private func isWhole(_ path: String) throws -> Bool {
 
     @Test func `counts the rows that a full disk refuses, and stores again when there is space`() throws {
         var configuration = FlowStore.Configuration()
-        configuration.maximumPages = 60
+        configuration.maximumPages = 30
         configuration.rowsPerTransaction = 1000
         let store = try FlowStore(directory: directory.path, configuration: configuration)
         for number in 0..<20_000 { store.insert(Sample.flow(number)) }

@@ -38,8 +38,7 @@ extension EVEWriter {
             transport: transaction.transportProtocol,
             version: transaction.ipVersion
         )
-        transaction.appendCommunityID(to: &identifier, seed: seed)
-        appendIdentifier()
+        appendIdentifier(transaction.flowID) { transaction.appendCommunityID(to: &$0, seed: $1) }
         if transaction.showsNumber {
             lines.append(",\"tx_id\":")
             lines.append(decimal: UInt64(transaction.number))

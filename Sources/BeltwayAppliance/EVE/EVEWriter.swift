@@ -19,9 +19,7 @@ public struct EVEWriter: ~Copyable {
     public var lines: TextBuffer
     /// Lines written since the writer was made.
     public private(set) var events: UInt64 = 0
-    let seed: UInt16
-    /// One Community ID at a time, kept for its memory.
-    var identifier: [UInt8] = []
+    private var identifiers: CommunityIDCache
 
     /// Makes a writer without lines.
     ///
@@ -30,15 +28,13 @@ public struct EVEWriter: ~Copyable {
     ///   - seed: Seed of `community_id`; alike in all tools whose events are to be joined.
     public init(capacity: Int = 320 * 1024, seed: UInt16 = 0) {
         lines = TextBuffer(capacity: capacity)
-        self.seed = seed
-        identifier.reserveCapacity(32)
+        identifiers = CommunityIDCache(seed: seed)
     }
 
-    mutating func appendIdentifier() {
+    mutating func appendIdentifier(_ flowID: UInt64, compute: (inout [UInt8], UInt16) -> Void) {
         lines.append(",\"community_id\":\"")
-        lines.append(identifier)
+        identifiers.append(to: &lines, flowID: flowID, compute: compute)
         lines.append(0x22)
-        identifier.removeAll(keepingCapacity: true)
     }
 
     mutating func countEvent() { events &+= 1 }
@@ -69,8 +65,7 @@ public struct EVEWriter: ~Copyable {
             transport: flow.transportProtocol,
             version: flow.ipVersion
         )
-        flow.appendCommunityID(to: &identifier, seed: seed)
-        appendIdentifier()
+        appendIdentifier(flow.flowID) { flow.appendCommunityID(to: &$0, seed: $1) }
         if flow.application != .unknown {
             lines.append(",\"app_proto\":\"")
             lines.append(flow.application.name)
@@ -137,8 +132,7 @@ public struct EVEWriter: ~Copyable {
             transport: alert.transportProtocol,
             version: alert.ipVersion
         )
-        alert.appendCommunityID(to: &identifier, seed: seed)
-        appendIdentifier()
+        appendIdentifier(alert.flowID) { alert.appendCommunityID(to: &$0, seed: $1) }
         lines.append(",\"alert\":")
         lines.append(signature.bytes.span)
         if alert.flowID != 0 { lines.append(flowOf: alert) }

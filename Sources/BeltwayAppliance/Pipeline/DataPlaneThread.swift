@@ -17,6 +17,8 @@ final class DataPlaneThread: Sendable {
         let body: @Sendable () -> Void
         let done = DispatchSemaphore(value: 0)
         let ended = Atomic<Bool>(false)
+        /// Processor time that it took, in nanoseconds; 0 until it has ended.
+        let processorNanoseconds = Atomic<UInt64>(0)
 
         init(_ name: String, _ processor: Int?, _ body: @escaping @Sendable () -> Void) {
             self.name = name
@@ -28,8 +30,16 @@ final class DataPlaneThread: Sendable {
             _ = unsafe beltway_name_thread(name)
             if let processor { _ = beltway_pin_thread(Int32(processor)) }
             body()
+            processorNanoseconds.store(Start.used(), ordering: .relaxed)
             ended.store(true, ordering: .releasing)  // partner: hasEnded
             done.signal()
+        }
+
+        /// Processor time of the calling thread, in nanoseconds (clock_gettime(2)); the structure is ours.
+        private static func used() -> UInt64 {
+            var time = timespec()
+            guard unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 else { return 0 }
+            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
         }
     }
 
@@ -57,6 +67,12 @@ final class DataPlaneThread: Sendable {
             throw ThreadError(name: name, code: code)
         }
     }
+
+    /// Its name.
+    var name: String { start.name }
+
+    /// Processor time that it took, user and system, in seconds; 0 until ``hasEnded``.
+    var processorSeconds: Double { Double(start.processorNanoseconds.load(ordering: .relaxed)) / 1e9 }
 
     /// Whether its body has returned.
     var hasEnded: Bool { start.ended.load(ordering: .acquiring) }

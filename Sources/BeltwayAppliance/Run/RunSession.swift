@@ -46,6 +46,8 @@ public final class RunSession {
     var loggers: PacketLoggers
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
+    /// All threads of the data plane, in the order in which they were started.
+    var threads: [DataPlaneThread] = []
     let outcome = RunOutcome()
     /// Shares the rings with other processes; nil without a data directory, or if that failed.
     var sharing: BufferServer?
@@ -250,7 +252,9 @@ public final class RunSession {
         _ body: @escaping @Sendable () -> Void
     ) throws(ApplianceError) -> DataPlaneThread {
         do {
-            return try DataPlaneThread(name: name, processor: processor, body)
+            let thread = try DataPlaneThread(name: name, processor: processor, body)
+            threads.append(thread)
+            return thread
         } catch {
             throw error.asFailure
         }
@@ -362,6 +366,7 @@ public final class RunSession {
         let use = ResourceUse.now
         summary.cpuSeconds = use.cpuSeconds
         summary.peakRSSInBytes = use.peakRSSInBytes
+        summary.threads = threads.map { .init(name: $0.name, cpuSeconds: $0.processorSeconds) }
         summary.storedBytes = loggers.storedBytes
         summary.remainingBytes = loggers.remainingBytes
         summary.notStored = loggers.passedOver

@@ -28,6 +28,14 @@ public struct RunSummary: Equatable, Sendable {
         public var filtered: UInt64
     }
 
+    /// What one thread of the data plane has cost.
+    public struct Thread: Equatable, Sendable {
+        /// `file.0`, `eth0.1`, `worker.0`, `statistics`, `writer`.
+        public var name: String
+        /// User and system time.
+        public var cpuSeconds: Double
+    }
+
     /// Packets that went into a ring.
     public var packets: UInt64 = 0
     /// Their bytes on the wire.
@@ -62,6 +70,8 @@ public struct RunSummary: Equatable, Sendable {
     public var consumers: [Consumer] = []
     /// User and system time of the process.
     public var cpuSeconds = 0.0
+    /// The same by thread, without those that store packets or index what is stored.
+    public var threads: [Thread] = []
     /// Greatest resident memory.
     public var peakRSSInBytes: UInt64 = 0
     /// Flows given up because a table was full; their records were written all the same.
@@ -102,6 +112,10 @@ public struct RunSummary: Equatable, Sendable {
                     + "\"filtered\":\($0.filtered)}"
             }
             fields.append("\"queues\":{\(numbers.joined(separator: ","))}")
+        }
+        if !threads.isEmpty {
+            let costs = threads.map { "\(quoted($0.name)):{\"cpu_seconds\":\(decimal($0.cpuSeconds))}" }
+            fields.append("\"threads\":{\(costs.joined(separator: ","))}")
         }
         if let data { fields.append("\"data\":\(quoted(data))") }
         return "{\(fields.joined(separator: ","))}"

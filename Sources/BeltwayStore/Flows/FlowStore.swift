@@ -25,9 +25,11 @@ public final class FlowStore: @unchecked Sendable {
         public var rowsPerTransaction = 50_000
         /// Age at which the transaction is committed, in nanoseconds.
         public var transactionNanoseconds: UInt64 = 1_000_000_000
-        /// Pages of 4 KiB in the write-ahead log after which it is folded into the file.
-        public var walPages = 8192
-        /// Most pages of 4 KiB in a partition, after which it counts as a full disk; nil for no such bound.
+        /// Bytes of a page of a partition.
+        static let pageBytes = 16384
+        /// Pages of 16 KiB in the write-ahead log after which it is folded into the file.
+        public var walPages = 2048
+        /// Most pages of 16 KiB in a partition, after which it counts as a full disk; nil for no such bound.
         public var maximumPages: Int?
 
         /// Makes the default configuration.

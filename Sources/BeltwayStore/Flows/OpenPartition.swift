@@ -51,9 +51,11 @@ final class OpenPartition {
         // Transactions span many calls of `append` on purpose.
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { db in
+            // Before the first table is made; rows of transactions are long.
+            try db.execute(sql: "PRAGMA page_size = \(FlowStore.Configuration.pageBytes)")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = \(settings.walPages)")
             // SQLite answers this pragma with a row.
-            _ = try Int.fetchOne(db, sql: "PRAGMA journal_size_limit = \(settings.walPages * 4096)")
+            _ = try Int.fetchOne(db, sql: "PRAGMA journal_size_limit = \(settings.walPages * FlowStore.Configuration.pageBytes)")
             if let pages = settings.maximumPages {
                 _ = try Int.fetchOne(db, sql: "PRAGMA max_page_count = \(pages)")
             }

@@ -7,8 +7,8 @@ import GRDBSQLite
 // Rows to and from SQLite without GRDB's boxing: the one file of the flow store that handles raw pointers.
 //
 // Why the interface is safe. Both types keep the GRDB statement that owns the pointer for as long as they
-// hold it, and are used only inside an access to that statement's connection. Blobs are bound from
-// memory that `RowWriter` owns (no copy by SQLite) and that changes only before the next bind. Column reads
+// hold it, and are used only inside an access to that statement's connection. Blobs and texts are bound from
+// memory that `RowWriter` owns (no copy by SQLite) and that changes only once the row is inserted. Column reads
 // ask SQLite for the type and the length first, so a damaged file gives wrong values but no wrong access.
 // Budget: 3 us a row, commit included (FlowStoreSpeed in the tests; beltway-bench).
 
@@ -17,6 +17,10 @@ import GRDBSQLite
     private let statement: Statement
     private let pointer: OpaquePointer
     private let blobs: UnsafeMutableRawPointer
+    /// Texts of the row that is being bound, one behind the other; a body and the values of its columns fit.
+    private let texts: UnsafeMutableRawPointer
+    private static let mostText = 192 << 10
+    private var textBytes = 0
     /// Whether the columns that only TCP has are bound as another protocol's: bindings outlive a step.
     private var isBoundAsOther = false
 
@@ -25,9 +29,13 @@ import GRDBSQLite
         self.statement = statement
         unsafe pointer = statement.sqliteStatement
         unsafe blobs = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 16)
+        unsafe texts = UnsafeMutableRawPointer.allocate(byteCount: RowWriter.mostText, alignment: 16)
     }
 
-    deinit { unsafe blobs.deallocate() }
+    deinit {
+        unsafe blobs.deallocate()
+        unsafe texts.deallocate()
+    }
 
     /// Inserts a flow; columns as in ``PartitionSchema/flowColumns``.
     func insert(_ record: FlowRecord, source: Int64, path: String) throws(StoreError) {
@@ -125,18 +133,17 @@ import GRDBSQLite
     /// Binds a number.
     func bind(number: Int64, at index: Int32) { bind(index, number) }
 
-    /// Binds a copy of a text; SQLite takes it whatever its bytes are.
+    /// Binds a text, of which a copy is kept until the row is inserted; SQLite takes it whatever its bytes are.
+    ///
+    /// Safe: the copy lies within `texts`; a text for which there is no room is cut.
     func bind(text: ArraySlice<UInt8>, at index: Int32) {
+        let count = min(text.count, RowWriter.mostText - textBytes)
+        let copy = unsafe texts + textBytes
         unsafe text.withUnsafeBytes { bytes in
-            let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-            // SQLITE_TRANSIENT, a cast that C's header has and Swift does not import: SQLite copies the bytes.
-            let copies = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-            if let start = unsafe start {
-                unsafe sqlite3_bind_text(pointer, index, start, Int32(bytes.count), copies)
-            } else {
-                unsafe sqlite3_bind_text(pointer, index, "", 0, copies)
-            }
+            if let start = bytes.baseAddress { unsafe copy.copyMemory(from: start, byteCount: count) }
         }
+        unsafe sqlite3_bind_text(pointer, index, copy.assumingMemoryBound(to: CChar.self), Int32(count), nil)
+        textBytes += count
     }
 
     @inline(__always) private func bind(_ index: Int32, _ value: Int64) {
@@ -157,10 +164,18 @@ import GRDBSQLite
     func step(_ path: String) throws(StoreError) {
         let stepped = unsafe sqlite3_step(pointer)
         let code = unsafe sqlite3_reset(pointer)
+        textBytes = 0
         if stepped != SQLITE_DONE {
             let message = unsafe String(cString: sqlite3_errmsg(sqlite3_db_handle(pointer)))
             throw StoreError(path: path, operation: .insertRows, code: code, reason: message)
         }
+    }
+}
+
+extension [UInt8] {
+    /// Appends a copy of bytes; they are read during the call, and no pointer is kept.
+    mutating func append(copyOf bytes: Span<UInt8>) {
+        unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 }
 

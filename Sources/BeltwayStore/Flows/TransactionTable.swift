@@ -32,8 +32,10 @@ struct TransactionTable {
     /// The name of a kind's own column; prefixed, so that none collides with a common one.
     static func column(_ column: TransactionColumn) -> String { "f_\(column.name)" }
 
+    /// The body comes last on disk: an index is then built without reading what is behind the columns.
     var create: String {
-        let list = columns.map { $0 + " NOT NULL" }.joined(separator: ", ")
+        let narrow = columns.filter { $0 != "body" } + ["body"]
+        let list = narrow.map { $0 + " NOT NULL" }.joined(separator: ", ")
         return "CREATE TABLE IF NOT EXISTS \(name) (\(list))"
     }
 
@@ -66,8 +68,8 @@ struct WaitingTransactions {
     mutating func append(_ record: TransactionRecord, body: Span<UInt8>) {
         records.append(record)
         bodies.append(UInt8(ascii: "{"))
-        // The comma before the first member.
-        for index in body.indices.dropFirst() { bodies.append(body[index]) }
+        // Without the comma before the first member.
+        bodies.append(copyOf: body.extracting(droppingFirst: min(1, body.count)))
         bodies.append(UInt8(ascii: "}"))
         ends.append(bodies.count)
     }
@@ -90,6 +92,7 @@ struct WaitingTransactions {
 final class TransactionWriter {
     private let writer: RowWriter
     private let columns: [TransactionColumn]
+    /// Text of one value whose escapes were undone.
     private var scratch: [UInt8] = []
 
     init(_ statement: Statement, _ kind: TransactionKind) {
@@ -111,8 +114,12 @@ final class TransactionWriter {
             switch column.form {
             case .number: writer.bind(number: JSONValue.number(value) ?? -1, at: place)
             case .text:
-                JSONValue.text(value, into: &scratch)
-                writer.bind(text: scratch[...], at: place)
+                if let plain = JSONValue.plainText(value) {
+                    writer.bind(text: plain, at: place)
+                } else {
+                    JSONValue.text(value, into: &scratch)
+                    writer.bind(text: scratch[...], at: place)
+                }
             }
         }
         try writer.step(path)
@@ -121,9 +128,27 @@ final class TransactionWriter {
 
 /// Values of a body, as ``TransactionStage`` wrote them.
 enum JSONValue {
-    /// A number without a fraction.
+    /// A number without a fraction; nil if it is none, or takes more than 63 bits.
     static func number(_ json: ArraySlice<UInt8>) -> Int64? {
-        json.isEmpty ? nil : Int64(String(decoding: json, as: UTF8.self))
+        let isNegative = json.first == UInt8(ascii: "-")
+        let digits = isNegative ? json.dropFirst() : json
+        guard !digits.isEmpty else { return nil }
+        var value: Int64 = 0
+        for digit in digits {
+            guard (0x30...0x39).contains(digit) else { return nil }
+            let (tens, isTooLong) = value.multipliedReportingOverflow(by: 10)
+            let (sum, isTooLarge) = tens.addingReportingOverflow(Int64(digit - 0x30))
+            if isTooLong || isTooLarge { return nil }
+            value = sum
+        }
+        return isNegative ? -value : value
+    }
+
+    /// The text of a string that has no escapes, where it lies; of what is no string the whole; nil if it has some.
+    static func plainText(_ json: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard json.first == UInt8(ascii: "\""), json.count >= 2 else { return json }
+        let text = json.dropFirst().dropLast()
+        return text.contains(UInt8(ascii: "\\")) ? nil : text
     }
 
     /// The text of a string (RFC 8259, section 7); of anything else what stands there.
