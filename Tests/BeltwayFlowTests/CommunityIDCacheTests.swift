@@ -3,7 +3,8 @@ import BeltwayFlow
 import Testing
 
 @Suite struct `Community IDs that were asked for before` {
-    private static func text(_ flowID: UInt64, _ cache: inout CommunityIDCache, _ asked: inout Int) -> String {
+    private static func text(_ flowID: UInt64, _ cache: inout CommunityIDCache, _ asked: inout Int) -> String
+    {
         var output = TextBuffer(capacity: 64)
         var times = 0
         cache.append(to: &output, flowID: flowID) { bytes, seed in

@@ -12,16 +12,18 @@ struct AES128Block {
     init(key: [UInt8]) {
         precondition(key.count == 16, "a key of AES-128")
         roundKeys = key
+        roundKeys.reserveCapacity(176)
         let box = AES128Block.substitutes
         var constant: UInt8 = 1
         for word in 4..<44 {
-            var last = Array(roundKeys[(word * 4 - 4)..<(word * 4)])
-            if word & 3 == 0 {
-                last = [last[1], last[2], last[3], last[0]].map { box[Int($0)] }
-                last[0] ^= constant
-                constant = AES128Block.doubled(constant)
+            let isFirst = word & 3 == 0
+            for index in 0..<4 {
+                // The word before; in the first of four its bytes turned by one and substituted.
+                var last = roundKeys[word * 4 - 4 + (isFirst ? (index + 1) & 3 : index)]
+                if isFirst { last = box[Int(last)] ^ (index == 0 ? constant : 0) }
+                roundKeys.append(roundKeys[word * 4 - 16 + index] ^ last)
             }
-            for index in 0..<4 { roundKeys.append(roundKeys[word * 4 - 16 + index] ^ last[index]) }
+            if isFirst { constant = AES128Block.doubled(constant) }
         }
     }
 

@@ -84,9 +84,9 @@ extension ApplicationStage {
             streams[flow.place].session = tls.take(TLSSession())
         }
         let session = streams[flow.place].session
-        heldBytes -= tls[session].heldBytes
         let step = TLSParser.datagram(payload, from: toResponder ? .originator : .responder, &tls[session])
-        heldBytes += tls[session].heldBytes
+        heldBytes += tls[session].heldBytes - streams[flow.place].held
+        streams[flow.place].held = tls[session].heldBytes
         if case .malformed = step { return false }
         if case .consumed = step { return true }
         TLSParser.finish(&tls[session], &flow, &output)
@@ -120,14 +120,14 @@ extension ApplicationStage {
     }
 
     /// Gives a flow's session back.
-    mutating func end(_ state: StreamState, _ flow: ApplicationFlow) {
-        guard state.session != 0 else { return }
+    mutating func end(_ session: UInt32, _ flow: ApplicationFlow) {
+        guard session != 0 else { return }
         switch flow.application {
-        case .tls, .dtls: tls.giveBack(state.session, TLSSession())
-        case .http: http.giveBack(state.session, HTTPSession())
-        case .ssh: ssh.giveBack(state.session, SSHSession())
-        case .smtp: smtp.giveBack(state.session, SMTPSession())
-        case .ftp: ftp.giveBack(state.session, FTPSession())
+        case .tls, .dtls: tls.giveBack(session, TLSSession())
+        case .http: http.giveBack(session, HTTPSession())
+        case .ssh: ssh.giveBack(session, SSHSession())
+        case .smtp: smtp.giveBack(session, SMTPSession())
+        case .ftp: ftp.giveBack(session, FTPSession())
         default: break
         }
     }

@@ -88,26 +88,38 @@ extension ApplicationStage {
         _ body: (inout ApplicationStage, inout StreamState, inout ApplicationFlow) -> Void
     ) {
         var flow = flows[slot]
-        // Moved out and back in, so that the parser may change the stage meanwhile.
-        var state = StreamState()
-        swap(&state, &streams[flow.place])
-        if state.isTurned { output.packet.turn() }
-        let held = state.carried + heldBySession(state, flow)
+        // All states are moved out (two words) and back in, so that the parser may change the stage meanwhile; none of
+        // what it calls takes or gives back a state.
+        var states = SessionPool<StreamState>()
+        swap(&states, &streams)
+        let isTurnedBefore = states[flow.place].isTurned
+        if isTurnedBefore { output.packet.turn() }
+        let isOver = change(&states[flow.place], &flow, body)
+        if states[flow.place].isTurned { output.packet.turn() }
+        swap(&states, &streams)
+        if isOver { flow.phase = .over }
+        flows[slot] = flow
+        if isOver { giveBack(slot: slot) }
+    }
+
+    /// - Returns: Whether nothing more of the flow is looked at; what waits is written then.
+    @inline(__always)
+    private mutating func change(
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow,
+        _ body: (inout ApplicationStage, inout StreamState, inout ApplicationFlow) -> Void
+    ) -> Bool {
         body(&self, &state, &flow)
-        let isTurned = state.isTurned
         var isOver = state.isOver
-        if !isOver, heldBytes - held + state.carried + heldBySession(state, flow) > ApplicationStage.mostHeld
-        {
+        let held = state.carried + heldBySession(state, flow)
+        heldBytes += held - state.held
+        state.held = held
+        if !isOver, heldBytes > ApplicationStage.mostHeld {
             counters.cut &+= 1
             isOver = true
         }
         if isOver { finish(state, &flow) }
-        heldBytes += state.carried + heldBySession(state, flow) - held
-        swap(&state, &streams[flow.place])
-        if isTurned { output.packet.turn() }
-        if isOver { flow.phase = .over }
-        flows[slot] = flow
-        if isOver { giveBack(slot: slot) }
+        return isOver
     }
 
     /// Ends a flow's parser: what waits for an answer is written without it.
@@ -131,9 +143,8 @@ extension ApplicationStage {
     /// Gives back what is kept of a flow.
     mutating func giveBack(_ flow: inout ApplicationFlow) {
         guard flow.place != 0 else { return }
-        let state = streams[flow.place]
-        heldBytes -= state.carried + heldBySession(state, flow)
-        end(state, flow)
+        heldBytes -= streams[flow.place].held
+        end(streams[flow.place].session, flow)
         streams.giveBack(flow.place, StreamState())
         flow.place = 0
     }

@@ -32,7 +32,15 @@ struct QUICKeys {
     }
 
     private static func hmac(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
-        Array(HMAC<Crypto.SHA256>.authenticationCode(for: message, using: SymmetricKey(data: key)))
+        // RFC 2104, keys of at most one block; swift-crypto's own protects the key's memory, which costs ten times this.
+        precondition(key.count <= 64, "salts and secrets are shorter than a block")
+        func hash(_ pad: UInt8, _ text: [UInt8]) -> [UInt8] {
+            var block = [UInt8](repeating: pad, count: 64)
+            for index in key.indices { block[index] ^= key[index] }
+            block += text
+            return Array(Crypto.SHA256.hash(data: block))
+        }
+        return hash(0x5c, hash(0x36, message))
     }
 
     private static func expand(_ secret: [UInt8], _ label: String, _ count: Int) -> [UInt8] {
@@ -74,8 +82,7 @@ struct QUICKeys {
 
     static func copy(_ bytes: RawSpan) -> [UInt8] {
         var copy: [UInt8] = []
-        copy.reserveCapacity(bytes.byteCount)
-        for index in 0..<bytes.byteCount { copy.append(bytes.byte(at: index)) }
+        copy.append(copyOf: bytes)
         return copy
     }
 }

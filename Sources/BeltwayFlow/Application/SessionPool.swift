@@ -27,7 +27,8 @@ struct SessionPool<Session> {
     }
 
     subscript(place: UInt32) -> Session {
-        get { sessions[Int(place) - 1] }
-        _modify { yield &sessions[Int(place) - 1] }
+        // A session is large: it is read where it lies.
+        @inline(__always) _read { yield sessions[Int(place) - 1] }
+        @inline(__always) _modify { yield &sessions[Int(place) - 1] }
     }
 }

@@ -43,6 +43,11 @@ struct StreamSide {
     var isOver = false
     /// Whether bytes were lost, and the start of a message is not known.
     var isResyncing = false
+
+    /// Whether it is over, whether it is watched, and whether nothing of it is carried.
+    @inline(__always) var standing: (isOver: Bool, isWatched: Bool, isFresh: Bool) {
+        (isOver, isWatched, carry.isEmpty)
+    }
 }
 
 /// What is kept of a TCP flow while it is parsed; given back as soon as that is over.
@@ -54,13 +59,17 @@ struct StreamState {
     var responder = StreamSide()
     /// Place of the parser's session in its pool, 0 before there is one.
     var session: UInt32 = 0
+    /// Bytes that the flow holds, as they were counted in `heldBytes`.
+    var held = 0
     /// Whether the flow's originator is the one that answers: its beginning was not seen.
     var isTurned = false
 
     /// The side of who asks (`originator`) or of who answers.
     subscript(sender: Sender) -> StreamSide {
-        get { sender == .originator ? originator : responder }
-        _modify {
+        @inline(__always) _read {
+            if sender == .originator { yield originator } else { yield responder }
+        }
+        @inline(__always) _modify {
             if sender == .originator { yield &originator } else { yield &responder }
         }
     }
@@ -77,16 +86,17 @@ extension ApplicationStage {
         _ state: inout StreamState,
         _ flow: inout ApplicationFlow
     ) {
-        guard !state[sender].isOver else { return }
-        if state[sender].isWatched, flow.application == .unknown {
+        // One access for what most segments ask: reading a side in parts costs more than what is read.
+        let (isOver, isWatched, isFresh) = state[sender].standing
+        if isOver { return }
+        if isWatched, flow.application == .unknown {
             watch(bytes, from: sender, &state, &flow)
             return
         }
-        if state[sender].carry.isEmpty {
+        if isFresh {
             let done = feed(bytes, from: sender, &state, &flow)
-            if !state[sender].isOver, done < bytes.byteCount {
-                state[sender].carry.append(copyOf: bytes.extracting(droppingFirst: done))
-            }
+            if done == bytes.byteCount || state[sender].isOver { return }
+            state[sender].carry.append(copyOf: bytes.extracting(droppingFirst: done))
         } else {
             var joined: [UInt8] = []
             swap(&joined, &state[sender].carry)
@@ -148,7 +158,7 @@ extension ApplicationStage {
     /// The stream is another protocol's from here on: it is looked for anew.
     private mutating func upgrade(_ state: inout StreamState, _ flow: inout ApplicationFlow) {
         finish(state, &flow)
-        end(state, flow)
+        end(state.session, flow)
         state.session = 0
         for sender in [Sender.originator, .responder] {
             state[sender].ruledOut = 0

@@ -55,7 +55,8 @@ final class OpenPartition {
             try db.execute(sql: "PRAGMA page_size = \(FlowStore.Configuration.pageBytes)")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = \(settings.walPages)")
             // SQLite answers this pragma with a row.
-            _ = try Int.fetchOne(db, sql: "PRAGMA journal_size_limit = \(settings.walPages * FlowStore.Configuration.pageBytes)")
+            let limit = settings.walPages * FlowStore.Configuration.pageBytes
+            _ = try Int.fetchOne(db, sql: "PRAGMA journal_size_limit = \(limit)")
             if let pages = settings.maximumPages {
                 _ = try Int.fetchOne(db, sql: "PRAGMA max_page_count = \(pages)")
             }

@@ -129,7 +129,20 @@ public struct JA4Text: Sendable {
     }
 
     private static func appendSorted(_ numbers: inout [UInt16], to text: inout [UInt8]) {
-        numbers.sort()
+        // Hellos list some twenty; what is longer is somebody's joke, and must not cost its square.
+        if numbers.count > 64 {
+            numbers.sort()
+        } else {
+            for end in numbers.indices.dropFirst() {
+                let number = numbers[end]
+                var place = end
+                while place > 0, numbers[place &- 1] > number {
+                    numbers[place] = numbers[place &- 1]
+                    place &-= 1
+                }
+                numbers[place] = number
+            }
+        }
         for index in numbers.indices {
             if index > 0 { text.append(0x2c) }
             text.append(hexadecimal: UInt64(numbers[index]), digits: 4)
