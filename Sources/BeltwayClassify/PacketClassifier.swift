@@ -123,7 +123,9 @@ public import BeltwayWire
         vlans: UInt32
     ) -> (flow: UInt32, share: UInt32) {
         let (a, b) = (hash.mixed(headers.source), hash.mixed(headers.destination))
-        let pair = hash.pair(a, b, vlans: vlans, tunnelID: headers.tunnelKey)
+        // Without the tunnel's identifier: the two directions of a connection may come under different ones, and must
+        // meet in one worker. The flow's key tells tenants apart.
+        let pair = hash.pair(a, b, vlans: vlans, tunnelID: 0)
         // Type and code stand where ports do, and differ between a query and its answer.
         let number = headers.transportProtocol
         let hasPorts = number != IPProtocol.icmp && number != IPProtocol.icmpv6

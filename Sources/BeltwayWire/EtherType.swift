@@ -30,6 +30,12 @@ public enum EtherType {
     /// A PPP frame, in GRE (RFC 2637) and as decoding names it elsewhere.
     @inlinable public static var ppp: UInt16 { 0x880b }
 
+    /// Whether an 802.11 frame follows: the numbers in GRE between a wireless controller and its access points (Aruba's
+    /// 0x8200 to 0x823f and 0x8300 to 0x837f).
+    @inlinable @inline(__always) public static func isWireless(_ number: UInt16) -> Bool {
+        number & 0xffc0 == 0x8200 || number & 0xff80 == 0x8300
+    }
+
     /// The least number that is an EtherType; below it, the field is an 802.3 length.
     @inlinable public static var least: UInt16 { 0x0600 }
 

@@ -23,10 +23,20 @@
     @inlinable public static var rawAsStoredByOldTools: LinkType { LinkType(rawValue: 12) }
     /// Raw IP under OpenBSD's number in memory, which some tools wrote to files.
     @inlinable public static var rawAsStoredByOpenBSD: LinkType { LinkType(rawValue: 14) }
+    /// Cisco HDLC: address, control, EtherType.
+    @inlinable public static var ciscoHDLC: LinkType { LinkType(rawValue: 104) }
+    /// Wireless frames (IEEE 802.11).
+    @inlinable public static var wirelessLAN: LinkType { LinkType(rawValue: 105) }
     /// OpenBSD loopback, family in network order.
     @inlinable public static var loop: LinkType { LinkType(rawValue: 108) }
     /// Linux cooked capture, version 1.
     @inlinable public static var linuxCooked: LinkType { LinkType(rawValue: 113) }
+    /// Wireless frames behind a radiotap header.
+    @inlinable public static var radiotap: LinkType { LinkType(rawValue: 127) }
+    /// ARCNET as Linux captures it.
+    @inlinable public static var arcnetLinux: LinkType { LinkType(rawValue: 129) }
+    /// Frames of another link type behind per-packet information.
+    @inlinable public static var packetInformation: LinkType { LinkType(rawValue: 192) }
     /// Raw IPv4.
     @inlinable public static var ipv4: LinkType { LinkType(rawValue: 228) }
     /// Raw IPv6.

@@ -59,4 +59,74 @@ import Testing
         #expect(Set(parents).count == 2)
         #expect(parents.allSatisfy { $0 != 0 && $0 < 1 << 53 })
     }
+
+    @Test func `meet their answers under another identifier if a handshake proves it`() {
+        let bench = Bench()
+        bench.track(tunnelled(.geneve, 10, .tcp(1, 10, 2, 80, flags: 0x02, sequence: 500)))
+        let answer = Packet.tcp(2, 80, 1, 10, flags: 0x12, sequence: 900, acknowledgement: 501)
+        bench.track(tunnelled(.geneve, 11, answer))
+        bench.track(
+            tunnelled(.geneve, 10, .tcp(1, 10, 2, 80, flags: 0x10, sequence: 501, acknowledgement: 901))
+        )
+        bench.track(
+            tunnelled(.geneve, 11, .tcp(2, 80, 1, 10, flags: 0x18, sequence: 901, acknowledgement: 501))
+        )
+        let flows = bench.finish()
+        #expect(flows.count == 1)
+        #expect(flows.map(\.packetsToResponder) == [2])
+        #expect(flows.map(\.packetsToOriginator) == [2])
+        #expect(flows.map(\.tunnelID) == [10])
+    }
+
+    @Test(arguments: [true, false])
+    func `meet their answers that come past the tunnel`(isRequestInside: Bool) {
+        let bench = Bench()
+        let there: [Packet] = [
+            .tcp(1, 10, 2, 80, flags: 0x02, sequence: 500),
+            .tcp(1, 10, 2, 80, flags: 0x18, sequence: 501, acknowledgement: 901),
+        ]
+        let back: [Packet] = [
+            .tcp(2, 80, 1, 10, flags: 0x12, sequence: 900, acknowledgement: 501),
+            .tcp(2, 80, 1, 10, flags: 0x18, sequence: 901, acknowledgement: 501),
+        ]
+        for index in 0..<2 {
+            bench.track(isRequestInside ? tunnelled(.geneve, 10, there[index]) : there[index])
+            bench.track(isRequestInside ? back[index] : tunnelled(.geneve, 10, back[index]))
+        }
+        let flows = bench.finish()
+        #expect(flows.map(\.packetsToResponder) == [2])
+        #expect(flows.map(\.packetsToOriginator) == [2])
+        #expect(flows.map(\.tunnelDepth) == [isRequestInside ? 1 : 0])
+    }
+
+    @Test func `stay apart under two identifiers if the numbers do not fit`() {
+        let bench = Bench()
+        bench.track(tunnelled(.vxlan, 10, .tcp(1, 10, 2, 80, flags: 0x02, sequence: 500)))
+        let stranger = Packet.tcp(2, 80, 1, 10, flags: 0x12, sequence: 900, acknowledgement: 777)
+        bench.track(tunnelled(.vxlan, 11, stranger))
+        bench.track(
+            tunnelled(.vxlan, 11, .tcp(2, 80, 1, 10, flags: 0x10, sequence: 901, acknowledgement: 777))
+        )
+        #expect(bench.finish().count == 2)
+    }
+
+    @Test func `forget who answered whom when they end`() {
+        let bench = Bench()
+        for round: UInt32 in 0..<3 {
+            let start = 500 + round * 1000
+            bench.track(tunnelled(.vxlan, 10, .tcp(1, 10, 2, 80, flags: 0x02, sequence: start)))
+            let answer = Packet.tcp(2, 80, 1, 10, flags: 0x12, sequence: 9, acknowledgement: start + 1)
+            bench.track(tunnelled(.vxlan, 11 + round, answer))
+            bench.track(
+                tunnelled(
+                    .vxlan,
+                    10,
+                    .tcp(1, 10, 2, 80, flags: 0x14, sequence: start + 1, acknowledgement: 10)
+                )
+            )
+        }
+        let flows = bench.finish()
+        #expect(flows.count == 3)
+        #expect(flows.map(\.packetsToOriginator) == [1, 1, 1])
+    }
 }

@@ -119,13 +119,26 @@ struct StreamTests {
         return nil
     }
 
+    /// Streams where tshark or the oracle's own assembly is wrong, or what is not decoded: this folder's README has each
+    /// with its reason.
+    private static let disputed: Set<String> = [
+        "evasion/suricata-verify/detect-ipopts/input.pcap 1",
+        "evasion/suricata-verify/detect-ipopts/input.pcap 2",
+        "formats/libpcap/filter/AH-IPcomp-IPv4.pcap 0", "malformed/ndpi/fuzz-2006-09-29-28586.pcap 8",
+        "protocols/ndpi/vnc.pcap 0", "protocols/ndpi/vnc.pcap 2", "protocols/zeek/finger/verbose.pcap 0",
+    ]
+
+    /// Disagreements that nothing explains.
+    private static func unexplained(_ wrong: [String]) -> [String] {
+        wrong.filter { line in !disputed.contains(String(line.prefix { $0 != ":" })) }
+    }
+
     @Test(arguments: ["firm", "firm,no-syn"])
     func `firm streams have tshark's bytes`(verdict: String) throws {
         let rows = Self.expected.filter { $0.verdict == verdict }
         let wrong = try disagreements(rows, overlap: "first", with: "tshark")
         print("\(rows.count - wrong.count) of \(rows.count) streams marked \(verdict) agree")
-        // The goal is all of them; what keeps it from that is listed in this folder's README.
-        #expect(wrong.count * 5 <= rows.count, "\(wrong)")
+        #expect(Self.unexplained(wrong) == [])
     }
 
     @Test(arguments: ["first", "last"])
@@ -133,7 +146,6 @@ struct StreamTests {
         let rows = Self.expected.filter { !$0.verdict.contains("gap") && !$0.verdict.contains("snaplen") }
         let wrong = try disagreements(rows, overlap: policy, with: policy)
         print("\(rows.count - wrong.count) of \(rows.count) streams agree with \(policy)-wins")
-        // The goal is all of them; what keeps it from that is listed in this folder's README.
-        #expect(wrong.count * 5 <= rows.count, "\(wrong)")
+        #expect(Self.unexplained(wrong) == [])
     }
 }

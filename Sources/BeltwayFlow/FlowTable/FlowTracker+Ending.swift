@@ -95,6 +95,7 @@ extension FlowTracker {
             let number = table[sizes: slot].meter
             if number != TCPMeterTable.none { meters.give(number) }
         }
+        if !pairs.isEmpty { pairs.forget(table[slot].key) }
         lists.remove(slot, in: &table)
         table.remove(slot)
         counts.ended[Int(reason.rawValue)] &+= 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flows in tunnels whose two directions carry different identifiers (GTP, L2TP, PPTP).
+// Flows in tunnels whose two directions travel differently: always (GTP, L2TP, PPTP), or here and there (TunnelPairs).
 //
-// Only the control channel says which identifier answers which. So the key leaves them out, and each flow remembers
+// Of the former only the control channel says which identifier answers which. So the key leaves them out, and each flow remembers
 // the one it saw in each direction; equal tuples under another identifier in the same direction belong to another
 // tenant, and get the next number in place of the identifier.
 
@@ -39,7 +39,35 @@ extension FlowTracker {
     }
 }
 
+extension FlowTracker {
+    /// The flow that a TCP packet belongs to whose own key is not in the table, if a handshake has shown that there is one.
+    @inline(never) @usableFromInline
+    mutating func flow(
+        answeredBy headers: borrowing PacketHeaders,
+        _ key: FlowKey,
+        _ hash: UInt32
+    ) -> FlowKey? {
+        let flags = headers.tcpFlags & (TCPFlag.syn | TCPFlag.ack)
+        guard headers.layers.contains(.tcp), headers.tunnelKind.isSymmetric, flags != TCPFlag.syn else {
+            return nil
+        }
+        if let known = pairs.flow(answeredUnder: key) { return known }
+        guard flags == TCPFlag.syn | TCPFlag.ack else { return nil }
+        let asked = pairs.flow(ofSYNOf: key) ?? TunnelPairs.plain(key)
+        let slot = asked == key ? FlowTable.none : table.find(asked, hash: table.mixedHash(asked, hash))
+        guard slot != FlowTable.none, table[slot].isAnswered(by: headers.acknowledgement) else { return nil }
+        pairs.join(key, to: asked)
+        return asked
+    }
+}
+
 extension FlowEntry {
+    /// Whether a SYN+ACK with this acknowledgement answers the SYN that the flow began with.
+    func isAnswered(by acknowledgement: UInt32) -> Bool {
+        let beyond = acknowledgement &- originatorSequence
+        return tcpState == .synSent && beyond >= 1 && beyond <= originatorSynEnd &- originatorSequence
+    }
+
     /// Notes the tunnel that the flow's first packet came in.
     mutating func noteTunnel(_ headers: PacketHeaders, _ salt: FlowIDSalt) {
         let originator = marks.contains(.originatorIsA) ? key.a : key.b

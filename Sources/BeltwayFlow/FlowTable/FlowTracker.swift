@@ -25,6 +25,7 @@ public import BeltwayWire
     @usableFromInline var table: FlowTable
     @usableFromInline var meters: TCPMeterTable
     @usableFromInline var lists = FlowLists()
+    @usableFromInline var pairs = TunnelPairs()
     /// Time-outs in nanoseconds, by list.
     @usableFromInline let timeouts: InlineArray<12, UInt64>
     @usableFromInline var clock = Timestamp.zero
@@ -78,9 +79,16 @@ public import BeltwayWire
         if headers.tunnelDepth != 0, !headers.tunnelKind.isSymmetric {
             distinguish(&key, hash, byTunnelOf: headers, forward: forward)
         }
-        let mixed = table.mixedHash(key, hash)
+        var mixed = table.mixedHash(key, hash)
         let now = max(time, clock)
         var slot = table.find(key, hash: mixed)
+        if slot == FlowTable.none, headers.tunnelDepth != 0 || !pairs.isEmpty,
+            let flow = flow(answeredBy: headers, key, hash)
+        {
+            key = flow
+            mixed = table.mixedHash(key, hash)
+            slot = table.find(key, hash: mixed)
+        }
         if slot != FlowTable.none,
             let reason = endReason(of: slot, headers, forward: forward, time: time, now: now)
         {
@@ -219,7 +227,10 @@ public import BeltwayWire
         entry.vlanOuter = headers.vlan.outer & 0xfff
         entry.vlanInner = headers.vlan.inner & 0xfff
         entry.vlanCount = min(headers.vlanCount, 2)
-        if headers.tunnelDepth != 0 { entry.noteTunnel(copy headers, configuration.salt) }
+        if headers.tunnelDepth != 0 {
+            entry.noteTunnel(copy headers, configuration.salt)
+            if flags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn { pairs.noteSYN(key) }
+        }
         entry.buffer = buffer
         entry.interface = interface
         let kind = FlowProtocol(transportProtocol: key.transportProtocol)

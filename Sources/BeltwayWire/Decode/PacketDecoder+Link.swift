@@ -41,9 +41,7 @@ extension PacketDecoder {
         case .ipv4: return found(EtherType.ipv4, after: 0, &headers)
         case .ipv6: return found(EtherType.ipv6, after: 0, &headers)
         case .ppp, .pppHDLC: return decodePPP(packet, &headers)
-        default:
-            headers.trouble = .unsupportedLinkType
-            return 0
+        default: return decodeRareLink(packet, linkType: linkType, &headers)
         }
     }
 

@@ -95,6 +95,8 @@ extension PacketDecoder {
             case EtherType.extenderTag where bytes.byteCount >= 6:
                 headers.etherType = bytes.unchecked16(4)
                 return start &+ 6
+            case let number where headers.tunnelDepth != 0 && EtherType.isWireless(number):
+                return try decodeWireless(packet, at: start, isPadded: false, &headers)
             default: return start
             }
         } catch {

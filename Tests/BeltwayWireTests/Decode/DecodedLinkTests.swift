@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test func `leaves unknown link types alone`() {
-        let headers = decode(PacketBuilder().ethernet().ipv4().tcp().bytes, LinkType(rawValue: 105))
+        let headers = decode(PacketBuilder().ethernet().ipv4().tcp().bytes, LinkType(rawValue: 147))
         #expect(headers.trouble == .unsupportedLinkType)
         #expect(headers.layers == [])
     }

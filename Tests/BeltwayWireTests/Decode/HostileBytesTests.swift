@@ -61,7 +61,9 @@ import Testing
         var numbers = SeededNumbers(seed: 3)
         for round in 0..<10_000 {
             let bytes = (0..<Int(numbers.next() % 80)).map { _ in UInt8(truncatingIfNeeded: numbers.next()) }
-            let linkType = LinkType(rawValue: [0, 1, 9, 50, 101, 108, 113, 228, 229, 276][round % 10])
+            let linkType = LinkType(
+                rawValue: [0, 1, 9, 50, 101, 104, 105, 108, 113, 127, 129, 192, 228, 229, 276][round % 15]
+            )
             let headers = withExactCopy(of: bytes, count: bytes.count) {
                 PacketDecoder.decode($0, linkType: linkType)
             }

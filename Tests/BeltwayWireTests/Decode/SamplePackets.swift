@@ -65,6 +65,20 @@ let samplePackets: [(name: String, packet: CapturedPacket)] = {
         frame("loop", .loop, start.loopback(family: 24, bigEndian: true).ipv6().udp().bytes),
         frame("ppp", .ppp, start.ppp().ipv4().tcp().bytes),
         frame("ppp hdlc", .pppHDLC, start.ppp(hdlc: true).ipv6().udp().bytes),
+        frame(
+            "radiotap",
+            .radiotap,
+            start.payload([0, 0, 10, 0, 2, 0, 0, 0, 0x20, 0, 0x88, 2])
+                .payload([UInt8](repeating: 0, count: 26)).snap().ipv4().tcp().bytes
+        ),
+        frame(
+            "packet information",
+            .packetInformation,
+            start.payload([0, 0, 8, 0, 105, 0, 0, 0, 8, 1]).payload([UInt8](repeating: 0, count: 22))
+                .snap().ipv6().udp().bytes
+        ),
+        frame("arcnet", .arcnetLinux, start.payload([1, 2, 0, 0, 212, 0, 0, 1]).ipv4().tcp().bytes),
+        frame("cisco hdlc", .ciscoHDLC, start.payload([15, 0, 8, 0]).ipv4().tcp().bytes),
         frame("raw", .raw, inside.bytes),
         frame("raw ipv4", .ipv4, inside.bytes),
         frame("raw ipv6", .ipv6, start.ipv6().udp().payload("x").bytes),
