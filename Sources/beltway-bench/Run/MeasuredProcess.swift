@@ -14,6 +14,8 @@ struct ProcessCost {
     var peakRSSInBytes: UInt64
     /// Exit status, 128 + signal if it was killed.
     var status: Int32
+    /// Processor time by thread in seconds, if the program's summary tells.
+    var threads: [String: Double] = [:]
 
     /// User and system time.
     var cpu: Double { user + system }
@@ -23,13 +25,14 @@ struct ProcessCost {
 ///
 /// Safe: argument strings are duplicated for the call and freed after it; all structures are ours.
 enum MeasuredProcess {
-    /// Runs a program found on PATH, its output thrown away.
+    /// Runs a program found on PATH.
     ///
     /// - Parameters:
     ///   - arguments: The program's name or path, and its arguments.
+    ///   - output: File that its standard output goes to; thrown away if nil.
     ///   - limit: Seconds after which it is killed.
     /// - Returns: Its cost, nil if it could not be started.
-    static func run(_ arguments: [String], limit: Double = 300) -> ProcessCost? {
+    static func run(_ arguments: [String], output: String? = nil, limit: Double = 300) -> ProcessCost? {
         var actions = unsafe posix_spawn_file_actions_t()
         guard unsafe posix_spawn_file_actions_init(&actions) == 0 else { return nil }
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -37,9 +40,9 @@ enum MeasuredProcess {
             _ = unsafe posix_spawn_file_actions_addopen(
                 &actions,
                 descriptor,
-                "/dev/null",
-                descriptor == 0 ? O_RDONLY : O_WRONLY,
-                0
+                descriptor == 1 ? output ?? "/dev/null" : "/dev/null",
+                descriptor == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC,
+                0o600
             )
         }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }

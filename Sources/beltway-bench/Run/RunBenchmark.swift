@@ -12,6 +12,8 @@ struct Contestant {
     var job: String
     /// The command; `{out}` stands for a scratch folder, made anew for each run.
     var command: [String]
+    /// Whether it tells in JSON what its threads have cost.
+    var tellsThreads = false
 }
 
 /// Figures of one contestant over all rounds.
@@ -22,6 +24,13 @@ struct ContestResult {
     /// CPU microseconds per packet in each round.
     func microsecondsPerPacket(_ packets: UInt64) -> [Double] {
         costs.map { $0.cpu * 1e6 / Double(max(1, packets)) }
+    }
+    /// CPU microseconds per packet of the threads whose names begin so, in each round.
+    func microsecondsPerPacket(_ packets: UInt64, ofThreads prefixes: [String]) -> [Double] {
+        costs.map { cost in
+            let threads = cost.threads.filter { thread in prefixes.contains { thread.key.hasPrefix($0) } }
+            return threads.values.reduce(0, +) * 1e6 / Double(max(1, packets))
+        }
     }
     var peakRSSInMegabytes: Double { Double(costs.map(\.peakRSSInBytes).max() ?? 0) / 1e6 }
 }
@@ -36,7 +45,12 @@ struct RunBenchmark {
 
     /// Everybody who can take part on this machine, and who cannot.
     func contestants() -> (present: [Contestant], missing: [String]) {
-        let flows = [beltway, "run", "-r", capture, "--data", "{out}", "--workers", "1"]
+        let run = [beltway, "run", "-r", capture, "--data", "{out}"]
+        let everything = run + ["--workers", "1"]
+        // What flow exporters do; protocols are measured by themselves.
+        let flows = everything + ["--no-protocols"]
+        // Two workers have threads of their own, beside the one that reads the file.
+        let workers = run + ["--workers", "2", "--no-packets", "--no-flows", "--summary", "json"]
         let noRules = scratch + "/none.rules"
         var all = [
             Contestant(
@@ -48,6 +62,25 @@ struct RunBenchmark {
                 name: "beltway flows + packets",
                 job: "the same, every packet stored",
                 command: flows + ["--rules", noRules]
+            ),
+        ]
+        all += [
+            Contestant(
+                name: "beltway everything",
+                job: "flows and all protocols into SQLite and EVE",
+                command: everything + ["--no-packets", "--rules", noRules]
+            ),
+            Contestant(
+                name: "beltway workers, flows",
+                job: "flows into EVE, on worker threads",
+                command: workers + ["--rules", noRules, "--no-protocols"],
+                tellsThreads: true
+            ),
+            Contestant(
+                name: "beltway workers, protocols",
+                job: "flows and all protocols into EVE, on worker threads",
+                command: workers + ["--rules", noRules],
+                tellsThreads: true
             ),
         ]
         if !rules.isEmpty {
@@ -91,13 +124,30 @@ struct RunBenchmark {
                 try? FileManager.default.removeItem(atPath: out)
                 try? FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
                 let command = contestant.command.map { $0.replacing("{out}", with: out) }
-                guard let cost = MeasuredProcess.run(command) else { continue }
+                let summary = scratch + "/summary.json"
+                let told = contestant.tellsThreads ? summary : nil
+                guard var cost = MeasuredProcess.run(command, output: told) else { continue }
+                if let told { cost.threads = RunBenchmark.threads(toldIn: told) }
                 if cost.status != 0 { progress("\(contestant.name) ended with status \(cost.status)") }
                 if round > 0 { results[index].costs.append(cost) }
             }
         }
         try? FileManager.default.removeItem(atPath: scratch + "/out")
         return results
+    }
+}
+
+extension RunBenchmark {
+    /// Processor seconds by thread, from a summary in JSON.
+    private static func threads(toldIn path: String) -> [String: Double] {
+        struct Summary: Decodable {
+            struct Thread: Decodable { var cpu_seconds: Double }
+            var threads: [String: Thread]
+        }
+        guard let data = FileManager.default.contents(atPath: path),
+            let summary = try? JSONDecoder().decode(Summary.self, from: data)
+        else { return [:] }
+        return summary.threads.mapValues(\.cpu_seconds)
     }
 }
 

@@ -24,6 +24,13 @@ struct RunReport {
         return median(zip(a, b).map { $0 - $1 })
     }
 
+    /// Median of the CPU of some threads of a contestant, in microseconds per packet.
+    private func threads(_ name: String, _ prefixes: [String]) -> Double? {
+        guard let values = result(name)?.microsecondsPerPacket(packets, ofThreads: prefixes), !values.isEmpty
+        else { return nil }
+        return median(values)
+    }
+
     private var goals: [(text: String, measured: Double?, goal: Double)] {
         [
             (
@@ -37,6 +44,15 @@ struct RunReport {
                 difference("beltway flows + packets", "beltway flows"), 0.15
             ),
             ("+ rules, us/packet more", difference("beltway flows + rules", "beltway flows"), 2.0),
+            ("decode + flow, workers, us/packet", threads("beltway workers, flows", ["worker"]), 0.20),
+            (
+                "+ streams and all parsers, workers",
+                threads("beltway workers, protocols", ["worker"]), 0.55
+            ),
+            (
+                "+ full EVE, workers and writer",
+                threads("beltway workers, protocols", ["worker", "writer"]), 0.90
+            ),
         ]
             + rings.flatMap { ring in
                 let name = "ring of \(ring.ringCapacity >> 20) MiB, 576 B, batch 32"
@@ -55,14 +71,14 @@ struct RunReport {
             "machine  \(Machine.description)",
             "capture  \(capture): \(packets) packets, \(bytes) bytes on the wire, \(rounds) rounds after a warm-up",
             "",
-            pad("", 26) + pad("us/packet CPU", 30) + pad("Gbit/s", 9) + "RSS MB",
-            pad("", 26) + pad("median    (min .. max)", 30) + pad("per core", 9),
+            pad("", 28) + pad("us/packet CPU", 30) + pad("Gbit/s", 9) + "RSS MB",
+            pad("", 28) + pad("median    (min .. max)", 30) + pad("per core", 9),
         ]
         for result in results where !result.costs.isEmpty {
             let values = result.microsecondsPerPacket(packets)
             let rate = Double(bytes) * 8 / (median(result.costs.map(\.cpu)) * 1e9)
             lines.append(
-                pad(result.contestant.name, 26)
+                pad(result.contestant.name, 28)
                     + pad(
                         "\(fixed(median(values)))     (\(fixed(values.min() ?? 0)) .. \(fixed(values.max() ?? 0)))",
                         30
