@@ -175,4 +175,47 @@ extension `The program, live` {
         let end = tap.wait()
         #expect(end.status == 0, "\(end.errors)")
     }
+
+    @Test func `a capture that stood still: its status tells what the kernel dropped, queue by queue`() throws
+    {
+        let folder = TemporaryFolder()
+        let data = folder / "data"
+        let network = try LiveProgram.network()
+        let frames = (0..<200).map { number in
+            PacketBuilder().ethernet().ipv4(from: "10.1.0.\(number + 1)", to: "10.2.0.1")
+                .udp(from: UInt16(30_000 + number), to: 53).payload([UInt8](repeating: 7, count: 1_400)).bytes
+        }
+        let program = try LiveProgram.start(
+            ["--queues", "2", "--ring", "8MiB", "--no-packets", "--no-flows", "--no-eve", "--data", data],
+            in: network
+        )
+        // More than the kernel's rings hold, while nobody empties them.
+        program.signal(SIGSTOP)
+        let sent = try network.run {
+            let sender = try FrameSender(interface: "sender0")
+            var sent = 0
+            for _ in 0..<1_000 { for frame in frames where sender.send(frame) { sent += 1 } }
+            return sent
+        }
+        program.signal(SIGCONT)
+        var rings: [String: (received: Int, dropped: Int)] = [:]
+        let deadline = Date().addingTimeInterval(20)
+        repeat {
+            usleep(100_000)
+            let status = try BeltwayProgram.run(["status", "--data", data, "--format", "json"]).json
+            for ring in status["rings"] as? [[String: Any]] ?? [] {
+                guard let name = ring["name"] as? String else { continue }
+                rings[name] = (ring["packets"] as? Int ?? 0, ring["dropped"] as? Int ?? 0)
+            }
+        } while rings.values.reduce(0, { $0 + $1.received + $1.dropped }) < sent && Date() < deadline
+        let outcome = LiveProgram.stop(program)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let queues = queues(outcome.json)
+        #expect(Set(rings.keys) == Set(queues.keys) && rings.count == 2)
+        for (name, ring) in rings {
+            #expect(ring.received == queues[name]?["received"] && ring.dropped == queues[name]?["dropped"])
+        }
+        #expect(rings.values.reduce(0) { $0 + $1.received + $1.dropped } == sent, "\(sent) sent, \(rings)")
+        #expect(rings.values.reduce(0) { $0 + $1.dropped } > 0, "\(rings)")
+    }
 }
