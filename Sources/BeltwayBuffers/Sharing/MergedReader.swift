@@ -252,7 +252,7 @@ public struct MergedReader: ~Copyable {
     private var hasMore: Bool {
         for index in 0..<lanes.count {
             let memory = lanes[index].reader.memory
-            if memory.isClosed || memory.tailOrdinal != lanes[index].reader.ordinal { return true }
+            if memory.isClosed || memory.tailOrdinal > lanes[index].reader.ordinal { return true }
         }
         return false
     }

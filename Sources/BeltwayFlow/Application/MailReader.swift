@@ -31,7 +31,7 @@ struct MailReader {
 
     var heldBytes: Int {
         field.count + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
-            + date.count + mailer.count
+            + date.count + mailer.count + boundaries.reduce(0) { $0 + $1.count }
     }
 
     /// Takes a line without its end.
