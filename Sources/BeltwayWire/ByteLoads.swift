@@ -117,3 +117,12 @@ extension [UInt8] {
         }
     }
 }
+
+extension Span<UInt8> {
+    /// The bytes in place, to be read as numbers.
+    ///
+    /// Safe: the view cannot outlive the span, and every byte of it is set.
+    @inlinable public var rawBytes: RawSpan {
+        @_lifetime(copy self) get { unsafe bytes }
+    }
+}

@@ -72,7 +72,7 @@ struct Run: ParsableCommand {
     var noFlows = false
     @Flag(help: "Do not write eve.json.")
     var noEve = false
-    @Option(help: ArgumentHelp("Write Zeek's conn.log: tsv or json.", valueName: "form"))
+    @Option(help: ArgumentHelp("Write Zeek's logs (conn, dns, ssl, ssh): tsv or json.", valueName: "form"))
     var zeek: String?
     @Flag(help: "Do not parse application protocols: flows and alerts only.")
     var noProtocols = false

@@ -92,10 +92,10 @@ struct FactOutput: ~Copyable {
     let outbox: EventOutbox
     private let store: FlowStore?
     private var file: EVEFile?
-    /// Zeek's conn.log, if it is written.
-    private var connections: ZeekLog?
+    /// Zeek's logs, if they are written.
+    private var zeek: ZeekLogs?
     private let writesEvents: Bool
-    private let writesConnections: Bool
+    private let writesZeek: Bool
     private var events = EVEWriter()
     private let rings: RingTable
     private let signatures: [EVESignature]
@@ -108,7 +108,7 @@ struct FactOutput: ~Copyable {
     init(
         store: FlowStore?,
         file: consuming EVEFile?,
-        connections: consuming ZeekLog?,
+        zeek: consuming ZeekLogs?,
         rings: RingTable,
         signatures: [SignatureInfo],
         outbox: EventOutbox,
@@ -117,8 +117,8 @@ struct FactOutput: ~Copyable {
         self.store = store
         writesEvents = file != nil
         self.file = file
-        writesConnections = connections != nil
-        self.connections = connections
+        writesZeek = zeek != nil
+        self.zeek = zeek
         self.rings = rings
         self.signatures = signatures.map { EVESignature($0) }
         self.outbox = outbox
@@ -132,7 +132,7 @@ struct FactOutput: ~Copyable {
             flows &+= 1
             let name = name(record.buffer, record.interface)
             if writesEvents { events.append(flow: record, interface: name) }
-            if writesConnections { connections?.append(record) }
+            if writesZeek { zeek?.append(record) }
             store?.insert(record)
         case .alert(let record):
             alerts &+= 1
@@ -143,6 +143,9 @@ struct FactOutput: ~Copyable {
             }
             store?.insert(record)
         case .transaction(let record):
+            if writesZeek { zeek?.append(record, body: body) }
+            let body = body.extracting(0..<min(record.shownLength, body.count))
+            if body.isEmpty { return }
             transactions &+= 1
             let name = name(record.buffer, record.interface)
             if writesEvents { events.append(transaction: record, body: body, interface: name) }
@@ -160,11 +163,8 @@ struct FactOutput: ~Copyable {
                 progress.note("\(error)")
             }
         }
-        do {
-            try connections?.drain(all: all)
-        } catch {
-            progress.note("\(error)")
-        }
+        let progress = progress
+        zeek?.drain(all: all) { progress.note($0) }
         store?.commitIfDue()
         show()
     }
@@ -172,11 +172,8 @@ struct FactOutput: ~Copyable {
     /// Writes everything and closes the store.
     mutating func close() {
         writeOut(all: true)
-        do {
-            try connections?.close()
-        } catch {
-            progress.note("\(error)")
-        }
+        let progress = progress
+        zeek?.close { progress.note($0) }
         store?.close()
         show()
     }
@@ -213,8 +210,8 @@ struct FactOutput: ~Copyable {
         case .some(let file): lost &+= file.eventsLost
         case .none: break
         }
-        switch connections {
-        case .some(let log): lost &+= log.linesLost
+        switch zeek {
+        case .some(let logs): lost &+= logs.linesLost
         case .none: break
         }
         progress.eventsLost.store(lost, ordering: .relaxed)

@@ -124,7 +124,7 @@ extension RunSession {
             && (configuration.writesEvents || configuration.storesFlows || configuration.zeek != nil)
         return Worker(
             tracker: tracker,
-            applications: parses ? ApplicationStage() : nil,
+            applications: parses ? ApplicationStage(wantsDetails: configuration.zeek != nil) : nil,
             detector: ruleSet.map { Detector($0) },
             facts: facts,
             numbersPackets: plan.isOffline

@@ -211,16 +211,9 @@ public final class RunSession {
         if configuration.writesEvents, let data {
             do { file = try EVEFile(path: data.path + "/eve.json") } catch { noteFailure("\(error)") }
         }
-        var connections: ZeekLog?
+        var zeek: ZeekLogs?
         if let form = configuration.zeek, let data {
-            do {
-                connections = try ZeekLog(
-                    "conn",
-                    fields: ZeekConnections.fields,
-                    format: form,
-                    folder: data.path
-                )
-            } catch { noteFailure("\(error)") }
+            do { zeek = try ZeekLogs(format: form, folder: data.path) } catch { noteFailure("\(error)") }
         }
         let workers = plan.workers
         var consumers = OwnedArray<FactConsumer>(capacity: workers)
@@ -232,7 +225,7 @@ public final class RunSession {
         let output = FactOutput(
             store: store,
             file: file,
-            connections: connections,
+            zeek: zeek,
             rings: rings,
             signatures: ruleSet?.signatures ?? [],
             outbox: outbox,

@@ -4,15 +4,12 @@ internal import BeltwayFlow
 internal import BeltwayWire
 
 enum ZeekConnections {
-    /// Fields and their types.
-    static let fields: [(name: String, type: String)] = [
-        ("ts", "time"), ("uid", "string"), ("id.orig_h", "addr"), ("id.orig_p", "port"),
-        ("id.resp_h", "addr"), ("id.resp_p", "port"), ("proto", "enum"), ("service", "string"),
-        ("duration", "interval"), ("orig_bytes", "count"), ("resp_bytes", "count"), ("conn_state", "string"),
-        ("local_orig", "bool"), ("local_resp", "bool"), ("missed_bytes", "count"), ("history", "string"),
-        ("orig_pkts", "count"), ("orig_ip_bytes", "count"), ("resp_pkts", "count"),
-        ("resp_ip_bytes", "count"), ("tunnel_parents", "set[string]"), ("ip_proto", "count"),
-    ]
+    static let table = ZeekTable(
+        "conn",
+        "proto enum,service string,duration interval,orig_bytes count,resp_bytes count,conn_state string,"
+            + "local_orig bool,local_resp bool,missed_bytes count,history string,orig_pkts count,"
+            + "orig_ip_bytes count,resp_pkts count,resp_ip_bytes count,tunnel_parents set[string],ip_proto count"
+    )
 
     /// Writes a flow's line.
     static func append(_ flow: FlowRecord, to log: inout ZeekWriter) {

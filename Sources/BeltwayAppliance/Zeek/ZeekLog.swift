@@ -16,74 +16,81 @@ internal import Glibc
 struct ZeekLog: ~Copyable {
     var writer: ZeekWriter
     private var file: EVEFile
-    private let name: String
-    private let fields: [(name: String, type: String)]
+    private let table: ZeekTable
     private var needsHeader: Bool
+    /// Lines of headers that could not be written: they are no facts, and are written again.
+    private var headerLinesLost: UInt64 = 0
 
     /// Opens `<folder>/<name>.log` for appending.
-    init(
-        _ name: String,
-        fields: [(name: String, type: String)],
-        format: ZeekFormat,
-        folder: String
-    ) throws(EVEFileError) {
-        file = try EVEFile(path: "\(folder)/\(name).log")
+    init(_ table: ZeekTable, format: ZeekFormat, folder: String) throws(EVEFileError) {
+        file = try EVEFile(path: "\(folder)/\(table.name).log")
         writer = ZeekWriter(format: format)
-        self.name = name
-        self.fields = fields
+        self.table = table
         needsHeader = format == .tsv
     }
 
     /// Lines that were forgotten because they could not be written.
-    var linesLost: UInt64 { file.eventsLost }
-
-    /// Takes a flow that ended.
-    mutating func append(_ flow: FlowRecord) { ZeekConnections.append(flow, to: &writer) }
+    var linesLost: UInt64 { file.eventsLost - headerLinesLost }
 
     /// Writes what there is if it is a buffer's worth, or in any case if `all` is true.
     mutating func drain(all: Bool) throws(EVEFileError) {
         let count = writer.lines.count
         guard count > 0, all || count >= file.limits.bufferInBytes else { return }
         if writer.format == .tsv, needsHeader || file.willRotate(for: count) {
-            needsHeader = false
-            var text = TextBuffer(capacity: count + 1024)
-            ZeekLog.appendHeader(name, fields, at: ZeekLog.now(), to: &text)
-            text.append(writer.lines.bytes)
-            writer.lines.removeAll()
-            try file.drain(lines: &text, all: true)
+            try drainWithHeader()
             return
         }
         try file.drain(lines: &writer.lines, all: true)
     }
 
+    /// Writes a header and the lines behind it; what the disk did not take of the header is owed again.
+    private mutating func drainWithHeader() throws(EVEFileError) {
+        var text = TextBuffer(capacity: writer.lines.count + 1024)
+        ZeekLog.appendHeader(table, at: ZeekLog.now(), to: &text)
+        let header = text.copy()
+        text.append(writer.lines.bytes)
+        writer.lines.removeAll()
+        let before = file.bytesWritten
+        needsHeader = false
+        do {
+            try file.drain(lines: &text, all: true)
+        } catch {
+            let done = Int(clamping: file.bytesWritten - before)
+            if done < header.count {
+                headerLinesLost &+= EVEFile.lineFeeds(header.span, in: done..<header.count)
+                needsHeader = true
+            }
+            throw error
+        }
+    }
+
     /// Writes everything, and that the log ends.
     mutating func close() throws(EVEFileError) {
-        if writer.format == .tsv, !needsHeader || writer.lines.count > 0 {
-            try drain(all: true)
+        try drain(all: true)
+        if writer.format == .tsv, !needsHeader {
             writer.lines.append("#close\t")
             ZeekLog.append(date: ZeekLog.now(), to: &writer.lines)
             writer.lines.append(0x0a)
+            try file.drain(lines: &writer.lines, all: true)
         }
-        try drain(all: true)
     }
 
     static func appendHeader(
-        _ name: String,
-        _ fields: [(name: String, type: String)],
+        _ table: ZeekTable,
         at time: Timestamp,
         to text: inout TextBuffer
     ) {
         text.append("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t")
-        for byte in name.utf8 { text.append(byte) }
+        for byte in table.name.utf8 { text.append(byte) }
         text.append("\n#open\t")
         append(date: time, to: &text)
         text.append("\n#fields")
-        for field in fields {
+        for field in table.fields {
             text.append(0x09)
             for byte in field.name.utf8 { text.append(byte) }
         }
         text.append("\n#types")
-        for field in fields {
+        for field in table.fields {
             text.append(0x09)
             for byte in field.type.utf8 { text.append(byte) }
         }

@@ -132,12 +132,57 @@ struct ZeekWriter: ~Copyable {
     private mutating func quote() {
         if format == .json { lines.append(0x22) }
     }
+
+    // MARK: Vectors and sets
+
+    /// Begins a field of elements.
+    mutating func beginList(_ name: StaticString) {
+        begin(name)
+        if format == .json { lines.append(0x5b) }
+    }
+
+    mutating func separateElements() { lines.append(0x2c) }
+
+    /// An element that a stranger wrote.
+    mutating func element(_ value: RawSpan) {
+        if format == .json {
+            lines.append(wireString: value, most: .max)
+        } else {
+            lines.append(zeekString: value, isElement: true)
+        }
+    }
+
+    mutating func endList() {
+        if format == .json { lines.append(0x5d) }
+    }
+
+    /// A field without elements, of which it is known that there are none.
+    mutating func emptyList(_ name: StaticString) {
+        begin(name)
+        if format == .json { lines.append("[]") } else { lines.append("(empty)") }
+    }
+
+    /// A field of times in seconds: all numbers of a detail.
+    mutating func intervals(_ name: StaticString, _ detail: TransactionDetail, of list: TransactionDetails) {
+        var list = TransactionDetails(list.bytes)
+        var count = 0
+        while let value = list.next() {
+            guard value.detail == detail, value.place.count == 8 else { continue }
+            if count == 0 { beginList(name) } else { separateElements() }
+            lines.append(decimal: list.bytes.bigEndian64(at: value.place.lowerBound))
+            lines.append(".000000")
+            count += 1
+        }
+        if count > 0 { endList() } else { unset(name) }
+    }
 }
 
 extension TextBuffer {
-    /// Appends bytes as TSV has them: what is no printable ASCII as `\xNN`, a backslash twice, and a value that would
-    /// read as none or as empty with its first byte escaped.
-    mutating func append(zeekString bytes: RawSpan) {
+    /// Appends bytes as TSV has them.
+    ///
+    /// What is no printable ASCII is `\xNN`, a backslash stands twice, and a value that would read as none or as empty
+    /// has its first byte escaped. In an element commas are escaped too.
+    mutating func append(zeekString bytes: RawSpan, isElement: Bool = false) {
         let count = bytes.byteCount
         if count == 0 { return append("(empty)") }
         let isNone = count == 1 && bytes.byte(at: 0) == 0x2d
@@ -146,7 +191,9 @@ extension TextBuffer {
             let byte = bytes.byte(at: index)
             if byte == 0x5c {
                 append("\\\\")
-            } else if byte < 0x20 || byte > 0x7e || index == 0 && (isNone || isEmpty) {
+            } else if byte < 0x20 || byte > 0x7e || index == 0 && (isNone || isEmpty)
+                || isElement && byte == 0x2c
+            {
                 append("\\x")
                 append(hexadecimal: byte)
             } else {

@@ -9,8 +9,8 @@
 // State of a flow lies at its slot in the tracker's table, 24 bytes; what a parser keeps beyond that is in a pool of
 // its own. A slot that holds another flow than before is recognised by the flow's identifier.
 //
-// Invariant. Nothing here is visible outside before `commit`; `discard` leaves a flow's parser as if the packet had
-//            been lost.
+// Invariant. Nothing here is visible outside before `commit`. `discard` leaves the parser of a flow of datagrams as if
+//            the packet had been lost; one that has a session (TCP, DTLS) ends, since the session has changed already.
 public import BeltwayWire
 
 /// Parses what a worker's flows carry.
@@ -39,7 +39,9 @@ public struct ApplicationStage: ~Copyable {
     @usableFromInline var before = (slot: -1, flow: ApplicationFlow(), malformed: UInt64(0))
 
     /// Makes a stage that knows no flow.
-    public init() {}
+    ///
+    /// - Parameter wantsDetails: Whether transactions have details, for Zeek's logs.
+    public init(wantsDetails: Bool = false) { output.wantsDetails = wantsDetails }
 
     /// Payloads in which a flow's protocol is looked for.
     static var mostTries: UInt8 { 8 }

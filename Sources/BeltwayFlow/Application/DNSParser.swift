@@ -135,6 +135,7 @@ public enum DNSParser {
         if application == .dns { writeGroups(message, at: &answers, &output) }
         writeRecords(message, .authorities, at: &offset, as: application, &output)
         writeRecords(message, .additionals, at: &offset, as: application, &output)
+        if output.wantsDetails { writeDetails(message, &output) }
         output.end()
         return true
     }

@@ -15,8 +15,10 @@ struct SSHSide {
     var software: [UInt8] = []
     /// The text whose MD5 is HASSH or hasshServer.
     var hassh: [UInt8] = []
+    /// What the log of connections says of it beyond that.
+    var details: [UInt8] = []
 
-    var heldBytes: Int { protocolVersion.count + software.count + hassh.count }
+    var heldBytes: Int { protocolVersion.count + software.count + hassh.count + details.count }
 }
 
 /// What is known of a connection.
@@ -24,6 +26,7 @@ struct SSHSession {
     var client = SSHSide()
     var server = SSHSide()
     var isWritten = false
+    var start = Timestamp.zero
 
     var heldBytes: Int { client.heldBytes + server.heldBytes }
 
@@ -54,14 +57,17 @@ public enum SSHParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) -> ParserStep {
-        session[sender].hasBanner
-            ? packet(bytes, from: sender, &session, &flow, &output) : banner(bytes, from: sender, &session)
+        if session.start == .zero { session.start = output.packet.time }
+        return session[sender].hasBanner
+            ? packet(bytes, from: sender, &session, &flow, &output)
+            : banner(bytes, from: sender, &session, wantsDetails: output.wantsDetails)
     }
 
     private static func banner(
         _ bytes: RawSpan,
         from sender: Sender,
-        _ session: inout SSHSession
+        _ session: inout SSHSession,
+        wantsDetails: Bool
     ) -> ParserStep {
         switch SSHBanner.framing(of: bytes) {
         case .needMore: return .needMore
@@ -78,6 +84,7 @@ public enum SSHParser {
             session[sender].hasBanner = true
             session[sender].protocolVersion.append(copyOf: banner.protocolVersion)
             session[sender].software.append(copyOf: banner.softwareVersion)
+            if wantsDetails { session[sender].details = details(banner, from: sender) }
             return .consumed(length)
         }
     }
@@ -103,6 +110,7 @@ public enum SSHParser {
             lists.appendHASSH(from: sender, to: &text)
             if text.count <= mostHASSH { session[sender].hassh = text }
             session[sender].hasKeyExchange = true
+            if output.wantsDetails { session[sender].details += details(lists, from: sender) }
             if session[sender == .originator ? .responder : .originator].hasKeyExchange {
                 return .flowOver
             }
@@ -123,6 +131,11 @@ public enum SSHParser {
         output.begin(.ssh, number: flow.transactions, object: "ssh")
         write("client", session.client, software: 0, hassh: 2, &output)
         write("server", session.server, software: 1, hassh: 3, &output)
+        if output.wantsDetails {
+            output.details.append(.start, number: session.start.nanoseconds)
+            output.details.append(session.client.details)
+            output.details.append(session.server.details)
+        }
         output.end()
         flow.transactions &+= 1
     }
@@ -140,5 +153,31 @@ public enum SSHParser {
         output.member("software_version", side.software.rawBytes, column: software)
         TLSParser.writeFingerprint("hassh", side.hassh, hassh, &output)
         output.text.closeObject()
+    }
+
+    private static func details(_ banner: borrowing SSHBanner, from sender: Sender) -> [UInt8] {
+        var line = Array("SSH-".utf8)
+        line.append(copyOf: banner.protocolVersion)
+        line.append(0x2d)
+        line.append(copyOf: banner.softwareVersion)
+        if banner.comment.byteCount > 0 {
+            line.append(0x20)
+            line.append(copyOf: banner.comment)
+        }
+        var writer = DetailWriter()
+        writer.append(sender == .originator ? .clientBanner : .serverBanner, line.rawBytes)
+        return writer.end()
+    }
+
+    private static func details(_ lists: borrowing SSHKeyExchangeInit, from sender: Sender) -> [UInt8] {
+        var writer = DetailWriter()
+        for number in 0..<SSHKeyExchangeInit.listCount {
+            writer.append(
+                sender == .originator ? .clientList : .serverList,
+                lists.list(number),
+                most: 1000
+            )
+        }
+        return writer.end()
     }
 }

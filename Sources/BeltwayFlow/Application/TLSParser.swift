@@ -26,6 +26,8 @@ struct TLSSession {
     var clientProtocols: [UInt8] = []
     var serverProtocols: [UInt8] = []
     var certificate = TLSCertificateFacts()
+    /// None or one: what ssl.log says, if it is written.
+    var log: [TLSLog] = []
     /// DTLS: each side's message that came in fragments.
     var fragments = (client: DTLSHandshakeJoiner(), server: DTLSHandshakeJoiner())
 
@@ -33,6 +35,7 @@ struct TLSSession {
     var heldBytes: Int {
         client.heldLength + server.heldLength + serverName.count + ja3.count + ja3s.count
             + clientProtocols.count + serverProtocols.count + certificate.heldBytes
+            + (log.first?.heldBytes ?? 0)
     }
 }
 
@@ -86,6 +89,24 @@ public enum TLSParser {
         case .notThisProtocol: return .malformed
         }
         guard let record = try? TLSRecord(bytes) else { return .malformed }
+        if output.wantsDetails, let step = follow(record, from: sender, &session, &output) { return step }
+        let step = read(record, from: sender, &session)
+        guard output.wantsDetails else { return step ?? .consumed(length) }
+        switch step {
+        case .over, .flowOver:
+            // The event is due, but the log goes on until both sides encrypt.
+            if case .flowOver = step { writeEvent(&session, &flow, &output) }
+            return .consumed(length)
+        default: return step ?? .consumed(length)
+        }
+    }
+
+    /// Reads one record; nil if more is of interest.
+    private static func read(
+        _ record: borrowing TLSRecord,
+        from sender: Sender,
+        _ session: inout TLSSession
+    ) -> ParserStep? {
         switch record.content {
         case .handshake:
             var joiner = TLSHandshakeJoiner()
@@ -96,6 +117,7 @@ public enum TLSParser {
             }
             joiner.take(record.fragment) { message in
                 read(message.kind, message.body, from: sender, carrier: .tcp, &session)
+                if !session.log.isEmpty { note(message, from: sender, &session) }
             }
             let isBroken = joiner.isBroken
             if sender == .originator {
@@ -114,11 +136,20 @@ public enum TLSParser {
         case .alert, .heartbeat: break
         }
         let isComplete = session.hasServerHello && (session.version >= 0x0304 || session.hasCertificate)
-        return isComplete && session.hasClientHello ? .flowOver : .consumed(length)
+        return isComplete && session.hasClientHello ? .flowOver : nil
     }
 
-    /// Writes the transaction unless it is written or there is nothing to say.
+    /// Writes what is known unless it is written or there is nothing to say.
     static func finish(
+        _ session: inout TLSSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        writeEvent(&session, &flow, &output)
+        if output.wantsDetails { writeLog(&session, &output) }
+    }
+
+    private static func writeEvent(
         _ session: inout TLSSession,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage

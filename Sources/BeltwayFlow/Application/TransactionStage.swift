@@ -17,6 +17,10 @@ public struct TransactionStage: ~Copyable {
     public var text = TextBuffer(capacity: 1 << 16)
     /// For names that are put together before they are written.
     public var scratch = TextBuffer(capacity: 4096)
+    /// Whether parsers add what no event shows, for logs of other forms.
+    public var wantsDetails = false
+    /// What no event shows of the transaction that is being written.
+    var details = DetailWriter()
     /// Head of the next transactions: the packet that is being looked at, from originator to responder.
     public var packet = TransactionRecord()
     /// Bodies that were too long, or values left out of lists, since the start.
@@ -121,18 +125,39 @@ public struct TransactionStage: ~Copyable {
     /// Closes the transaction's object and the transaction.
     public mutating func end() {
         text.closeObject()
-        let count = text.count - start
-        if count > TransactionRecord.mostBytes + 4096 || count > 0xffff {
+        close()
+    }
+
+    /// Begins a transaction of details alone: it has no event.
+    mutating func beginDetails(_ kind: TransactionKind) {
+        start = text.count
+        var record = packet
+        record.kind = kind
+        staged.append(record)
+    }
+
+    /// Closes a transaction of details alone.
+    mutating func endDetails() { close() }
+
+    private mutating func close() {
+        let length = details.text.count
+        if length > 0 {
+            details.move(into: &text)
+            staged[staged.count - 1].detailLength = UInt16(clamping: length)
+        }
+        let count = text.count - start - length
+        if count > TransactionRecord.mostBytes + 4096 || count + length > 0xffff {
             cancel()
             cut &+= 1
             return
         }
-        staged[staged.count - 1].bodyLength = UInt32(count)
+        staged[staged.count - 1].bodyLength = UInt32(count + length)
         start = text.count
     }
 
     /// Takes back the transaction that is being written.
     public mutating func cancel() {
+        details.text.removeAll()
         text.truncate(to: start)
         staged.removeLast()
     }
@@ -151,7 +176,7 @@ public struct TransactionStage: ~Copyable {
             facts.record(record, body: text.bytes.extracting(offset..<end))
             offset = end
         }
-        let count = staged.count
+        let count = staged.count(where: { $0.shownLength > 0 })
         discard()
         return count
     }

@@ -50,12 +50,17 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var interface: UInt16 = 0
     /// Number of the transaction in its flow, from 0.
     public var number: UInt32 = 0
-    /// Bytes of the body.
+    /// Bytes of the body, details included.
     public var bodyLength: UInt32 = 0
+    /// Bytes at the end of the body that no event shows (``TransactionDetails``).
+    public var detailLength: UInt16 = 0
     /// Where the body starts in the byte ring; set by the queue.
     public var bodyPosition: UInt64 = 0
     /// By column: offset of its JSON value in the body (low half) and its length (high half); 0 is none.
     public var marks = InlineArray<8, UInt32>(repeating: 0)
+
+    /// Bytes of the body that events show; 0 for a record of details alone, which has no event.
+    public var shownLength: Int { Int(bodyLength) - min(Int(detailLength), Int(bodyLength)) }
 
     /// Makes an empty record.
     public init() {}

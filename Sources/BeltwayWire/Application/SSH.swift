@@ -130,6 +130,26 @@ public struct SSHKeyExchangeInit: ~Escapable {
     /// The host key algorithms, a list with commas.
     public var hostKeyAlgorithms: RawSpan { @_lifetime(copy self) get { bytes.field(hostKey) } }
 
+    /// Lists that ``list(_:)`` knows.
+    public static var listCount: Int { 8 }
+
+    /// A list with commas, in the order of RFC 4253, 7.1: key exchange, host key, then ciphers, MACs and compression to
+    /// the server and to the client; empty beyond that.
+    @_lifetime(copy self)
+    public func list(_ number: Int) -> RawSpan {
+        switch number {
+        case 0: bytes.field(keyExchange)
+        case 1: bytes.field(hostKey)
+        case 2: bytes.field(clientLists.cipher)
+        case 3: bytes.field(serverLists.cipher)
+        case 4: bytes.field(clientLists.mac)
+        case 5: bytes.field(serverLists.mac)
+        case 6: bytes.field(clientLists.compression)
+        case 7: bytes.field(serverLists.compression)
+        default: bytes.field(0..<0)
+        }
+    }
+
     /// Appends the text whose MD5 is HASSH (from the client) or hasshServer (from the server).
     public func appendHASSH(from sender: Sender, to text: inout [UInt8]) {
         let lists = sender == .originator ? clientLists : serverLists

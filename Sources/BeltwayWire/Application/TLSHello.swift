@@ -187,6 +187,18 @@ public struct TLSServerHello: ~Escapable {
         }
     }
 
+    /// The group that the server's key share is of (RFC 8446, 4.2.8), or nil if it sent none.
+    public var selectedGroup: UInt16? {
+        let list = bytes.field(extensionRange)
+        guard let data = TLSExtensions(list).data(ofType: 51), data.count >= 2 else { return nil }
+        return list.unchecked16(data.lowerBound)
+    }
+
+    /// Whether the server took a key that both shared before (RFC 8446, 4.2.11).
+    public var hasPreSharedKey: Bool {
+        TLSExtensions(bytes.field(extensionRange)).data(ofType: 41) != nil
+    }
+
     /// Whether this is a HelloRetryRequest: its random is SHA-256 of that word (RFC 8446, 4.1.3).
     public var isRetryRequest: Bool {
         bytes.unchecked64(2) == 0xcf21_ad74_e59a_6111 && bytes.unchecked64(10) == 0xbe1d_8c02_1e65_b891

@@ -49,7 +49,7 @@ private func escaped(_ bytes: [UInt8]) -> String {
 @Suite struct `Zeek's conn log` {
     @Test func `has a value for each field, in Zeek's order`() throws {
         let values = line(answeredFlow(), .tsv).dropLast().split(separator: "\t").map(String.init)
-        try #require(values.count == ZeekConnections.fields.count)
+        try #require(values.count == ZeekConnections.table.fields.count)
         #expect(values[1].first == "C" && values[1].count == 18)
         #expect(values[0] == "1700000000.123456")
         #expect(
@@ -67,7 +67,7 @@ private func escaped(_ bytes: [UInt8]) -> String {
         let object = try #require(
             JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
         )
-        #expect(object.count == ZeekConnections.fields.count - 1)
+        #expect(object.count == ZeekConnections.table.fields.count - 1)
         #expect(object["id.orig_h"] as? String == "10.0.0.1")
         #expect(object["local_orig"] as? Bool == true)
         #expect(object["duration"] as? Double == 1.5)
@@ -142,8 +142,8 @@ private func escaped(_ bytes: [UInt8]) -> String {
 @Suite struct `A file of Zeek's log` {
     @Test func `begins with a header and ends with its time`() throws {
         let folder = TemporaryFolder()
-        var log = try ZeekLog("conn", fields: ZeekConnections.fields, format: .tsv, folder: folder.path)
-        log.append(answeredFlow())
+        var log = try ZeekLog(ZeekConnections.table, format: .tsv, folder: folder.path)
+        ZeekConnections.append(answeredFlow(), to: &log.writer)
         try log.close()
         let text = try String(contentsOfFile: folder / "conn.log", encoding: .utf8)
         let lines = text.split(separator: "\n")
@@ -163,13 +163,46 @@ private func escaped(_ bytes: [UInt8]) -> String {
 
     @Test func `has neither as JSON, and nothing where nothing was said`() throws {
         let folder = TemporaryFolder()
-        var log = try ZeekLog("conn", fields: ZeekConnections.fields, format: .json, folder: folder.path)
+        var log = try ZeekLog(ZeekConnections.table, format: .json, folder: folder.path)
         try log.close()
         #expect(try String(contentsOfFile: folder / "conn.log", encoding: .utf8) == "")
-        log.append(answeredFlow())
+        ZeekConnections.append(answeredFlow(), to: &log.writer)
         try log.close()
         let text = try String(contentsOfFile: folder / "conn.log", encoding: .utf8)
         #expect(text.split(separator: "\n").count == 1 && text.hasPrefix("{\"ts\":1700000000.123456,"))
+    }
+}
+
+@Suite struct `A full disk` {
+    @Test
+    func `costs a log its lines but not its header, which is no loss and is written once there is room`()
+        async
+    {
+        // RLIMIT_FSIZE makes write(2) short as a full disk does; in a process of its own, since it is for all files.
+        await #expect(processExitsWith: .success) {
+            signal(SIGXFSZ, SIG_IGN)
+            let folder = TemporaryFolder()
+            var log = try ZeekLog(ZeekConnections.table, format: .tsv, folder: folder.path)
+            var limit = rlimit(rlim_cur: 40, rlim_max: rlim_t.max)
+            setrlimit(__rlimit_resource_t(1), &limit)
+            for _ in 0..<2 {
+                ZeekConnections.append(answeredFlow(), to: &log.writer)
+                do {
+                    try log.drain(all: true)
+                    exit(3)
+                } catch {}
+            }
+            let lost = log.linesLost
+            limit.rlim_cur = rlim_t.max
+            setrlimit(__rlimit_resource_t(1), &limit)
+            ZeekConnections.append(answeredFlow(), to: &log.writer)
+            try log.close()
+            let text = try String(contentsOfFile: folder / "conn.log", encoding: .utf8)
+            let lines = text.split(separator: "\n")
+            let whole = lines.suffix(10)
+            let isWhole = whole.first == "#separator \\x09" && whole.last?.hasPrefix("#close") == true
+            exit(lost == 2 && log.linesLost == 2 && isWhole && whole.count == 10 ? 0 : 1)
+        }
     }
 }
 

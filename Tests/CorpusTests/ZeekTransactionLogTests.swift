@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayTestSupport
+import Foundation
+import Testing
+
+/// A log of Zeek's own, of the capture that it was made from.
+private struct ZeekBaseline {
+    let capture: String
+    let path: String
+
+    /// Those of plain Zeek, without a script of the test's own: `script_lines` of the map is 0.
+    static func plain(_ log: String) -> [ZeekBaseline] {
+        let folder = (Corpus.root ?? "") + "/expected/zeek"
+        return tableRows(folder + "/MAP.tsv").compactMap { line in
+            guard line.count > 3, line[2] == log, line[3] == "0", !line[0].contains("ayiya") else {
+                return nil
+            }
+            return ZeekBaseline(capture: line[0], path: "\(folder)/\(line[1])/\(log).log")
+        }
+    }
+}
+
+/// The rows of a log, by field.
+private func rows(_ log: String) -> [[String: String]] {
+    var names: [String] = []
+    var rows: [[String: String]] = []
+    for line in log.split(separator: "\n") {
+        let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        if parts[0] == "#fields" { names = Array(parts.dropFirst()) }
+        if line.hasPrefix("#") || parts.count != names.count { continue }
+        rows.append(Dictionary(uniqueKeysWithValues: zip(names, parts)))
+    }
+    return rows
+}
+
+/// What joins a row of theirs to one of ours.
+private func key(_ row: [String: String]) -> String {
+    ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "trans_id", "trans_depth"].map { row[$0] ?? "" }
+        .joined(separator: " ")
+}
+
+/// Times may differ by a millisecond and a half.
+private func agree(_ a: String, _ b: String) -> Bool {
+    if a == b { return true }
+    guard a.contains("."), let first = Double(a), let second = Double(b) else { return false }
+    return abs(first - second) <= 0.0015
+}
+
+extension `The corpus` {
+    /// Rates per field and disagreements go to standard output; what they come from is in this folder's README.
+    @Test(arguments: [("dns", 0.85), ("ssh", 0.80), ("ssl", 0.80)])
+    func `gives the logs of transactions that Zeek gives`(log: String, least: Double) throws {
+        // Times are blank in the baselines, identifiers are random.
+        let ignored: Set = ["ts", "uid"]
+        var ours: [String: [String: [[String: String]]]] = [:]
+        var (matched, missing) = (0, 0)
+        var rates: [String: (equal: Int, all: Int)] = [:]
+        for baseline in ZeekBaseline.plain(log) {
+            if ours[baseline.capture] == nil {
+                let text = try withTemporaryFolder { data -> String in
+                    let path = (Corpus.root ?? "") + "/" + baseline.capture
+                    let options = Run.lean + ["--zeek", "tsv", "--no-eve", "--no-flows"]
+                    let run = Run.of(path, in: data, options, keepsData: true)
+                    return (try? String(contentsOfFile: "\(run.data)/\(log).log", encoding: .utf8)) ?? ""
+                }
+                ours[baseline.capture] = Dictionary(grouping: rows(text), by: key)
+            }
+            let theirs = try String(contentsOfFile: baseline.path, encoding: .utf8)
+            for row in rows(theirs) {
+                guard var same = ours[baseline.capture]?[key(row)], !same.isEmpty else {
+                    missing += 1
+                    print("\(log).log: \(baseline.capture): no row \(key(row))")
+                    continue
+                }
+                let mine = same.removeFirst()
+                ours[baseline.capture]?[key(row)] = same
+                matched += 1
+                for (field, value) in row where !ignored.contains(field) {
+                    guard let found = mine[field] else { continue }
+                    rates[field, default: (0, 0)].all += 1
+                    if agree(value, found) {
+                        rates[field, default: (0, 0)].equal += 1
+                    } else {
+                        print("\(log).log: \(baseline.capture) \(key(row)): \(field) \(value), ours \(found)")
+                    }
+                }
+            }
+        }
+        let equal = rates.values.reduce(0) { $0 + $1.equal }
+        let all = rates.values.reduce(0) { $0 + $1.all }
+        let fields = rates.keys.sorted().map { "\($0) \(rates[$0]?.equal ?? 0)/\(rates[$0]?.all ?? 0)" }
+        print("\(log).log: \(matched) rows, \(missing) missing, \(equal) of \(all) values equal")
+        print("\(log).log: \(fields.joined(separator: ", "))")
+        #expect(matched > 3 && missing * 5 <= matched)
+        #expect(Double(equal) >= least * Double(all))
+    }
+}
