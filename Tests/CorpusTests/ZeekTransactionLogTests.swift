@@ -48,14 +48,16 @@ private func agree(_ a: String, _ b: String) -> Bool {
 
 extension `The corpus` {
     /// Rates per field and disagreements go to standard output; what they come from is in this folder's README.
-    @Test(arguments: [("dns", 0.85), ("ssh", 0.80), ("ssl", 0.80)])
+    ///
+    /// Handshakes inside QUIC have no line of ours.
+    @Test(arguments: [("dns", 0.95), ("ssh", 0.90), ("ssl", 0.95)])
     func `gives the logs of transactions that Zeek gives`(log: String, least: Double) throws {
         // Times are blank in the baselines, identifiers are random.
         let ignored: Set = ["ts", "uid"]
         var ours: [String: [String: [[String: String]]]] = [:]
         var (matched, missing) = (0, 0)
         var rates: [String: (equal: Int, all: Int)] = [:]
-        for baseline in ZeekBaseline.plain(log) {
+        for baseline in ZeekBaseline.plain(log) where log != "ssl" || !baseline.capture.contains("/quic/") {
             if ours[baseline.capture] == nil {
                 let text = try withTemporaryFolder { data -> String in
                     let path = (Corpus.root ?? "") + "/" + baseline.capture
