@@ -10,7 +10,7 @@
     case failed
     case dns, mdns, llmnr
     case dhcp, ntp
-    case tls, dtls, http, ssh, smtp, ftp, quic
+    case tls, dtls, http, ssh, smtp, ftp, quic, smb
 
     /// Suricata's name.
     public var name: StaticString {
@@ -29,6 +29,7 @@
         case .smtp: "smtp"
         case .ftp: "ftp"
         case .quic: "quic"
+        case .smb: "smb"
         }
     }
 }
@@ -37,7 +38,7 @@
 @frozen public enum TransactionKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case dns, mdns, llmnr
     case dhcp, ntp
-    case tls, http, ssh, smtp, ftp, quic
+    case tls, http, ssh, smtp, ftp, quic, smb
 
     /// Its name everywhere.
     public var name: StaticString {
@@ -53,6 +54,7 @@
         case .smtp: "smtp"
         case .ftp: "ftp"
         case .quic: "quic"
+        case .smb: "smb"
         }
     }
 
@@ -68,6 +70,7 @@
         case .smtp: SMTPParser.columns
         case .ftp: FTPParser.columns
         case .quic: QUICParser.columns
+        case .smb: SMBParser.columns
         }
     }
 }

@@ -17,6 +17,7 @@ extension ApplicationStage {
         case .ssh: state.session = ssh.take(SSHSession())
         case .smtp: state.session = smtp.take(SMTPSession())
         case .ftp: state.session = ftp.take(FTPSession())
+        case .smb: state.session = smb.take(SMBSession())
         default: break
         }
     }
@@ -38,6 +39,8 @@ extension ApplicationStage {
             SMTPParser.step(bytes, from: sender, &state[sender], &smtp[state.session], &flow, &output)
         case .ftp:
             FTPParser.step(bytes, from: sender, &state[sender], &ftp[state.session], &flow, &output)
+        case .smb:
+            SMBParser.step(bytes, from: sender, &state[sender], &smb[state.session], &flow, &output)
         default: .over
         }
     }
@@ -62,6 +65,7 @@ extension ApplicationStage {
             )
         case .smtp: SMTPParser.lost(from: sender, length, &smtp[state.session])
         case .ftp: break
+        case .smb: SMBParser.lost(from: sender, length, &state[sender], &smb[state.session])
         case .unknown: state[sender].isWatched = true
         default: state[sender].isOver = true
         }
@@ -103,6 +107,7 @@ extension ApplicationStage {
         case .ssh: SSHParser.finish(&ssh[state.session], &flow, &output)
         case .smtp: SMTPParser.finish(&smtp[state.session], &flow, &output)
         case .ftp: FTPParser.finish(&ftp[state.session], &flow, &output)
+        case .smb: SMBParser.finish(&smb[state.session], &flow, &output)
         default: break
         }
     }
@@ -115,6 +120,7 @@ extension ApplicationStage {
         case .ssh: ssh[state.session].heldBytes
         case .smtp: smtp[state.session].heldBytes
         case .ftp: ftp[state.session].heldBytes
+        case .smb: smb[state.session].heldBytes
         default: 0
         }
     }
@@ -128,6 +134,7 @@ extension ApplicationStage {
         case .ssh: ssh.giveBack(session, SSHSession())
         case .smtp: smtp.giveBack(session, SMTPSession())
         case .ftp: ftp.giveBack(session, FTPSession())
+        case .smb: smb.giveBack(session, SMBSession())
         default: break
         }
     }

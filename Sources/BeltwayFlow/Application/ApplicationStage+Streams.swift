@@ -152,7 +152,12 @@ extension ApplicationStage {
     /// In a flow whose beginning was not seen, its originator may be the one that answers.
     private mutating func turnIfNeeded(_ bytes: RawSpan, toResponder: Bool, _ state: inout StreamState) {
         guard !state.isTurned, state.carried == 0, !state.isOver else { return }
-        if Detection.isTurned(bytes, from: toResponder ? .originator : .responder) {
+        let isService = output.packet.sourcePort == 445 || output.packet.sourcePort == 139
+        if Detection.isTurned(
+            bytes,
+            from: toResponder ? .originator : .responder,
+            isFromServicePort: isService
+        ) {
             swap(&state.originator, &state.responder)
             state.isTurned = true
             output.packet.turn()

@@ -29,6 +29,7 @@ public struct ApplicationStage: ~Copyable {
     var ssh = SessionPool<SSHSession>()
     var smtp = SessionPool<SMTPSession>()
     var ftp = SessionPool<FTPSession>()
+    var smb = SessionPool<SMBSession>()
     /// Bytes that flows and their sessions hold.
     public internal(set) var heldBytes = 0
     /// Connections of QUIC whose hellos are not yet known.

@@ -9,7 +9,7 @@ enum Detection {
     /// Segments of one direction that are looked at after its first bytes were no protocol's.
     static var mostWatched: UInt8 { 16 }
     /// Every protocol of streams ruled out.
-    static let allStreams: UInt64 = [.dns, .tls, .http, .ssh, .smtp, .ftp].reduce(0) { $0 | bit($1) }
+    static let allStreams: UInt64 = [.dns, .tls, .http, .ssh, .smtp, .ftp, .smb].reduce(0) { $0 | bit($1) }
 
     static func bit(_ application: ApplicationProtocol) -> UInt64 { 1 << UInt64(application.rawValue) }
 
@@ -65,6 +65,13 @@ enum Detection {
             case .unknown: break
             }
         }
+        if ruledOut & bit(.smb) == 0 {
+            switch SMBStream.probe(bytes, isOnPort: responderPort == 445 || responderPort == 139) {
+            case .yes: return .smb
+            case .no: ruledOut |= bit(.smb)
+            case .unknown: break
+            }
+        }
         if ruledOut & bit(.dns) == 0 {
             let isMulticastName = originatorPort == 5355 || responderPort == 5355
             let isOnPort = isMulticastName || originatorPort == 53 || responderPort == 53
@@ -78,8 +85,16 @@ enum Detection {
     }
 
     /// Whether bytes that one side sent are what the other side should have: a flow whose beginning was not seen.
-    static func isTurned(_ bytes: RawSpan, from sender: Sender) -> Bool {
+    ///
+    /// - Parameters:
+    ///   - bytes: The first bytes that were seen.
+    ///   - sender: Who sent them, as it seems.
+    ///   - isFromServicePort: Whether the originator's port is one of SMB's: an encrypted message does not say.
+    /// - Returns: Whether it is the other way round.
+    static func isTurned(_ bytes: RawSpan, from sender: Sender, isFromServicePort: Bool) -> Bool {
         if HTTP1.probe(bytes, from: sender.opposite) == .yes { return true }
+        if let isAnswer = SMBStream.isAnswer(bytes) { return isAnswer == (sender == .originator) }
+        if isFromServicePort, SMBStream.probe(bytes, isOnPort: true) == .yes { return true }
         return TLSRecord.probe(bytes, from: sender.opposite) == .yes
             && TLSRecord.probe(bytes, from: sender) != .yes
     }

@@ -48,7 +48,7 @@ struct FragmentWriter: ~Copyable {
         mark(column, from: start)
     }
 
-    private mutating func separate() { if !text.isEmpty { text.append(0x2c) } }
+    private mutating func separate() { text.separate() }
 
     private mutating func mark(_ column: Int?, from start: Int) {
         guard let column, start > 0, text.count <= 0xffff else { return }

@@ -22,6 +22,8 @@ enum ParserStep {
     case over
     /// Nothing more of either direction is of interest.
     case flowOver
+    /// So many bytes are done with, and were damaged; what follows is looked at.
+    case damaged(Int)
     /// These bytes are not the protocol's, or damaged beyond the point where a next message could be found.
     case malformed
 }
@@ -136,6 +138,9 @@ extension ApplicationStage {
             switch step(bytes.extracting(droppingFirst: done), from: sender, &state, &flow) {
             case .consumed(let count): done += max(count, 1)
             case .needMore: return done
+            case .damaged(let count):
+                noteMalformed()
+                done += max(count, 1)
             case .upgraded(let count):
                 done += max(count, 1)
                 upgrade(&state, &flow)

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Suricata's `smb` shows, in its order; and `response_us`, from the request's packet to the answer's.
+internal import BeltwayWire
+
+extension SMBSession {
+    /// Begins the transaction of a request: what all of them have, and what the request said.
+    func open(_ request: SMBRequest, status: SMBStatus?, _ output: inout TransactionStage) {
+        output.begin(.smb, number: request.id &- 1, object: "smb")
+        output.text.member("id", UInt64(request.id))
+        output.text.member("dialect")
+        if dialect != 0 {
+            output.text.append(0x22)
+            output.text.append(dialect: dialect)
+            output.text.append(0x22)
+        } else if dialectName.isEmpty {
+            output.text.append("\"unknown\"")
+        } else {
+            output.text.append(wireString: dialectName.rawBytes, most: 64)
+        }
+        output.text.member("command")
+        output.beginValue()
+        output.text.append(0x22)
+        if request.isSMB2 {
+            output.text.append(command2: request.command)
+        } else {
+            output.text.append(command1: UInt8(truncatingIfNeeded: request.command))
+        }
+        output.text.append(0x22)
+        output.mark(SMBParser.Column.command)
+        if let status {
+            output.text.member("status")
+            output.beginValue()
+            output.text.append(0x22)
+            output.text.append(status: status)
+            output.text.append(0x22)
+            output.mark(SMBParser.Column.status)
+            output.text.member("status_code")
+            output.text.append("\"0x")
+            if status.isDOS {
+                output.text.append(hexadecimal: UInt8(truncatingIfNeeded: status.value >> 24))
+                output.text.append(hexadecimal: UInt8(truncatingIfNeeded: status.value >> 16))
+            } else {
+                output.text.append(shortHexadecimal: status.value)
+            }
+            output.text.append(0x22)
+        }
+        output.member("session_id", request.sessionID, column: SMBParser.Column.sessionID)
+        output.text.member("tree_id", UInt64(request.treeID))
+        output.append(request.members)
+    }
+
+    /// Ends the transaction of a request.
+    func end(_ request: SMBRequest, isAnswered: Bool, _ output: inout TransactionStage) {
+        let now = output.packet.time.nanoseconds
+        if isAnswered, now >= request.time.nanoseconds {
+            output.member(
+                "response_us",
+                (now - request.time.nanoseconds) / 1000,
+                column: SMBParser.Column.responseTime
+            )
+        }
+        output.end()
+    }
+
+    /// Writes a request whose answer did not come.
+    func writeUnanswered(_ request: SMBRequest, _ output: inout TransactionStage) {
+        open(request, status: request.status, &output)
+        if request.kind == .treeConnect { writeTree(request, shareType: 0, &output) }
+        end(request, isAnswered: false, &output)
+    }
+
+    /// Writes what is known of a tree.
+    func writeTree(_ request: SMBRequest, shareType: UInt8, _ output: inout TransactionStage) {
+        if shareType == 2 {
+            output.member("named_pipe", request.name.rawBytes, column: SMBParser.Column.share)
+        } else {
+            output.member("share", request.name.rawBytes, column: SMBParser.Column.share)
+        }
+        guard request.isSMB2 else { return }
+        output.text.member("share_type")
+        switch shareType {
+        case 1: output.text.append("\"FILE\"")
+        case 2: output.text.append("\"PIPE\"")
+        case 3: output.text.append("\"PRINT\"")
+        default: output.text.append("\"UNKNOWN\"")
+        }
+    }
+
+    /// Writes what an answer says of a file that was opened.
+    func writeOpened(_ times: SMBFileTimes, size: UInt64, _ output: inout TransactionStage) {
+        output.text.member("created", SMBFileTimes.unix(times.created))
+        output.text.member("accessed", SMBFileTimes.unix(times.accessed))
+        output.text.member("modified", SMBFileTimes.unix(times.modified))
+        output.text.member("changed", SMBFileTimes.unix(times.changed))
+        output.text.member("size", size)
+    }
+
+    /// Notes that data of a file was read or written: its transaction begins with the first of it.
+    mutating func transfer(
+        of id: SMBIdentifier,
+        isWrite: Bool,
+        by origin: SMBRequest,
+        _ flow: inout ApplicationFlow,
+        _ time: Timestamp
+    ) {
+        if files[id] == nil {
+            var file = SMBFile()
+            let key = SMBTreeKey(sessionID: origin.sessionID, treeID: origin.treeID)
+            file.share = trees[key]?.share ?? []
+            open(id, file)
+        }
+        guard let file = files[id], (isWrite ? file.written : file.read) == nil else { return }
+        var request = make(.transfer, &flow, at: time)
+        request.file = id
+        request.sessionID = origin.sessionID
+        request.treeID = origin.treeID
+        request.isSMB2 = origin.isSMB2
+        request.command = origin.command
+        if isWrite { files[id]?.written = request } else { files[id]?.read = request }
+    }
+
+    /// A file is closed: what was read of it and written to it is written, in the order in which that began.
+    mutating func closeFile(_ id: SMBIdentifier, _ output: inout TransactionStage) {
+        guard let file = close(id) else { return }
+        let both = [file.read, file.written].compactMap { $0 }.sorted { $0.id < $1.id }
+        for request in both { writeTransfer(request, file, status: .success, &output) }
+    }
+
+    /// Writes what was read of a file, or written to it.
+    func writeTransfer(
+        _ request: SMBRequest,
+        _ file: SMBFile?,
+        status: SMBStatus?,
+        _ output: inout TransactionStage
+    ) {
+        open(request, status: status, &output)
+        let name = file?.name ?? []
+        if name.isEmpty {
+            output.text.member("filename", literal: "<unknown>")
+        } else {
+            output.member("filename", name.rawBytes, column: SMBParser.Column.filename)
+        }
+        let share = file?.share ?? []
+        output.member("share", share.rawBytes, column: SMBParser.Column.share)
+        output.text.member("fuid")
+        if request.isSMB2 {
+            output.text.append(identifier: request.file)
+        } else {
+            output.text.append(fileNumber: request.file)
+        }
+        end(request, isAnswered: false, &output)
+    }
+}
+
+extension FragmentWriter {
+    /// Appends who logs on, if a token says so.
+    mutating func append(token: RawSpan) {
+        guard let logon = NTLMSSPAuthenticate(in: token) else { return }
+        text.openObject("ntlmssp")
+        name("domain", nil, logon.domain, isUnicode: logon.isUnicode)
+        name("user", SMBParser.Column.user, logon.user, isUnicode: logon.isUnicode)
+        name("host", SMBParser.Column.host, logon.workstation, isUnicode: logon.isUnicode)
+        if let version = logon.version {
+            text.member("version")
+            text.append(0x22)
+            text.append(decimal: UInt64(version.major))
+            text.append(0x2e)
+            text.append(decimal: UInt64(version.minor))
+            text.append(" build ")
+            text.append(decimal: UInt64(version.build))
+            text.append(" rev ")
+            text.append(decimal: UInt64(version.revision))
+            text.append(0x22)
+        }
+        text.closeObject()
+    }
+
+    /// Appends a name off the wire.
+    mutating func name(_ name: StaticString, _ column: Int?, _ value: RawSpan, isUnicode: Bool) {
+        var bytes: [UInt8] = []
+        if isUnicode {
+            bytes.append(utf16: value, most: 512)
+        } else {
+            bytes.append(copyOf: value.field(0..<512))
+        }
+        member(name, column, bytes.rawBytes)
+    }
+
+    /// Appends what is opened, and how.
+    mutating func append(opened name: RawSpan, disposition: UInt32, options: UInt32) {
+        if name.byteCount == 0 {
+            text.member("filename", literal: "<share_root>")
+        } else if options & 1 != 0 {
+            member("directory", SMBParser.Column.filename, name)
+        } else {
+            member("filename", SMBParser.Column.filename, name)
+        }
+        text.member("disposition")
+        switch disposition {
+        case 0: text.append("\"FILE_SUPERSEDE\"")
+        case 1: text.append("\"FILE_OPEN\"")
+        case 2: text.append("\"FILE_CREATE\"")
+        case 3: text.append("\"FILE_OPEN_IF\"")
+        case 4: text.append("\"FILE_OVERWRITE\"")
+        case 5: text.append("\"FILE_OVERWRITE_IF\"")
+        default: text.append("\"UNKNOWN\"")
+        }
+        access(isDeleted: options & 0x1000 != 0)
+    }
+
+    /// Appends a file's old and new name.
+    mutating func append(renamed old: RawSpan, _ new: RawSpan) {
+        text.openObject("rename")
+        member("from", SMBParser.Column.filename, old)
+        member("to", nil, new)
+        text.closeObject()
+    }
+
+    /// Appends whether a file goes away when it is closed.
+    mutating func append(deleted name: RawSpan, isDeleted: Bool) {
+        member("filename", SMBParser.Column.filename, name)
+        access(isDeleted: isDeleted)
+    }
+
+    private mutating func access(isDeleted: Bool) {
+        text.member("access")
+        if isDeleted { text.append("\"delete on close\"") } else { text.append("\"normal\"") }
+    }
+}
