@@ -75,7 +75,7 @@ let package = Package(
         library("BeltwayCapture", ["BeltwayBuffers", "BeltwayWire", "CLinux", "CPcap", "CZlib"]),
         library("BeltwayClassify", ["BeltwayBuffers", "BeltwayWire", "CPcap"]),
         // 4  consumers
-        library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire", crypto]),
+        library("BeltwayFlow", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CZlib", crypto]),
         library(
             "BeltwayDetect",
             ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CPCRE2"]
@@ -152,7 +152,10 @@ let package = Package(
         tests("BeltwayBuffersTests", ["BeltwayBuffers", "BeltwayWire", "CLinux"]),
         tests("BeltwayCaptureTests", ["BeltwayCapture", "BeltwayBuffers", "BeltwayWire", "CZlib"]),
         tests("BeltwayClassifyTests", ["BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
-        tests("BeltwayFlowTests", ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]),
+        tests(
+            "BeltwayFlowTests",
+            ["BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CZlib", crypto]
+        ),
         tests(
             "BeltwayDetectTests",
             ["BeltwayDetect", "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire"]

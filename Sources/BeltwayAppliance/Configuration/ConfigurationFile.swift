@@ -122,6 +122,7 @@ public struct ConfigurationFile {
             "parse-protocols": { (f, n) throws(ApplianceError) in
                 f.configuration.parsesProtocols = try f.flag(n)
             },
+            "files": { (f, n) throws(ApplianceError) in try f.files(n) },
             "explain": { (f, n) throws(ApplianceError) in f.configuration.explanation = try f.explanation(n)
             },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
@@ -159,6 +160,21 @@ public struct ConfigurationFile {
             },
             "statistics": { (f, n) throws(ApplianceError) in
                 f.configuration.statisticsWish = try f.choice(n, wishes)
+            },
+        ]
+    }
+
+    private var fileKeys: [String: Setter] {
+        let names: [String: FileSettings.Hashes] = ["md5": .md5, "sha1": .sha1, "sha256": .sha256]
+        return [
+            "hashes": { (f, n) throws(ApplianceError) in
+                f.configuration.files.hashes = []
+                for item in try f.items(n) {
+                    f.configuration.files.hashes.insert(try f.choice(item, names))
+                }
+            },
+            "largest": { (f, n) throws(ApplianceError) in
+                f.configuration.files.largest = UInt64(try f.size(n))
             },
         ]
     }
@@ -203,6 +219,18 @@ public struct ConfigurationFile {
     }
 
     // MARK: Values
+
+    /// `files: off`, or what is computed of them.
+    private mutating func files(_ node: Node) throws(ApplianceError) {
+        if let text = node.scalar?.string {
+            guard ["off", "on"].contains(text) else {
+                throw .usage("\(place(node)): expected on, off, or `hashes`, `largest`, found `\(text)`")
+            }
+            configuration.files.isOn = text == "on"
+        } else {
+            try apply(node, fileKeys, in: "`files`")
+        }
+    }
 
     /// `sharing: off`, or who may attach.
     private mutating func sharing(_ node: Node) throws(ApplianceError) {

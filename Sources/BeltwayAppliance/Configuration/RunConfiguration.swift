@@ -39,6 +39,8 @@ public struct RunConfiguration: Sendable {
     public var zeek: ZeekFormat?
     /// Whether payload is parsed for application protocols.
     public var parsesProtocols = true
+    /// What is done with the files that flows carry.
+    public var files = FileSettings()
     /// Flows that the tracer follows; nil for none.
     public var trace: String?
     /// Bytes that stored packets may take; nil for half of what is free.

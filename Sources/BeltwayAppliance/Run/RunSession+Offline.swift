@@ -124,7 +124,8 @@ extension RunSession {
             && (configuration.writesEvents || configuration.storesFlows || configuration.zeek != nil)
         return Worker(
             tracker: tracker,
-            applications: parses ? ApplicationStage(wantsDetails: configuration.zeek != nil) : nil,
+            applications: parses
+                ? ApplicationStage(wantsDetails: configuration.zeek != nil, files: configuration.files) : nil,
             detector: ruleSet.map { Detector($0) },
             facts: facts,
             numbersPackets: plan.isOffline

@@ -11,6 +11,7 @@
     case dns, mdns, llmnr
     case dhcp, ntp
     case tls, dtls, http, ssh, smtp, ftp, quic, smb
+    case ftpData
 
     /// Suricata's name.
     public var name: StaticString {
@@ -30,6 +31,7 @@
         case .ftp: "ftp"
         case .quic: "quic"
         case .smb: "smb"
+        case .ftpData: "ftp-data"
         }
     }
 }
@@ -39,6 +41,11 @@
     case dns, mdns, llmnr
     case dhcp, ntp
     case tls, http, ssh, smtp, ftp, quic, smb
+    case ftpData
+    /// A file that a transaction of another kind brought.
+    case fileinfo
+    /// What a protocol's messages have that they should not, or lack.
+    case anomaly
 
     /// Its name everywhere.
     public var name: StaticString {
@@ -55,6 +62,9 @@
         case .ftp: "ftp"
         case .quic: "quic"
         case .smb: "smb"
+        case .ftpData: "ftp_data"
+        case .fileinfo: "fileinfo"
+        case .anomaly: "anomaly"
         }
     }
 
@@ -71,6 +81,9 @@
         case .ftp: FTPParser.columns
         case .quic: QUICParser.columns
         case .smb: SMBParser.columns
+        case .ftpData: FTPDataParser.columns
+        case .fileinfo: FileEvents.columns
+        case .anomaly: Anomalies.columns
         }
     }
 }

@@ -37,8 +37,8 @@ extension ApplicationStage {
         case .ssh: SSHParser.step(bytes, from: sender, &ssh[state.session], &flow, &output)
         case .smtp:
             SMTPParser.step(bytes, from: sender, &state[sender], &smtp[state.session], &flow, &output)
-        case .ftp:
-            FTPParser.step(bytes, from: sender, &state[sender], &ftp[state.session], &flow, &output)
+        case .ftp: stepFTP(bytes, from: sender, &state, &flow)
+        case .ftpData: FTPDataParser.step(bytes, from: sender, &ftpData[state.session], &output)
         case .smb:
             SMBParser.step(bytes, from: sender, &state[sender], &smb[state.session], &flow, &output)
         default: .over
@@ -66,6 +66,7 @@ extension ApplicationStage {
         case .smtp: SMTPParser.lost(from: sender, length, &smtp[state.session])
         case .ftp: break
         case .smb: SMBParser.lost(from: sender, length, &state[sender], &smb[state.session])
+        case .ftpData: FTPDataParser.lost(length, from: sender, &ftpData[state.session], output.files)
         case .unknown: state[sender].isWatched = true
         default: state[sender].isOver = true
         }
@@ -75,6 +76,7 @@ extension ApplicationStage {
     mutating func sideEnded(_ sender: Sender, _ state: inout StreamState, _ flow: inout ApplicationFlow) {
         switch flow.application {
         case .http: HTTPParser.sideEnded(sender, &http[state.session], &flow, &output)
+        case .ftpData: FTPDataParser.sideEnded(sender, &ftpData[state.session], &flow, &output)
         default: break
         }
     }
@@ -108,6 +110,7 @@ extension ApplicationStage {
         case .smtp: SMTPParser.finish(&smtp[state.session], &flow, &output)
         case .ftp: FTPParser.finish(&ftp[state.session], &flow, &output)
         case .smb: SMBParser.finish(&smb[state.session], &flow, &output)
+        case .ftpData: FTPDataParser.finish(&ftpData[state.session], &flow, &output)
         default: break
         }
     }
@@ -121,6 +124,7 @@ extension ApplicationStage {
         case .smtp: smtp[state.session].heldBytes
         case .ftp: ftp[state.session].heldBytes
         case .smb: smb[state.session].heldBytes
+        case .ftpData: ftpData[state.session].heldBytes
         default: 0
         }
     }
@@ -135,6 +139,7 @@ extension ApplicationStage {
         case .smtp: smtp.giveBack(session, SMTPSession())
         case .ftp: ftp.giveBack(session, FTPSession())
         case .smb: smb.giveBack(session, SMBSession())
+        case .ftpData: ftpData.giveBack(session, FTPDataSession())
         default: break
         }
     }

@@ -29,6 +29,9 @@ extension ApplicationStage {
         guard let slot = opened(stream) else { return }
         flows[slot].hadPayload = true
         change(slot) { stage, state, flow in
+            if flow.application == .unknown, !stage.expectedFTP.isEmpty, stream.offset == 0 {
+                stage.claimFTPData(&state, &flow)
+            }
             if flow.application == .unknown, stream.isMidstream {
                 stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
                 if Detection.isRecords(bytes), !state.isOver {

@@ -30,6 +30,8 @@ public struct ApplicationStage: ~Copyable {
     var smtp = SessionPool<SMTPSession>()
     var ftp = SessionPool<FTPSession>()
     var smb = SessionPool<SMBSession>()
+    var ftpData = SessionPool<FTPDataSession>()
+    var expectedFTP = FTPExpectations()
     /// Bytes that flows and their sessions hold.
     public internal(set) var heldBytes = 0
     /// Connections of QUIC whose hellos are not yet known.
@@ -41,8 +43,13 @@ public struct ApplicationStage: ~Copyable {
 
     /// Makes a stage that knows no flow.
     ///
-    /// - Parameter wantsDetails: Whether transactions have details, for Zeek's logs.
-    public init(wantsDetails: Bool = false) { output.wantsDetails = wantsDetails }
+    /// - Parameters:
+    ///   - wantsDetails: Whether transactions have details, for Zeek's logs.
+    ///   - files: What is done with the files that flows carry.
+    public init(wantsDetails: Bool = false, files: FileSettings = FileSettings()) {
+        output.wantsDetails = wantsDetails
+        output.files = files
+    }
 
     /// Payloads in which a flow's protocol is looked for.
     static var mostTries: UInt8 { 8 }

@@ -30,6 +30,8 @@ struct FTPSession {
     /// Port that the data connection will use, 0 if none was agreed.
     var dataPort: UInt16 = 0
     var isPassive = false
+    /// What the next data connection is for, until it is noted.
+    var announced: FTPTransfer?
     var pendingBytes = 0
 
     var heldBytes: Int { pendingBytes + lines.count + codes.count }
@@ -96,6 +98,13 @@ public enum FTPParser {
         if isRest { return .consumed(length) }
         let line = bytes.extracting(0..<min(length, mostLine))
         let isLong = isCut || length > mostLine
+        if isLong {
+            if sender == .originator {
+                output.anomaly("request_command_too_long", of: "ftp", number: flow.transactions)
+            } else {
+                output.anomaly("response_command_too_long", of: "ftp", number: flow.transactions)
+            }
+        }
         if sender == .originator {
             guard session.pending.count < mostPending else { return .malformed }
             command(line, isCut: isLong, &session)
@@ -116,6 +125,8 @@ public enum FTPParser {
         if view.isVerb("PORT") || view.isVerb("EPRT") {
             session.isPassive = false
             session.dataPort = port(of: view.argument, isExtended: view.isVerb("EPRT"))
+        } else if session.dataPort != 0, let transfer = FTPTransfer(view) {
+            session.announced = transfer
         }
     }
 

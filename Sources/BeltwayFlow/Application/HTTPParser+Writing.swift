@@ -3,7 +3,10 @@
 internal import BeltwayWire
 
 extension HTTPParser {
-    static func fragment(of head: borrowing HTTPRequestHead) -> JSONFragment {
+    static func fragment(
+        of head: borrowing HTTPRequestHead,
+        _ facts: inout HTTPBodyFacts
+    ) -> JSONFragment {
         var writer = FragmentWriter()
         let target = head.target
         var host: Range<Int>?
@@ -16,7 +19,7 @@ extension HTTPParser {
             case 4 where host == nil && name.equals(ignoringCase: "host"): host = field.value
             case 10 where agent == nil && name.equals(ignoringCase: "user-agent"): agent = field.value
             case 7 where referer == nil && name.equals(ignoringCase: "referer"): referer = field.value
-            default: break
+            default: facts.read(name, headers.bytes.field(field.value))
             }
         }
         let authority = authority(of: target, isCONNECT: head.method.equals(ignoringCase: "CONNECT"))
@@ -33,7 +36,10 @@ extension HTTPParser {
         return writer.end()
     }
 
-    static func fragment(of head: borrowing HTTPResponseHead) -> JSONFragment {
+    static func fragment(
+        of head: borrowing HTTPResponseHead,
+        _ facts: inout HTTPBodyFacts
+    ) -> JSONFragment {
         var writer = FragmentWriter()
         var type: Range<Int>?
         var location: Range<Int>?
@@ -43,7 +49,7 @@ extension HTTPParser {
             switch name.byteCount {
             case 12 where type == nil && name.equals(ignoringCase: "content-type"): type = field.value
             case 8 where location == nil && name.equals(ignoringCase: "location"): location = field.value
-            default: break
+            default: facts.read(name, headers.bytes.field(field.value))
             }
         }
         if let type {
@@ -59,6 +65,7 @@ extension HTTPParser {
         if 301..<400 ~= head.status, let location {
             writer.member("redirect", nil, headers.bytes.field(location), most: 4096)
         }
+        if let range = facts.range { range.write(&writer) }
         return writer.end()
     }
 
@@ -113,12 +120,12 @@ extension HTTPParser {
         output.begin(.http, number: flow.transactions, object: "http")
         if !session.pending.isEmpty {
             let request = session.pending.removeFirst()
-            session.heldBytes -= request.fragment.text.count
+            session.fragmentBytes -= request.fragment.text.count
             output.append(request.fragment)
         }
         if session.isAnswering {
             output.append(session.answer)
-            session.heldBytes -= session.answer.text.count
+            session.fragmentBytes -= session.answer.text.count
             session.answer = JSONFragment()
         }
         output.text.member("length")
@@ -128,6 +135,7 @@ extension HTTPParser {
         output.end()
         session.isAnswering = false
         session.answerLength = 0
+        session.answerBody = nil
         flow.transactions &+= 1
     }
 
@@ -137,6 +145,8 @@ extension HTTPParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
+        endBody(of: .originator, isComplete: false, &session, flow, &output)
+        endBody(of: .responder, isComplete: false, &session, flow, &output)
         while session.isAnswering || !session.pending.isEmpty { write(&session, &flow, &output) }
     }
 }

@@ -5,10 +5,10 @@
 //     responder                [head|body][head|    1 is written, 2 is being answered
 //
 // What is read of a head becomes JSON at once, so that a head lives no longer than its segment. Bodies are counted and
-// not kept. Answers of one hundred and some (RFC 9110, 15.2) are no answers; after `101` and after a CONNECT that
-// succeeded the stream is another protocol's, and is looked at as if it began there.
+// looked at as they come (HTTPBodyReader), and not kept. Answers of one hundred and some (RFC 9110, 15.2) are no answers;
+// after `101` and after a CONNECT that succeeded the stream is another protocol's, and is looked at as if it began there.
 //
-// Invariant. `heldBytes` is what the fragments of a session's requests and answer count.
+// Invariant. `fragmentBytes` is what the fragments of a session's requests and answer count.
 internal import BeltwayWire
 
 /// A request that waits for its answer.
@@ -39,7 +39,14 @@ struct HTTPSession {
     var answerLength: UInt64 = 0
     var client = Expecting.head
     var server = Expecting.head
-    var heldBytes = 0
+    var fragmentBytes = 0
+    /// What looks at the bodies that come, nil where there is none.
+    var requestBody: HTTPBodyReader?
+    var answerBody: HTTPBodyReader?
+
+    var heldBytes: Int {
+        fragmentBytes + (requestBody?.heldBytes ?? 0) + (answerBody?.heldBytes ?? 0)
+    }
 }
 
 /// Reads HTTP/1 connections.
@@ -80,16 +87,20 @@ public enum HTTPParser {
         case .head: return head(bytes, from: sender, &side, &session, &flow, &output)
         case .body(let remaining):
             let count = min(remaining, bytes.byteCount)
+            body(bytes.extracting(0..<count), from: sender, &session, flow, &output)
             advance(count, of: remaining, from: sender, &session, &flow, &output)
             return .consumed(count)
         case .untilClose:
             if sender == .responder { session.answerLength &+= UInt64(bytes.byteCount) }
+            body(bytes, from: sender, &session, flow, &output)
             return .consumed(bytes.byteCount)
         case .chunks(var chunks):
             var position = 0
             while true {
                 switch chunks.next(in: bytes, from: position) {
-                case .data(let range): position = range.upperBound
+                case .data(let range):
+                    body(bytes.extracting(range), from: sender, &session, flow, &output)
+                    position = range.upperBound
                 case .needMore:
                     set(.chunks(chunks), sender, &session)
                     if sender == .responder { session.answerLength &+= UInt64(bytes.byteCount) }
@@ -125,6 +136,7 @@ public enum HTTPParser {
         if sender == .responder, session.pending.first?.isBare == true {
             session.isAnswering = true
             session.server = .untilClose
+            beginBody(of: .responder, HTTPBodyFacts(), &session, flow, &output)
             return step(bytes, from: sender, &side, &session, &flow, &output)
         }
         // A head that comes in small pieces is looked through once.
@@ -144,7 +156,7 @@ public enum HTTPParser {
             let head = bytes.extracting(0..<length)
             let isRead =
                 sender == .originator
-                ? request(head, &session, &output) : answer(head, &session, &flow, &output)
+                ? request(head, &session, flow, &output) : answer(head, &session, &flow, &output)
             guard let isUpgraded = isRead else { return .malformed }
             return isUpgraded ? .upgraded(length) : .consumed(length)
         }
@@ -170,6 +182,7 @@ public enum HTTPParser {
     private static func request(
         _ bytes: RawSpan,
         _ session: inout HTTPSession,
+        _ flow: ApplicationFlow,
         _ output: inout TransactionStage
     ) -> Bool? {
         guard session.pending.count < mostPending, let head = try? HTTPRequestHead(bytes) else { return nil }
@@ -177,10 +190,19 @@ public enum HTTPParser {
         request.isHEAD = head.method.equals(ignoringCase: "HEAD")
         request.isCONNECT = head.method.equals(ignoringCase: "CONNECT")
         request.isBare = head.version.isEmpty
-        request.fragment = fragment(of: head)
-        session.heldBytes += request.fragment.text.count
+        var facts = HTTPBodyFacts()
+        request.fragment = fragment(of: head, &facts)
+        session.fragmentBytes += request.fragment.text.count
         session.pending.append(request)
-        set(expectation(head.body), .originator, &session)
+        let number = flow.transactions &+ UInt32(session.pending.count - 1)
+        if request.isBare {
+            output.anomaly("REQUEST_LINE_MISSING_PROTOCOL", of: "http", number: number)
+        }
+        if facts.encoding == .unknown { output.anomaly("ABNORMAL_CE_HEADER", of: "http", number: number) }
+        let expecting = expectation(head.body)
+        set(expecting, .originator, &session)
+        if case .head = expecting { return false }
+        beginBody(of: .originator, facts, &session, flow, &output)
         return false
     }
 
@@ -196,11 +218,18 @@ public enum HTTPParser {
         guard let head = try? HTTPResponseHead(bytes) else { return nil }
         if 100..<200 ~= head.status, head.status != 101 { return false }
         let request = session.pending.first
-        session.heldBytes -= session.answer.text.count
-        session.answer = fragment(of: head)
-        session.heldBytes += session.answer.text.count
+        var facts = HTTPBodyFacts()
+        if request == nil {
+            output.anomaly("UNABLE_TO_MATCH_RESPONSE_TO_REQUEST", of: "http", number: flow.transactions)
+        }
+        session.fragmentBytes -= session.answer.text.count
+        session.answer = fragment(of: head, &facts)
+        session.fragmentBytes += session.answer.text.count
         session.isAnswering = true
         session.answerLength = 0
+        if facts.encoding == .unknown {
+            output.anomaly("ABNORMAL_CE_HEADER", of: "http", number: flow.transactions)
+        }
         let isTunnel = request?.isCONNECT == true && 200..<300 ~= head.status
         if head.status == 101 || isTunnel {
             ended(.responder, &session, &flow, &output)
@@ -208,7 +237,11 @@ public enum HTTPParser {
         }
         let expecting = expectation(head.body(isToHEAD: request?.isHEAD == true))
         set(expecting, .responder, &session)
-        if case .head = expecting { ended(.responder, &session, &flow, &output) }
+        if case .head = expecting {
+            ended(.responder, &session, &flow, &output)
+        } else {
+            beginBody(of: .responder, facts, &session, flow, &output)
+        }
         return false
     }
 
@@ -254,6 +287,7 @@ public enum HTTPParser {
         _ output: inout TransactionStage
     ) {
         set(.head, sender, &session)
+        endBody(of: sender, isComplete: true, &session, flow, &output)
         if sender == .responder { write(&session, &flow, &output) }
     }
 
@@ -266,6 +300,7 @@ public enum HTTPParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
+        loseBody(of: sender, length, &session)
         switch sender == .originator ? session.client : session.server {
         case .body(let remaining) where UInt64(remaining) >= length:
             advance(Int(length), of: remaining, from: sender, &session, &flow, &output)
@@ -273,6 +308,7 @@ public enum HTTPParser {
         case .body, .chunks, .head:
             set(.head, sender, &session)
             side.isResyncing = true
+            endBody(of: sender, isComplete: false, &session, flow, &output)
             // Whose answers the next ones are is not known any more.
             if sender == .responder { writeAll(&session, &flow, &output) }
         }

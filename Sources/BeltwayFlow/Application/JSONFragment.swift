@@ -48,6 +48,17 @@ struct FragmentWriter: ~Copyable {
         mark(column, from: start)
     }
 
+    /// Opens a member that is an object.
+    mutating func open(_ name: StaticString) {
+        separate()
+        text.append(0x22)
+        text.append(name)
+        text.append("\":{")
+    }
+
+    /// Closes that object.
+    mutating func close() { text.append(0x7d) }
+
     private mutating func separate() { text.separate() }
 
     private mutating func mark(_ column: Int?, from start: Int) {

@@ -4,7 +4,8 @@
 //     fields | blank line | text                       a field goes on where a line begins with a blank
 //                         | --boundary fields blank .. --boundary fields blank .. --boundary--
 //
-// Nothing of the text is kept. Bounds: a field of 8 KiB, 4 boundaries, 16 KiB of names; what is beyond is left out.
+// Nothing of the text is kept; a part with a name is looked at as a file (PartFile). Bounds: a field of 8 KiB, 4
+// boundaries, 16 KiB of names; what is beyond is left out.
 internal import BeltwayWire
 
 /// What is known of a mail so far.
@@ -13,6 +14,8 @@ struct MailReader {
 
     private static var mostField: Int { 8192 }
     private static var mostNames: Int { 16_384 }
+    /// Bytes of a name, as Suricata has them.
+    private static var mostName: Int { 255 }
 
     private var place = Place.fields
     /// The field that may go on, unfolded.
@@ -20,7 +23,6 @@ struct MailReader {
     private var boundaries: [[UInt8]] = []
     /// Names of attachments, as elements of a JSON array.
     private var attachments: [UInt8] = []
-    private var hasAttachmentOfPart = false
     private var from: [UInt8] = []
     private var to: [UInt8] = []
     private var cc: [UInt8] = []
@@ -28,24 +30,53 @@ struct MailReader {
     private var identifier: [UInt8] = []
     private var date: [UInt8] = []
     private var mailer: [UInt8] = []
+    /// What the fields of the part say: its name as a JSON string, its encoding.
+    private var partName: [UInt8] = []
+    private var isNamedByDisposition = false
+    private var encoding = TransferEncoding.identity
+    /// The part that is a file and has not ended.
+    private var part: PartFile?
+    /// Files that have ended and are not taken yet.
+    private(set) var ended: [FileTracker] = []
+
+    init() {}
+
+    /// Reads the parts of a body whose fields were read elsewhere.
+    init(partsWith boundary: [UInt8]) {
+        place = .text
+        boundaries = [boundary]
+    }
+
+    /// Whether header fields come, whose lines are wanted whole.
+    var isInFields: Bool { place != .text }
 
     var heldBytes: Int {
-        field.count + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
+        (part?.heldBytes ?? 0) + ended.count * FileDigests.heldBytes + partName.count + field.count
+            + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
             + date.count + mailer.count + boundaries.reduce(0) { $0 + $1.count }
     }
 
-    /// Takes a line without its end.
-    mutating func line(_ line: RawSpan) {
+    /// Takes a line, or a piece of one, without its end.
+    mutating func line(
+        _ line: RawSpan,
+        _ end: LineEnd,
+        _ settings: FileSettings,
+        isStart: Bool = true
+    ) {
         switch place {
         case .text:
-            if isBoundary(line) {
+            switch isStart ? boundary(line) : .none {
+            case .none: part?.line(line, end)
+            case .between:
+                endPart(isComplete: true)
                 place = .partFields
-                hasAttachmentOfPart = false
+            case .last: endPart(isComplete: true)
             }
         case .fields, .partFields:
             if line.byteCount == 0 {
                 endField()
                 place = .text
+                beginPart(settings)
             } else if line.byte(at: 0) == 0x20 || line.byte(at: 0) == 0x09 {
                 guard field.count < Self.mostField else { return }
                 field.append(0x20)
@@ -57,25 +88,64 @@ struct MailReader {
         }
     }
 
-    /// Bytes follow that are not read as lines.
+    /// Bytes follow that are not read as lines, or were lost.
     mutating func passOver() {
         endField()
         place = .text
+        part?.lose()
     }
 
     /// The mail has ended.
-    mutating func end() { endField() }
+    mutating func end(isComplete: Bool = true) {
+        endField()
+        endPart(isComplete: isComplete)
+    }
 
-    private func isBoundary(_ line: RawSpan) -> Bool {
-        guard line.byteCount > 2, line.byte(at: 0) == 0x2d, line.byte(at: 1) == 0x2d else { return false }
-        for boundary in boundaries where line.byteCount == boundary.count + 2 {
+    /// The files that have ended, which are then forgotten.
+    mutating func takeEnded() -> [FileTracker] {
+        var files: [FileTracker] = []
+        swap(&files, &ended)
+        return files
+    }
+
+    private mutating func beginPart(_ settings: FileSettings) {
+        attach()
+        if settings.isOn, !partName.isEmpty {
+            part = PartFile(FileTracker(name: partName, settings), encoding)
+        }
+        partName = []
+        isNamedByDisposition = false
+        encoding = .identity
+    }
+
+    private mutating func endPart(isComplete: Bool) {
+        // Its fields were not followed by a blank line.
+        attach()
+        partName = []
+        isNamedByDisposition = false
+        encoding = .identity
+        guard part != nil else { return }
+        part?.end(isComplete: isComplete)
+        if let file = part?.file, file.size > 0 || file.hasGaps { ended.append(file) }
+        part = nil
+    }
+
+    private enum Boundary { case none, between, last }
+
+    /// Whether a line is a boundary (RFC 2046, 5.1.1): blanks may follow it.
+    private func boundary(_ line: RawSpan) -> Boundary {
+        guard line.byteCount > 2, line.byte(at: 0) == 0x2d, line.byte(at: 1) == 0x2d else { return .none }
+        for boundary in boundaries where line.byteCount >= boundary.count + 2 {
             var isEqual = true
             for index in boundary.indices where line.byte(at: index + 2) != boundary[index] {
                 isEqual = false
             }
-            if isEqual { return true }
+            guard isEqual else { continue }
+            let rest = line.field(Self.trimmed(line, boundary.count + 2..<line.byteCount))
+            if rest.byteCount == 0 { return .between }
+            if rest.byteCount == 2, rest.starts(with: "--") { return .last }
         }
-        return false
+        return .none
     }
 
     private mutating func endField() {
@@ -88,8 +158,14 @@ struct MailReader {
         let value = bytes.field(Self.trimmed(bytes, colon + 1..<bytes.byteCount))
         if name.equals(ignoringCase: "content-type") {
             readType(value)
+        } else if name.equals(ignoringCase: "content-transfer-encoding") {
+            encoding = TransferEncoding(value)
         } else if name.equals(ignoringCase: "content-disposition") {
-            if let place = Self.parameter("filename", of: value) { attach(value.field(place)) }
+            guard let name = MailParameters.value("filename", of: value), !isNamedByDisposition else {
+                return
+            }
+            isNamedByDisposition = !name.isEmpty
+            setName(name.rawBytes)
         } else if place == .fields {
             readField(name, value)
         }
@@ -115,16 +191,23 @@ struct MailReader {
             boundary.append(copyOf: value.field(place).field(0..<256))
             boundaries.append(boundary)
         }
-        if let place = Self.parameter("name", of: value) { attach(value.field(place)) }
+        guard let name = MailParameters.value("name", of: value), !isNamedByDisposition else { return }
+        setName(name.rawBytes)
     }
 
-    private mutating func attach(_ name: RawSpan) {
-        guard !hasAttachmentOfPart, name.byteCount > 0, attachments.count < Self.mostNames else { return }
-        hasAttachmentOfPart = true
+    /// Names the part; the name that Content-Disposition gives is the one that counts (RFC 2183, 2.3).
+    private mutating func setName(_ name: RawSpan) {
+        guard name.byteCount > 0 else { return }
         var text = TextBuffer(capacity: 256)
-        text.append(wireString: name, most: 1024)
+        text.append(wireString: name, most: Self.mostName)
+        partName = text.copy()
+    }
+
+    /// Notes the name of the part among the attachments.
+    private mutating func attach() {
+        guard !partName.isEmpty, attachments.count < Self.mostNames else { return }
         if !attachments.isEmpty { attachments.append(0x2c) }
-        attachments.append(copyOf: text.rawBytes)
+        attachments += partName
     }
 
     /// Where the value of a parameter lies, without quotation marks (RFC 2045, 5.1).
@@ -159,7 +242,7 @@ struct MailReader {
     }
 
     /// Writes the members of Suricata's `email`.
-    func write(isComplete: Bool, subjectColumn: Int, _ output: inout TransactionStage) {
+    func write(isComplete: Bool, subjectColumn: Int?, _ output: inout TransactionStage) {
         if isComplete {
             output.text.member("status", literal: "PARSE_DONE")
         } else {

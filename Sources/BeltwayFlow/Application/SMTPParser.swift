@@ -5,7 +5,7 @@
 //     server   220 ..    250         250           354                                250 --> the transaction is written
 //
 // Lines are read one by one and never kept; of a mail's text the header fields that Suricata shows, and the names of its
-// attachments (MailReader). After STARTTLS was agreed to, the stream is looked at as if it began there.
+// attachments, which are looked at as files (MailReader). After STARTTLS was agreed to, the stream is looked at as if it began there.
 internal import BeltwayWire
 
 /// What is known of one connection.
@@ -27,8 +27,12 @@ struct SMTPSession {
     /// Whether a mail's text was begun, or has ended.
     var hasText = false
     var isTextComplete = false
+    /// Whether the line of text that comes was begun.
+    var isWithinLine = false
     var wasWritten = false
 
+    /// Whether what the client sends is a mail's text.
+    var isInText: Bool { if case .command = client { false } else { true } }
     var heldBytes: Int { greeting.count + sender.count + recipients.count + mail.heldBytes }
 }
 
@@ -42,6 +46,8 @@ public enum SMTPParser {
 
     /// Bytes of a line that are waited for; a longer one is passed over in pieces.
     private static var mostLine: Int { 8192 }
+    /// Attachments that wait for the end of their mail.
+    private static var mostEndedFiles: Int { 64 }
     /// Bytes of recipients of one mail that are kept.
     private static var mostRecipients: Int { 16_384 }
 
@@ -81,14 +87,21 @@ public enum SMTPParser {
         _ output: inout TransactionStage
     ) -> ParserStep {
         if sender == .originator, case .chunk(let remaining, let isLast) = session.client {
-            let count = min(remaining, bytes.byteCount)
-            session.mail.passOver()
+            var count = min(remaining, bytes.byteCount)
+            if count < remaining {
+                // Whole lines, as long as they are no longer than any.
+                while count > 0, bytes.byte(at: count - 1) != 0x0a { count -= 1 }
+                if count == 0, bytes.byteCount < mostLine { return .needMore }
+                if count == 0 { count = bytes.byteCount }
+            }
+            chunk(bytes.field(0..<count), &session, output.files)
             let isOver = count == remaining
             session.client = isOver ? .command : .chunk(remaining: remaining - count, isLast: isLast)
-            if isOver, isLast { endOfText(&session) }
+            if isOver, isLast { endOfText(&session, flow, &output) }
             return .consumed(count)
         }
         let length: Int
+        var isWhole = true
         switch TextLine.framing(of: bytes, from: side.scanned) {
         case .complete(let count): length = count
         default:
@@ -97,12 +110,18 @@ public enum SMTPParser {
                 return .needMore
             }
             length = bytes.byteCount
+            // A mail's text may have lines of any length; a command or a reply may not.
+            if !side.isCut, sender == .responder || !session.isInText {
+                output.anomaly("TRUNCATED_LINE", of: "smtp", number: flow.transactions)
+            }
+            isWhole = false
         }
         side.scanned = 0
+        side.isCut = !isWhole
         let line = bytes.extracting(0..<length)
         if sender == .responder { return reply(line, length, &session, &flow, &output) }
         if case .data = session.client {
-            text(line, &session)
+            text(line, &session, flow, &output)
             return .consumed(length)
         }
         command(line, &session, &flow, &output)
@@ -136,7 +155,7 @@ public enum SMTPParser {
             session.client = .data
             session.awaiting = .data
         } else if command.isVerb("BDAT") {
-            chunk(command.argument, &session)
+            beginChunk(command.argument, &session, flow, &output)
         } else if command.isVerb("STARTTLS") {
             session.awaiting = .startTLS
         } else if command.isVerb("RSET") || command.isVerb("QUIT") {
@@ -145,12 +164,20 @@ public enum SMTPParser {
     }
 
     /// BDAT (RFC 3030): a number of bytes, and whether they are the last.
-    private static func chunk(_ argument: RawSpan, _ session: inout SMTPSession) {
+    private static func beginChunk(
+        _ argument: RawSpan,
+        _ session: inout SMTPSession,
+        _ flow: ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
         let words = TextCommand(argument)
         var length = 0
         for index in 0..<words.verb.byteCount {
             let digit = Int(words.verb.byte(at: index)) - 0x30
-            guard 0...9 ~= digit, length < 1 << 40 else { return }
+            guard 0...9 ~= digit, length < 1 << 40 else {
+                output.anomaly("INVALID_BDAT", of: "smtp", number: flow.transactions)
+                return
+            }
             length = length * 10 + digit
         }
         let isLast = words.argument.equals(ignoringCase: "LAST")
@@ -159,7 +186,25 @@ public enum SMTPParser {
         if length > 0 {
             session.client = .chunk(remaining: length, isLast: isLast)
         } else if isLast {
-            endOfText(&session)
+            endOfText(&session, flow, &output)
+        }
+    }
+
+    /// Bytes of a chunk, read as lines like any mail; a line that a chunk's end cuts goes on in the next.
+    private static func chunk(_ bytes: RawSpan, _ session: inout SMTPSession, _ settings: FileSettings) {
+        var start = 0
+        while start < bytes.byteCount {
+            let next = (bytes.firstIndex(of: 0x0a, from: start) ?? bytes.byteCount - 1) + 1
+            let line = bytes.field(start..<next)
+            let end = LineEnd(line)
+            session.mail.line(
+                line.field(0..<line.byteCount - end.length),
+                end,
+                settings,
+                isStart: !session.isWithinLine
+            )
+            session.isWithinLine = end.length == 0
+            start = next
         }
     }
 
@@ -172,23 +217,56 @@ public enum SMTPParser {
     }
 
     /// A line of a mail (RFC 5321, 4.5.2).
-    private static func text(_ line: RawSpan, _ session: inout SMTPSession) {
+    private static func text(
+        _ line: RawSpan,
+        _ session: inout SMTPSession,
+        _ flow: ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        let end = LineEnd(line)
+        let isStart = !session.isWithinLine
+        session.isWithinLine = end.length == 0
         let content = line.field(0..<lineEnd(line))
         session.awaiting = .nothing
         session.hasText = true
-        if content.byteCount == 1, content.byte(at: 0) == 0x2e {
+        if isStart, content.byteCount == 1, content.byte(at: 0) == 0x2e {
             session.client = .command
-            endOfText(&session)
+            session.isWithinLine = false
+            endOfText(&session, flow, &output)
             return
         }
-        let isStuffed = content.byteCount > 1 && content.byte(at: 0) == 0x2e
-        session.mail.line(isStuffed ? content.extracting(droppingFirst: 1) : content)
+        let isStuffed = isStart && content.byteCount > 1 && content.byte(at: 0) == 0x2e
+        session.mail.line(
+            isStuffed ? content.extracting(droppingFirst: 1) : content,
+            end,
+            output.files,
+            isStart: isStart
+        )
+        if session.mail.ended.count >= mostEndedFiles { writeFiles(&session, flow, &output) }
     }
 
-    private static func endOfText(_ session: inout SMTPSession) {
+    private static func endOfText(
+        _ session: inout SMTPSession,
+        _ flow: ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
         session.mail.end()
         session.isTextComplete = true
         session.awaiting = .mail
+        writeFiles(&session, flow, &output)
+    }
+
+    /// Writes the attachments that have ended.
+    private static func writeFiles(
+        _ session: inout SMTPSession,
+        _ flow: ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        for file in session.mail.takeEnded() {
+            output.begin(.fileinfo, number: flow.transactions, object: "smtp", showsNumber: false)
+            writeMembers(session, marks: false, &output)
+            output.endFile(file, application: "smtp", number: flow.transactions)
+        }
     }
 
     static func lineEnd(_ line: RawSpan) -> Int {
@@ -205,14 +283,20 @@ public enum SMTPParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) -> ParserStep {
-        guard let line = try? ReplyLine(bytes) else { return .malformed }
+        guard let line = try? ReplyLine(bytes) else {
+            output.anomaly("INVALID_REPLY", of: "smtp", number: flow.transactions)
+            return .malformed
+        }
         guard line.isLast else { return .consumed(length) }
         let awaiting = session.awaiting
         switch awaiting {
         case .nothing: break
         case .data:
             // Refused: what the client says next are commands.
-            if line.code >= 400, !session.hasText { session.client = .command }
+            if line.code >= 400, !session.hasText {
+                session.client = .command
+                output.anomaly("DATA_COMMAND_REJECTED", of: "smtp", number: flow.transactions)
+            }
             if line.code >= 300 { session.awaiting = .nothing }
         case .mail:
             session.awaiting = .nothing
@@ -251,15 +335,11 @@ public enum SMTPParser {
         _ output: inout TransactionStage
     ) {
         guard session.isOpen else { return }
+        // A file that broke off with its mail.
+        if session.hasText, !session.isTextComplete { session.mail.end(isComplete: false) }
+        writeFiles(&session, flow, &output)
         output.begin(.smtp, number: flow.transactions, object: "smtp")
-        output.member("helo", session.greeting.rawBytes, column: 2)
-        output.member("mail_from", session.sender.rawBytes, column: 0)
-        output.member("rcpt_to", elements: session.recipients, column: 1)
-        if session.hasText {
-            output.text.closeObject()
-            output.text.openObject("email")
-            session.mail.write(isComplete: session.isTextComplete, subjectColumn: 3, &output)
-        }
+        writeMembers(session, marks: true, &output)
         output.end()
         flow.transactions &+= 1
         session.isOpen = false
@@ -269,5 +349,24 @@ public enum SMTPParser {
         session.mail = MailReader()
         session.hasText = false
         session.isTextComplete = false
+    }
+
+    /// Writes the members of `smtp`, and `email` behind it.
+    private static func writeMembers(
+        _ session: SMTPSession,
+        marks: Bool,
+        _ output: inout TransactionStage
+    ) {
+        output.member("helo", session.greeting.rawBytes, column: marks ? 2 : nil)
+        output.member("mail_from", session.sender.rawBytes, column: marks ? 0 : nil)
+        output.member("rcpt_to", elements: session.recipients, column: marks ? 1 : nil)
+        guard session.hasText else { return }
+        output.text.closeObject()
+        output.text.openObject("email")
+        session.mail.write(
+            isComplete: session.isTextComplete,
+            subjectColumn: marks ? 3 : nil,
+            &output
+        )
     }
 }

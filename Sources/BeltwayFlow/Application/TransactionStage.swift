@@ -23,6 +23,15 @@ public struct TransactionStage: ~Copyable {
     var details = DetailWriter()
     /// Head of the next transactions: the packet that is being looked at, from originator to responder.
     public var packet = TransactionRecord()
+    /// What is done with files.
+    public var files = FileSettings()
+    /// What was done with them.
+    public internal(set) var fileCounters = FileCounters()
+    /// Anomalies that were not written, since there were too many of them in one second.
+    public internal(set) var anomaliesLeftOut: UInt64 = 0
+    /// Anomalies of the second that `anomalySecond` counts since the epoch.
+    var anomalies = 0
+    var anomalySecond: UInt64 = 0
     /// Bodies that were too long, or values left out of lists, since the start.
     public private(set) var cut: UInt64 = 0
     @usableFromInline var staged: [TransactionRecord] = []

@@ -26,6 +26,7 @@ public struct QueryExpression: Sendable {
             switch rawValue {
             case "flows": self = .flows
             case "alerts": self = .alerts
+            case "files": self = .transactions(.fileinfo)
             default:
                 guard let kind = TransactionKind.allCases.first(where: { "\($0.name)" == rawValue }) else {
                     return nil

@@ -20,7 +20,12 @@ enum Talk {
 /// One TCP flow through the parsers.
 struct Conversation {
     var transactions: [(record: TransactionRecord, body: String)] = []
+    /// Anomalies, which come beside what has them.
+    var oddities: [(record: TransactionRecord, body: String)] = []
+    /// Files among them have a list of their own, since they come beside what brought them.
+    var files: [(record: TransactionRecord, body: String)] = []
     var counters = ApplicationCounters()
+    var fileCounters = FileCounters()
     var application = ApplicationProtocol.unknown
 
     /// Lets the parsers hear a conversation.
@@ -31,7 +36,9 @@ struct Conversation {
     ///   - pieces: Bytes of a segment at most.
     ///   - isMidstream: Whether the beginning was not seen.
     init(_ talk: [Talk], port: UInt16 = 443, pieces: Int = 1448, isMidstream: Bool = false) {
-        var stage = ApplicationStage()
+        var settings = FileSettings()
+        settings.hashes = [.md5, .sha1, .sha256]
+        var stage = ApplicationStage(files: settings)
         var sink = TransactionList()
         var offsets: [UInt64] = [0, 0]
         var number: UInt64 = 0
@@ -84,18 +91,35 @@ struct Conversation {
         stage.commit(into: &sink)
         application = record.application
         counters = stage.counters
-        transactions = sink.transactions
+        fileCounters = stage.output.fileCounters
+        transactions = sink.transactions.filter {
+            $0.record.kind != .fileinfo && $0.record.kind != .anomaly
+        }
+        oddities = sink.transactions.filter { $0.record.kind == .anomaly }
+        files = sink.transactions.filter { $0.record.kind == .fileinfo }
         #expect(stage.heldBytes == 0, "what a flow held is given back at its end")
     }
 
     /// The bodies as JSON objects of their own; a body that is no JSON is a failure.
-    var objects: [[String: Any]] {
-        transactions.compactMap { transaction in
+    var objects: [[String: Any]] { Conversation.objects(transactions) }
+
+    /// The bodies of files as JSON objects of their own.
+    var fileObjects: [[String: Any]] { Conversation.objects(files) }
+
+    private static func objects(
+        _ list: [(record: TransactionRecord, body: String)]
+    ) -> [[String: Any]] {
+        list.compactMap { transaction in
             let text = "{" + transaction.body.dropFirst() + "}"
             let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
             if object == nil { Issue.record("no JSON: \(text)") }
             return object
         }
+    }
+
+    /// The object `fileinfo` of a file.
+    func file(_ index: Int = 0) -> [String: Any] {
+        index < files.count ? fileObjects[index]["fileinfo"] as? [String: Any] ?? [:] : [:]
     }
 
     /// The object that is named like the kind of a transaction.
@@ -140,6 +164,7 @@ func damage(_ talk: [Talk], rounds: Int, seed: UInt64, port: UInt16) {
             case .lost, .closed: item
             }
         }
-        _ = Conversation(other, port: port, pieces: [1, 7, 100, 1448][next() % 4]).objects
+        let talk = Conversation(other, port: port, pieces: [1, 7, 100, 1448][next() % 4])
+        _ = talk.objects.count + talk.fileObjects.count
     }
 }

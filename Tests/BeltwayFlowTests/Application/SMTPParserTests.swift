@@ -39,7 +39,7 @@ private let sent: [Talk] =
             talk.transactions.map(\.body) == [
                 #","smtp":{"helo":"me","mail_from":"<a@a.org>","rcpt_to":["<b@b.org>","<c@c.org>"]},"#
                     + #""email":{"status":"PARSE_DONE","from":"A <a@a.org>","to":["b@b.org","\"C, D\" <c@c.org>"],"#
-                    + #""subject":"a long subject","attachment":["other.zip"]}"#
+                    + #""subject":"a long subject","attachment":["file one.zip"]}"#
             ]
         )
         #expect(talk.columns()["subject"] == #""a long subject""#)

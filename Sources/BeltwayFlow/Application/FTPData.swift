@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// FTP's data connections: announced on the control connection, claimed by their first bytes.
+//
+//     control   PASV | 227 (h,p) | RETR f | 150 ..          announced: endpoint h:p, RETR, f
+//     data                        SYN ..    bytes ..  FIN   claimed by its responder's endpoint --> ftp_data, fileinfo
+//
+// Who announces and who claims is the same worker: flows are shared out by their pair of addresses, which the two
+// connections have in common (so nothing is locked, and the announcement is always read first). Where they are shared out
+// by the whole tuple (`share: flow`), and between three hosts (RFC 959, 5.2), the connection is a flow like any other.
+//
+// The address is that of the control connection and not the one that is written in it: an address behind a translator
+// is no use, and a forged one would claim connections of strangers.
+//
+// Invariant. No more than `mostExpected` announcements wait; the oldest makes room.
+internal import BeltwayWire
+
+/// A data connection that will come.
+struct FTPExpectation {
+    /// Who will be connected to.
+    var address = IPAddress.zero
+    var port: UInt16 = 0
+    /// Who will connect.
+    var peer = IPAddress.zero
+    var transfer = FTPTransfer()
+}
+
+/// What a data connection is for.
+struct FTPTransfer {
+    var command: [UInt8] = []
+    /// Name of the file as a JSON string; empty for a list.
+    var name: [UInt8] = []
+
+    var heldBytes: Int { command.count + name.count }
+
+    /// The transfer that a command begins (RFC 959, 4.1.3; RFC 3659, 7), or nil.
+    init?(_ command: TextCommand) {
+        self.command.append(copyOf: command.verb.field(0..<8))
+        for (index, name) in ["RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD"].enumerated()
+        where command.isVerb(name) {
+            if index < 4 { self.name = FileEvents.name(command.argument) }
+            // The server chooses the name.
+            if index == 3, self.name.isEmpty { self.name = Array("\"<stou>\"".utf8) }
+            return
+        }
+        return nil
+    }
+
+    init() {}
+}
+
+/// Announcements that wait for their connections.
+struct FTPExpectations {
+    private static var mostExpected: Int { 1024 }
+
+    private var expected: [FTPExpectation] = []
+    private var next = 0
+
+    /// Whether nothing is expected, which is nearly always so.
+    var isEmpty: Bool { expected.isEmpty }
+
+    /// Expects a connection; one to the same endpoint takes the place of what was expected there before.
+    mutating func announce(_ expectation: FTPExpectation) {
+        if let index = expected.firstIndex(where: {
+            $0.port == expectation.port && $0.address == expectation.address && $0.peer == expectation.peer
+        }) {
+            expected[index] = expectation
+        } else if expected.count < FTPExpectations.mostExpected {
+            expected.append(expectation)
+        } else {
+            expected[next] = expectation
+            next = (next + 1) % FTPExpectations.mostExpected
+        }
+    }
+
+    /// What the connection of a packet is for, if it was announced; it is then not expected any more.
+    mutating func claim(_ packet: TransactionRecord) -> FTPTransfer? {
+        guard
+            let index = expected.firstIndex(where: {
+                $0.port == packet.destinationPort && $0.address == packet.destination
+                    && $0.peer == packet.source
+            })
+        else { return nil }
+        let transfer = expected[index].transfer
+        expected.swapAt(index, expected.count - 1)
+        expected.removeLast()
+        if next >= expected.count { next = 0 }
+        return transfer
+    }
+}
+
+/// What is known of a data connection.
+struct FTPDataSession {
+    var transfer = FTPTransfer()
+    var file: FileTracker?
+    /// Who sends.
+    var sender: Sender?
+
+    var heldBytes: Int { transfer.heldBytes + (file?.heldBytes ?? 0) }
+}
+
+/// Reads FTP's data connections.
+public enum FTPDataParser {
+    /// Columns of the table `ftp_data`.
+    public static let columns = [
+        TransactionColumn("filename", .text), TransactionColumn("command", .text),
+    ]
+
+    /// Takes what is sent.
+    static func step(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ session: inout FTPDataSession,
+        _ output: inout TransactionStage
+    ) -> ParserStep {
+        begin(sender, &session, output.files)
+        if sender == session.sender { session.file?.take(bytes) }
+        return .consumed(bytes.byteCount)
+    }
+
+    /// Bytes are lost.
+    static func lost(
+        _ length: UInt64,
+        from sender: Sender,
+        _ session: inout FTPDataSession,
+        _ settings: FileSettings
+    ) {
+        begin(sender, &session, settings)
+        if sender == session.sender { session.file?.lose(length) }
+    }
+
+    private static func begin(_ sender: Sender, _ session: inout FTPDataSession, _ settings: FileSettings) {
+        guard session.sender == nil else { return }
+        session.sender = sender
+        guard settings.isOn, !session.transfer.name.isEmpty else { return }
+        session.file = FileTracker(name: session.transfer.name, settings)
+    }
+
+    /// A direction has ended, and with it what it sent.
+    static func sideEnded(
+        _ sender: Sender,
+        _ session: inout FTPDataSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        guard sender == session.sender else { return }
+        session.file?.isComplete = true
+        finish(&session, &flow, &output)
+    }
+
+    /// Writes the file and the connection at its end.
+    static func finish(
+        _ session: inout FTPDataSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        guard flow.transactions == 0 else { return }
+        if let file = session.file {
+            session.file = nil
+            output.begin(
+                .fileinfo,
+                number: 0,
+                object: "ftp_data",
+                showsNumber: false,
+                turned: session.sender == .responder
+            )
+            members(session, marks: false, &output)
+            output.endFile(file, application: "ftp-data", number: 0)
+        }
+        output.begin(.ftpData, number: 0, object: "ftp_data")
+        members(session, marks: true, &output)
+        output.end()
+        flow.transactions = 1
+    }
+
+    private static func members(_ session: FTPDataSession, marks: Bool, _ output: inout TransactionStage) {
+        if !session.transfer.name.isEmpty {
+            output.text.member("filename")
+            output.beginValue()
+            output.text.append(session.transfer.name.span)
+            if marks { output.mark(0) }
+        }
+        output.member("command", session.transfer.command.rawBytes, column: marks ? 1 : nil)
+    }
+}
+
+extension ApplicationStage {
+    /// Takes a line of a control connection, and notes what it announces.
+    mutating func stepFTP(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) -> ParserStep {
+        let step = FTPParser.step(bytes, from: sender, &state[sender], &ftp[state.session], &flow, &output)
+        if let transfer = ftp[state.session].announced {
+            ftp[state.session].announced = nil
+            let isPassive = ftp[state.session].isPassive
+            var expectation = FTPExpectation()
+            expectation.address = isPassive ? output.packet.destination : output.packet.source
+            expectation.peer = isPassive ? output.packet.source : output.packet.destination
+            expectation.port = ftp[state.session].dataPort
+            expectation.transfer = transfer
+            if expectation.port != 0 { expectedFTP.announce(expectation) }
+        }
+        return step
+    }
+
+    /// Whether the flow that sends its first bytes was announced: it is FTP's data then.
+    mutating func claimFTPData(_ state: inout StreamState, _ flow: inout ApplicationFlow) {
+        guard let transfer = expectedFTP.claim(output.packet) else { return }
+        var session = FTPDataSession()
+        session.transfer = transfer
+        flow.application = .ftpData
+        flow.phase = .parsing
+        state.session = ftpData.take(session)
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// A parameter of a header field: as it is (RFC 2045, 5.1), or in pieces and with a character set (RFC 2231).
+//
+//     filename="a.zip"     filename*0="a"; filename*1=".zip"     filename*=UTF-8''a%20b.zip     filename*0*=..
+internal import BeltwayWire
+
+enum MailParameters {
+    private static var mostPieces: Int { 64 }
+    private static var mostBytes: Int { 2048 }
+
+    /// The value of a parameter, its pieces joined and what is percent-encoded undone; nil if there is none.
+    static func value(_ name: String, of field: RawSpan) -> [UInt8]? {
+        if let place = MailReader.parameter(name, of: field) {
+            var value: [UInt8] = []
+            value.append(copyOf: field.field(place).field(0..<mostBytes))
+            return value
+        }
+        if let place = MailReader.parameter(name + "*", of: field) {
+            return decoded(field.field(place).field(0..<mostBytes), hasCharacterSet: true)
+        }
+        var value: [UInt8]?
+        for piece in 0..<mostPieces {
+            if let place = MailReader.parameter("\(name)*\(piece)", of: field) {
+                if value == nil { value = [] }
+                value?.append(copyOf: field.field(place).field(0..<mostBytes))
+            } else if let place = MailReader.parameter("\(name)*\(piece)*", of: field) {
+                let bytes = decoded(field.field(place).field(0..<mostBytes), hasCharacterSet: piece == 0)
+                value = (value ?? []) + bytes
+            } else {
+                return value
+            }
+            if (value?.count ?? 0) > mostBytes { return value }
+        }
+        return value
+    }
+
+    /// What is behind the character set and the language, bytes for their digits.
+    private static func decoded(_ text: RawSpan, hasCharacterSet: Bool) -> [UInt8] {
+        var index = 0
+        if hasCharacterSet, let first = text.firstIndex(of: 0x27),
+            let second = text.firstIndex(of: 0x27, from: first + 1)
+        {
+            index = second + 1
+        }
+        var bytes: [UInt8] = []
+        while index < text.byteCount {
+            let byte = text.byte(at: index)
+            index += 1
+            if byte == 0x25, index + 1 < text.byteCount, let high = digit(text.byte(at: index)),
+                let low = digit(text.byte(at: index + 1))
+            {
+                bytes.append(high << 4 | low)
+                index += 2
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Digests of a file as its bytes come by. MD5 and SHA-1 are what lists of known files name them by; they protect nothing.
+//
+// Safe: the hashes read the bytes during the call and keep no pointer.
+internal import BeltwayWire
+internal import Crypto
+
+/// Up to three digests of the same bytes.
+struct FileDigests {
+    /// What a session counts for them: contexts of BoringSSL with their allocations.
+    static var heldBytes: Int { 512 }
+
+    private var md5: Insecure.MD5?
+    private var sha1: Insecure.SHA1?
+    private var sha256: Crypto.SHA256?
+
+    init(_ hashes: FileSettings.Hashes) {
+        if hashes.contains(.md5) { md5 = Insecure.MD5() }
+        if hashes.contains(.sha1) { sha1 = Insecure.SHA1() }
+        if hashes.contains(.sha256) { sha256 = Crypto.SHA256() }
+    }
+
+    mutating func update(_ bytes: RawSpan) {
+        unsafe bytes.withUnsafeBytes { memory in
+            unsafe md5?.update(bufferPointer: memory)
+            unsafe sha1?.update(bufferPointer: memory)
+            unsafe sha256?.update(bufferPointer: memory)
+        }
+    }
+
+    /// Writes the members `md5`, `sha1` and `sha256`, and marks their columns.
+    func write(columns: Range<Int>, _ output: inout TransactionStage) {
+        if let md5 { FileDigests.write("md5", md5, columns.lowerBound, &output) }
+        if let sha1 { FileDigests.write("sha1", sha1, columns.lowerBound + 1, &output) }
+        if let sha256 { FileDigests.write("sha256", sha256, columns.lowerBound + 2, &output) }
+    }
+
+    private static func write(
+        _ name: StaticString,
+        _ hash: some HashFunction,
+        _ column: Int,
+        _ output: inout TransactionStage
+    ) {
+        output.text.member(name)
+        output.beginValue()
+        output.text.append(0x22)
+        for byte in hash.finalize() { output.text.append(hexadecimal: byte) }
+        output.text.append(0x22)
+        output.mark(column)
+    }
+}
