@@ -14,6 +14,8 @@ struct HTTPBodyReader {
     private let encoding: HTTPContentEncoding
     private var inflater: BodyInflater?
     private var isBegun = false
+    private var isFed = false
+    private var isMislabelled = false
 
     init(number: UInt32, name: [UInt8], _ facts: HTTPBodyFacts, _ settings: FileSettings) {
         self.number = number
@@ -31,7 +33,7 @@ struct HTTPBodyReader {
     /// Whether what encodes it could not be undone to its end.
     var isUndecoded: Bool { inflater.map { !$0.isWhole } ?? false }
     /// Whether what encodes it is none, though nothing of it is missing.
-    var isDamaged: Bool { inflater?.state == .damaged && !file.hasGaps }
+    var isDamaged: Bool { isMislabelled || inflater?.state == .damaged && !file.hasGaps }
     /// Whether it grew beyond all measure.
     var isBomb: Bool { inflater?.state == .bomb }
 
@@ -44,8 +46,17 @@ struct HTTPBodyReader {
         guard let inflater else { return takeDecoded(bytes) }
         // Of what is too large nothing more is looked at.
         guard inflater.state == .going, !file.isCut else { return }
+        let isFirst = !isFed
+        isFed = true
         inflater.take(bytes) { takeDecoded($0) }
-        if inflater.state == .damaged || inflater.state == .bomb { file.cut() }
+        if inflater.state == .damaged, isFirst, inflater.given == 0 {
+            // What its head calls it is not what it is: the file is what was sent.
+            self.inflater = nil
+            isMislabelled = true
+            takeDecoded(bytes)
+        } else if inflater.state == .damaged || inflater.state == .bomb {
+            file.cut()
+        }
     }
 
     private mutating func takeDecoded(_ bytes: RawSpan) {
@@ -76,7 +87,7 @@ struct HTTPBodyReader {
             return endedParts()
         }
         file.isComplete = isComplete && !isUndecoded
-        return file.size > 0 || file.hasGaps ? [file] : []
+        return file.size > 0 || file.hasGaps || isUndecoded ? [file] : []
     }
 }
 

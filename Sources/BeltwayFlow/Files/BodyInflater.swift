@@ -34,7 +34,8 @@ internal import CZlib
     private var isReady = false
     private var isBetweenMembers = false
     private var taken: UInt64 = 0
-    private var given: UInt64 = 0
+    /// Bytes that came out.
+    private(set) var given: UInt64 = 0
 
     /// Makes an inflater for a body that begins with `first`.
     ///

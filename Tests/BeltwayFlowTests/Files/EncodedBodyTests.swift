@@ -69,6 +69,8 @@ private let content = Array(String(repeating: "some text that deflates, ", count
     @Test func `is as it was sent if it is not encoded after all, or in a way that is not known`() {
         let talk = Conversation([request, answer("gzip", Array("plain".utf8))], port: 80)
         #expect(talk.file()["sha256"] as? String == sha256(Array("plain".utf8)))
+        let bare = Conversation([request, answer("deflate", Array("\u{7}plain".utf8))], port: 80)
+        #expect(bare.file()["sha256"] as? String == sha256(Array("\u{7}plain".utf8)))
         let other = Conversation([request, answer("br", [1, 2, 3])], port: 80)
         #expect(other.file()["sha256"] as? String == sha256([1, 2, 3]))
     }
