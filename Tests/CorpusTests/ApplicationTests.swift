@@ -113,7 +113,7 @@ extension `The corpus` {
         let names = [
             "DNS": "dns", "HTTP": "http", "TLS": "tls", "SSH": "ssh", "MDNS": "mdns", "LLMNR": "llmnr",
             "DTLS": "dtls", "DHCP": "dhcp", "NTP": "ntp", "QUIC": "quic", "SMTP": "smtp",
-            "FTP_CONTROL": "ftp",
+            "FTP_CONTROL": "ftp", "HTTP2": "http2",
         ]
         var agreement = Agreement()
         var withoutPayload = 0
@@ -161,6 +161,7 @@ extension `The corpus` {
     @Test func `passes the checks of suricata-verify on its application events`() throws {
         let kinds = [
             "dns", "mdns", "llmnr", "http", "tls", "ssh", "smtp", "ftp", "ftp_data", "fileinfo", "anomaly",
+            "smb",
         ]
         let cases = Dictionary(
             namedRows("/expected/suricata-verify/cases.tsv").map { ($0["case"] ?? "", $0) },
@@ -188,6 +189,7 @@ extension `The corpus` {
         #expect(agreement.rate(["dns", "mdns", "llmnr", "http", "tls", "ssh"]) >= 0.83)
         // The rest is SMB, NFS and HTTP/2, files that are stored, and MD5, which is not computed by default.
         #expect(agreement.rate(["fileinfo"]) >= 0.75)
+        #expect(agreement.rate(["smb"]) >= 0.92)
     }
 }
 

@@ -12,6 +12,8 @@
     case dhcp, ntp
     case tls, dtls, http, ssh, smtp, ftp, quic, smb
     case ftpData
+    /// HTTP/2 in clear; its transactions are of the kind `http`.
+    case http2
 
     /// Suricata's name.
     public var name: StaticString {
@@ -32,6 +34,7 @@
         case .quic: "quic"
         case .smb: "smb"
         case .ftpData: "ftp-data"
+        case .http2: "http2"
         }
     }
 }

@@ -18,6 +18,7 @@ extension ApplicationStage {
         case .smtp: state.session = smtp.take(SMTPSession())
         case .ftp: state.session = ftp.take(FTPSession())
         case .smb: state.session = smb.take(SMBSession())
+        case .http2: state.session = http2.take(HTTP2Session())
         default: break
         }
     }
@@ -41,6 +42,7 @@ extension ApplicationStage {
         case .ftpData: FTPDataParser.step(bytes, from: sender, &ftpData[state.session], &output)
         case .smb:
             SMBParser.step(bytes, from: sender, &state[sender], &smb[state.session], &flow, &output)
+        case .http2: HTTP2Parser.step(bytes, from: sender, &http2[state.session], &flow, &output)
         default: .over
         }
     }
@@ -67,6 +69,7 @@ extension ApplicationStage {
         case .ftp: break
         case .smb: SMBParser.lost(from: sender, length, &state[sender], &smb[state.session])
         case .ftpData: FTPDataParser.lost(length, from: sender, &ftpData[state.session], output.files)
+        case .http2: HTTP2Parser.lost(from: sender, length, &state[sender], &http2[state.session])
         case .unknown: state[sender].isWatched = true
         default: state[sender].isOver = true
         }
@@ -111,6 +114,7 @@ extension ApplicationStage {
         case .ftp: FTPParser.finish(&ftp[state.session], &flow, &output)
         case .smb: SMBParser.finish(&smb[state.session], &flow, &output)
         case .ftpData: FTPDataParser.finish(&ftpData[state.session], &flow, &output)
+        case .http2: HTTP2Parser.finish(&http2[state.session], &flow, &output)
         default: break
         }
     }
@@ -125,6 +129,7 @@ extension ApplicationStage {
         case .ftp: ftp[state.session].heldBytes
         case .smb: smb[state.session].heldBytes
         case .ftpData: ftpData[state.session].heldBytes
+        case .http2: http2[state.session].heldBytes
         default: 0
         }
     }
@@ -140,6 +145,7 @@ extension ApplicationStage {
         case .ftp: ftp.giveBack(session, FTPSession())
         case .smb: smb.giveBack(session, SMBSession())
         case .ftpData: ftpData.giveBack(session, FTPDataSession())
+        case .http2: http2.giveBack(session, HTTP2Session())
         default: break
         }
     }

@@ -34,7 +34,9 @@ extension ApplicationStage {
             }
             if flow.application == .unknown, stream.isMidstream {
                 stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
-                if Detection.isRecords(bytes), !state.isOver {
+                let isOnPort =
+                    stage.output.packet.sourcePort == 443 || stage.output.packet.destinationPort == 443
+                if Detection.isRecords(bytes, isOnPort: isOnPort), !state.isOver {
                     // A connection of TLS whose handshake was not seen; nothing in it can be read.
                     state.originator = StreamSide()
                     state.responder = StreamSide()

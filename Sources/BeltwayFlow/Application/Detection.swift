@@ -9,7 +9,9 @@ enum Detection {
     /// Segments of one direction that are looked at after its first bytes were no protocol's.
     static var mostWatched: UInt8 { 16 }
     /// Every protocol of streams ruled out.
-    static let allStreams: UInt64 = [.dns, .tls, .http, .ssh, .smtp, .ftp, .smb].reduce(0) { $0 | bit($1) }
+    static let allStreams: UInt64 = [.dns, .tls, .http, .ssh, .smtp, .ftp, .smb, .http2].reduce(0) {
+        $0 | bit($1)
+    }
 
     static func bit(_ application: ApplicationProtocol) -> UInt64 { 1 << UInt64(application.rawValue) }
 
@@ -34,6 +36,14 @@ enum Detection {
             case .yes: return .tls
             case .no: ruledOut |= bit(.tls)
             case .unknown: break
+            }
+        }
+        if ruledOut & bit(.http2) == 0 {
+            switch HTTP2FrameHead.probe(bytes, from: sender) {
+            case .yes: return .http2
+            case .no: ruledOut |= bit(.http2)
+            // Its preface looks like a request of HTTP/1.
+            case .unknown: if sender == .originator { return nil }
             }
         }
         if ruledOut & bit(.http) == 0 {
@@ -115,8 +125,9 @@ enum Detection {
         return message + 4 >= record && message < 1 << 17 ? .tls : nil
     }
 
-    /// Whether a segment in the middle of a stream is records of TLS: at least one, with an end or a next head.
-    static func isRecords(_ bytes: RawSpan) -> Bool {
+    /// Whether a segment in the middle of a stream is records of TLS: at least one, with an end or a next head; on TLS's
+    /// port the head of one is enough.
+    static func isRecords(_ bytes: RawSpan, isOnPort: Bool) -> Bool {
         var position = 0
         var count = 0
         while position + 5 <= bytes.byteCount, count < 4 {
@@ -127,7 +138,21 @@ enum Detection {
             position += 5 + length
             count += 1
         }
-        return position == bytes.byteCount || count > 1 && position > bytes.byteCount
+        return position == bytes.byteCount || (count > 1 || isOnPort) && position > bytes.byteCount
+    }
+
+    /// Whether a datagram is nothing but whole records of DTLS: a connection whose handshake was not seen.
+    private static func isDatagramRecords(_ payload: RawSpan) -> Bool {
+        var position = 0
+        while position < payload.byteCount {
+            let rest = payload.extracting(droppingFirst: position)
+            guard case .complete(let length) = DTLSRecord.framing(of: rest),
+                let record = try? DTLSRecord(rest),
+                record.epoch > 0 || record.content == .handshake
+            else { return false }
+            position += length
+        }
+        return position > DTLSRecord.headerLength
     }
 
     /// The protocol of a datagram, or `unknown`.
@@ -142,7 +167,7 @@ enum Detection {
         if source == 5355 || destination == 5355, DNSParser.isLikely(payload) { return .llmnr }
         if source == 123 || destination == 123, NTPPacket.isLikely(payload) { return .ntp }
         if DHCPMessage.probe(payload) == .yes { return .dhcp }
-        if DTLSRecord.probe(payload, from: sender) == .yes { return .dtls }
+        if DTLSRecord.probe(payload, from: sender) == .yes || isDatagramRecords(payload) { return .dtls }
         if QUICParser.isLikely(payload) { return .quic }
         // NetBIOS (RFC 1002) has the same header and other names.
         let isNetBIOS = source == 137 || destination == 137

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of one connection of HTTP/2.
+//
+// Invariant. `heldBytes` counts what streams, blocks and tables hold; streams are at most `mostStreams`, the fields of one
+//            message at most `mostFields` bytes of JSON, a block of fields at most `mostBlock` bytes.
+internal import BeltwayWire
+
+/// The fields of a request or an answer.
+struct HTTP2Message {
+    /// Fields, as elements of a JSON array.
+    var fields: [UInt8] = []
+    /// Whether nothing more comes.
+    var isEnded = false
+    var dataBytes: UInt64 = 0
+    /// Weight that the message was given, nil if none.
+    var weight: UInt8?
+    /// Why the stream was reset by the side that sent this, nil if it was not.
+    var error: UInt32?
+}
+
+/// A request and its answer.
+struct HTTP2Stream {
+    var id: UInt32
+    var request = HTTP2Message()
+    var answer = HTTP2Message()
+    /// Values of the columns of HTTP, empty if not told.
+    var host: [UInt8] = []
+    var authority: [UInt8] = []
+    var path: [UInt8] = []
+    var method: [UInt8] = []
+    var agent: [UInt8] = []
+    var referer: [UInt8] = []
+    var type: [UInt8] = []
+    var status: UInt64 = 0
+
+    var heldBytes: Int {
+        let fields = request.fields.count + answer.fields.count + host.count + authority.count + path.count
+        return fields + method.count + agent.count + referer.count + type.count + 256
+    }
+
+    subscript(sender: Sender) -> HTTP2Message {
+        get { sender == .originator ? request : answer }
+        _modify {
+            if sender == .originator { yield &request } else { yield &answer }
+        }
+    }
+}
+
+/// What is kept of one direction.
+struct HTTP2Side {
+    var table = HPACKTable()
+    /// Bytes of a frame that are passed over.
+    var passedOver = 0
+    /// The block of fields that goes on in CONTINUATION, and its stream; 0 if there is none.
+    var block: [UInt8] = []
+    var blockStream: UInt32 = 0
+    var endsStream = false
+    var hasPreface = false
+}
+
+/// What is known of a connection.
+struct HTTP2Session {
+    static var mostStreams: Int { 256 }
+    static var mostFields: Int { 12_288 }
+    static var mostBlock: Int { 65_536 }
+
+    var client = HTTP2Side()
+    var server = HTTP2Side()
+    var streams: [HTTP2Stream] = []
+    /// Bytes of the streams.
+    var heldByStreams = 0
+
+    var heldBytes: Int {
+        heldByStreams + client.table.size + server.table.size + client.block.count + server.block.count
+    }
+
+    subscript(sender: Sender) -> HTTP2Side {
+        get { sender == .originator ? client : server }
+        _modify {
+            if sender == .originator { yield &client } else { yield &server }
+        }
+    }
+}
