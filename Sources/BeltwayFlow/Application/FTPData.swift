@@ -11,7 +11,7 @@
 // The address is that of the control connection and not the one that is written in it: an address behind a translator
 // is no use, and a forged one would claim connections of strangers.
 //
-// Invariant. No more than `mostExpected` announcements wait; the oldest makes room.
+// Invariant. No more than `mostExpected` announcements wait, none longer than `longest`; the oldest makes room.
 internal import BeltwayWire
 
 /// A data connection that will come.
@@ -21,6 +21,8 @@ struct FTPExpectation {
     var port: UInt16 = 0
     /// Who will connect.
     var peer = IPAddress.zero
+    /// When it was announced.
+    var time = Timestamp.zero
     var transfer = FTPTransfer()
 }
 
@@ -51,6 +53,8 @@ struct FTPTransfer {
 /// Announcements that wait for their connections.
 struct FTPExpectations {
     private static var mostExpected: Int { 1024 }
+    /// Nanoseconds that an announcement holds: clients connect at once.
+    private static var longest: UInt64 { 120_000_000_000 }
 
     private var expected: [FTPExpectation] = []
     private var next = 0
@@ -74,6 +78,9 @@ struct FTPExpectations {
 
     /// What the connection of a packet is for, if it was announced; it is then not expected any more.
     mutating func claim(_ packet: TransactionRecord) -> FTPTransfer? {
+        let now = packet.time.nanoseconds
+        expected.removeAll { $0.time.nanoseconds &+ FTPExpectations.longest < now }
+        if next >= expected.count { next = 0 }
         guard
             let index = expected.firstIndex(where: {
                 $0.port == packet.destinationPort && $0.address == packet.destination
@@ -199,6 +206,7 @@ extension ApplicationStage {
             expectation.address = isPassive ? output.packet.destination : output.packet.source
             expectation.peer = isPassive ? output.packet.source : output.packet.destination
             expectation.port = ftp[state.session].dataPort
+            expectation.time = output.packet.time
             expectation.transfer = transfer
             if expectation.port != 0 { expectedFTP.announce(expectation) }
         }

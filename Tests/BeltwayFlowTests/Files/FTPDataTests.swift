@@ -142,6 +142,18 @@ private var digest: String {
         #expect(session.objects(.fileinfo).first?["state"] as? String == "TRUNCATED")
     }
 
+    @Test func `that never come are forgotten after two minutes`() {
+        for (idle, isKnown) in [(100, true), (200, false)] {
+            let session = agreed("EPSV", reply: "229 entering (|||5001|)", transfer: "RETR a")
+            // A packet a second of another flow, then the connection.
+            for _ in 0..<idle {
+                session.say("x", flow: 9, from: (client, 50_000), to: (server, 80), toResponder: true)
+            }
+            session.say(content, flow: 2, from: (client, 41_000), to: (server, 5001), toResponder: false)
+            #expect((session.close(2) == .ftpData) == isKnown)
+        }
+    }
+
     @Test func `that never come are forgotten when there are too many`() {
         let session = Session()
         session.control("220 FTP ready\r\n", toServer: false)
