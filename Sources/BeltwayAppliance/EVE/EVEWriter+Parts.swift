@@ -32,7 +32,8 @@ extension TextBuffer {
         to destination: IPAddress,
         port destinationPort: UInt16,
         transport: UInt8,
-        version: UInt8
+        version: UInt8,
+        isFromFlowEnd: Bool = false
     ) {
         let hasPorts = transport == 6 || transport == 17 || transport == 132
         append(",\"src_ip\":\"")
@@ -59,7 +60,11 @@ extension TextBuffer {
             append(",\"icmp_code\":")
             append(decimal: UInt64(destinationPort))
         }
-        append(",\"pkt_src\":\"wire/pcap\"")
+        if isFromFlowEnd {
+            append(",\"pkt_src\":\"stream (flow timeout)\"")
+        } else {
+            append(",\"pkt_src\":\"wire/pcap\"")
+        }
     }
 
     /// The `flow` object beside an alert: counters when it was raised, and the client's side of the addresses.

@@ -17,6 +17,7 @@ extension EVEWriter {
         lines.append(capture: snapshot.progress.capture)
         lines.append(decoder: snapshot.decoder)
         lines.append(flows: snapshot.progress.flows)
+        lines.append(applications: snapshot.progress.applications)
         lines.append(detection: snapshot.progress.detection)
         lines.append(",\"facts_dropped\":")
         lines.append(decimal: snapshot.progress.factsDropped)

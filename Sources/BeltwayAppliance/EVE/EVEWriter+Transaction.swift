@@ -36,7 +36,8 @@ extension EVEWriter {
             to: transaction.destination,
             port: transaction.destinationPort,
             transport: transaction.transportProtocol,
-            version: transaction.ipVersion
+            version: transaction.ipVersion,
+            isFromFlowEnd: transaction.isFromFlowEnd
         )
         appendIdentifier(transaction.flowID) { transaction.appendCommunityID(to: &$0, seed: $1) }
         if transaction.showsNumber {

@@ -135,7 +135,7 @@ struct CaptureStage: ~Copyable, BatchStage {
             lost: 0,
             payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0
         )
-        if hasWorker { workerFlows?.store(workers[0].flows) }
+        if hasWorker { workerFlows?.store(workers[0].flows, workers[0].parsed) }
         if hasStatistics { statistics[0].showProgress() }
     }
 
@@ -143,7 +143,7 @@ struct CaptureStage: ~Copyable, BatchStage {
     mutating func idle(through time: Timestamp) {
         if !isOffline, workers.count > 0, time != .zero {
             workers[0].idle(through: time)
-            workerFlows?.store(workers[0].flows)
+            workerFlows?.store(workers[0].flows, workers[0].parsed)
         }
         if statistics.count > 0 { statistics[0].showProgress() }
     }
@@ -153,7 +153,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         if statistics.count > 0 { statistics[0].finish() }
         if workers.count > 0 {
             workers[0].finish(at: finalClock(of: rings))
-            workerFlows?.store(workers[0].flows)
+            workerFlows?.store(workers[0].flows, workers[0].parsed)
         }
     }
 

@@ -3,7 +3,7 @@ internal import BeltwayFlow
 internal import BeltwayTrace
 internal import Synchronization
 
-/// What a worker shows of its flow table: stored once per batch, read at leisure.
+/// What a worker shows of its flow table and its parsers: stored once per batch, read at leisure.
 final class FlowTableCounters: Sendable {
     private let total = Atomic<UInt64>(0)
     private let active = Atomic<UInt64>(0)
@@ -12,8 +12,14 @@ final class FlowTableCounters: Sendable {
     private let icmp = Atomic<UInt64>(0)
     private let evicted = Atomic<UInt64>(0)
     private let memory = Atomic<UInt64>(0)
+    private let parsed = Mutex(ApplicationTally())
 
-    func store(_ flows: FlowStatistics) {
+    func store(_ flows: FlowStatistics, _ parsed: ApplicationTally?) {
+        if let parsed {
+            self.parsed.withLock { known in
+                if known.changes != parsed.changes || known.cut != parsed.cut { known = parsed }
+            }
+        }
         total.store(flows.total, ordering: .relaxed)
         active.store(UInt64(flows.active), ordering: .relaxed)
         tcp.store(flows.begun[Int(FlowProtocol.tcp.rawValue)], ordering: .relaxed)
@@ -33,6 +39,9 @@ final class FlowTableCounters: Sendable {
         progress.evicted += evicted.load(ordering: .relaxed)
         progress.memoryInBytes += memory.load(ordering: .relaxed)
     }
+
+    /// What its parsers did.
+    var applications: ApplicationTally { parsed.withLock { $0 } }
 
     var evictions: UInt64 { evicted.load(ordering: .relaxed) }
 }

@@ -20,6 +20,8 @@ protocol EntryConsumer: ~Copyable {
     var latest: Timestamp { get }
     /// Its flow table, for the statistics.
     var flows: FlowStatistics { get }
+    /// What its parsers did, if it has any.
+    var parsed: ApplicationTally? { get }
     /// Takes a packet by its entry, in memory that may be overwritten meanwhile.
     ///
     /// - Returns: False if the record was overwritten before its headers were decoded: nothing was applied.
@@ -57,6 +59,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     private(set) var alerts: UInt64 = 0
     private(set) var latest = Timestamp.zero
     var flows: FlowStatistics { tracker.statistics }
+    var parsed: ApplicationTally? { parses ? outlet.consumer.applications[0].tally : nil }
     private(set) var staged: [UInt32] = []
     private var chunk: UInt64 = .max
     private var chunkBuffer: UInt16 = .max

@@ -290,7 +290,10 @@ public final class RunSession {
         snapshot.progress.capture.received = counts.received
         snapshot.progress.capture.dropped = counts.dropped
         snapshot.progress.capture.truncated = counts.truncated
-        for table in flowTables { table.add(to: &snapshot.progress.flows) }
+        for table in flowTables {
+            table.add(to: &snapshot.progress.flows)
+            snapshot.progress.applications.add(table.applications)
+        }
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
         snapshot.progress.detection.rulesFailed = UInt64(rulesFailed)
@@ -363,6 +366,7 @@ public final class RunSession {
         summary.storedBytes = loggers.storedBytes
         summary.remainingBytes = loggers.remainingBytes
         summary.notStored = loggers.passedOver
+        for table in flowTables { summary.applications.add(table.applications) }
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.data = data?.path
         return summary

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import BeltwayFlow
 
 /// What a run has done: one JSON object for scripts, a short table for people.
 public struct RunSummary: Equatable, Sendable {
@@ -74,6 +75,8 @@ public struct RunSummary: Equatable, Sendable {
     public var threads: [Thread] = []
     /// Greatest resident memory.
     public var peakRSSInBytes: UInt64 = 0
+    /// What the parsers did, by protocol.
+    public var applications = ApplicationTally()
     /// Flows given up because a table was full; their records were written all the same.
     public var flowsEvicted: UInt64 = 0
     /// Packets that the logger read and could not store, for want of room or of a disk that takes them.
@@ -117,8 +120,23 @@ public struct RunSummary: Equatable, Sendable {
             let costs = threads.map { "\(quoted($0.name)):{\"cpu_seconds\":\(decimal($0.cpuSeconds))}" }
             fields.append("\"threads\":{\(costs.joined(separator: ","))}")
         }
+        fields.append("\"applications\":{\(applicationCounts.joined(separator: ","))}")
+        fields.append("\"malformed\":\(applications.malformed)")
+        fields.append("\"flows_cut\":\(applications.cut)")
         if let data { fields.append("\"data\":\(quoted(data))") }
         return "{\(fields.joined(separator: ","))}"
+    }
+
+    /// `"tls":{"flows":2,"malformed":0}` of each protocol that was seen.
+    private var applicationCounts: [String] {
+        ApplicationProtocol.allCases.filter { $0 != .unknown }.compactMap { application in
+            let counts = ApplicationTally.Count.allCases.map { count in
+                applications.count(count, application, isDatagram: false)
+                    + applications.count(count, application, isDatagram: true)
+            }
+            guard counts != [0, 0] else { return nil }
+            return "\(quoted("\(application.name)")):{\"flows\":\(counts[0]),\"malformed\":\(counts[1])}"
+        }
     }
 
     /// A table for people.

@@ -21,6 +21,7 @@ struct ZeekLogs: ~Copyable {
 
     private var logs: OwnedArray<ZeekLog>
     private var dns = ZeekDNS()
+    private var quic = ZeekQUIC()
 
     /// Opens all logs in a folder.
     init(format: ZeekFormat, folder: String) throws(EVEFileError) {
@@ -40,6 +41,7 @@ struct ZeekLogs: ~Copyable {
     mutating func append(_ flow: FlowRecord) {
         ZeekConnections.append(flow, to: &logs[ZeekLogs.connections].writer)
         dns.ended(flow.flowID, to: &logs[ZeekLogs.names].writer)
+        quic.ended(flow.flowID, to: &logs[ZeekLogs.tls].writer)
     }
 
     /// Takes a transaction.
@@ -53,6 +55,7 @@ struct ZeekLogs: ~Copyable {
         switch record.kind {
         case .dns, .mdns, .llmnr: dns.append(record, details, to: &logs[ZeekLogs.names].writer)
         case .tls: ZeekTLS.append(record, details, to: &logs[ZeekLogs.tls].writer)
+        case .quic: quic.append(record, details, to: &logs[ZeekLogs.tls].writer)
         case .ssh: ZeekSSH.append(record, details, to: &logs[ZeekLogs.ssh].writer)
         default: break
         }
@@ -68,6 +71,7 @@ struct ZeekLogs: ~Copyable {
     /// Writes everything, and that the logs end.
     mutating func close(_ note: (String) -> Void) {
         dns.flushAll(to: &logs[ZeekLogs.names].writer)
+        quic.flushAll(to: &logs[ZeekLogs.tls].writer)
         for index in 0..<logs.count {
             do { try logs[index].close() } catch { note("\(error)") }
         }

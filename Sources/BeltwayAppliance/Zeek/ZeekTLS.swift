@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ssl.log: a line for each handshake, when both sides encrypt or the flow ends (base/protocols/ssl of Zeek 8).
+// ssl.log: a line for each handshake, when both sides encrypt or the flow ends (base/protocols/ssl of Zeek 8). Of one in
+// QUIC no more than the hellos can be read: the client's waits for the server's (ZeekQUIC).
 internal import BeltwayFlow
 internal import BeltwayWire
 
@@ -16,7 +17,17 @@ enum ZeekTLS {
         _ details: TransactionDetails,
         to log: inout ZeekWriter
     ) {
-        log.beginLine(record, start: details.number(.start))
+        append(record, details, details, to: &log)
+    }
+
+    /// Writes a line of what the client said and what the handshake came to.
+    static func append(
+        _ record: TransactionRecord,
+        _ client: TransactionDetails,
+        _ details: TransactionDetails,
+        to log: inout ZeekWriter
+    ) {
+        log.beginLine(record, start: client.number(.start))
         if let version = details.number(.version) {
             log.text("version", plain: versionName(version))
         } else {
@@ -33,7 +44,7 @@ enum ZeekTLS {
         } else {
             log.unset("curve")
         }
-        log.text("server_name", .serverName, of: details)
+        log.text("server_name", .serverName, of: client)
         log.flag("resumed", details.number(.isResumed) == 1)
         if let alert = details.number(.alert) {
             log.text("last_alert", plain: alertName(alert))

@@ -11,6 +11,7 @@ extension ApplicationStage {
     ) {
         flow.application = application
         flow.phase = .parsing
+        output.tally.add(.flows, application, transport: 6)
         switch application {
         case .tls: state.session = tls.take(TLSSession())
         case .http: state.session = http.take(HTTPSession())

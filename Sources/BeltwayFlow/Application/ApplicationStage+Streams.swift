@@ -182,6 +182,7 @@ extension TransactionRecord {
     mutating func set(_ flow: FlowRecord) {
         time = flow.end
         packet = 0
+        isFromFlowEnd = true
         buffer = flow.buffer
         interface = flow.interface
         flowID = flow.flowID

@@ -153,10 +153,27 @@ public struct ApplicationStage: ~Copyable {
     }
 
     /// Counts bytes of a known protocol that could not be read.
-    mutating func noteMalformed() { counters.malformed &+= 1 }
+    mutating func noteMalformed(_ application: ApplicationProtocol) {
+        counters.malformed &+= 1
+        output.tally.add(.malformed, application, transport: output.packet.transportProtocol)
+    }
+
+    /// Everything that is counted by protocol.
+    public var tally: ApplicationTally {
+        var tally = output.tally
+        tally.cut = counters.cut
+        return tally
+    }
 
     /// Keeps what the packet made of its flow.
     @usableFromInline mutating func settle() {
+        let flow = flows[before.slot]
+        if before.flow.phase == .detecting, flow.application != .unknown {
+            output.tally.add(.flows, flow.application, transport: 17)
+        }
+        if counters.malformed != before.malformed {
+            output.tally.add(.malformed, flow.application, transport: 17)
+        }
         before.slot = -1
         quic.settle()
     }
@@ -193,6 +210,9 @@ public struct ApplicationStage: ~Copyable {
         let state = flows[Int(slot)]
         let spoken = state.application == .unknown ? state.original : state.application
         flow.application = spoken == .unknown && state.hadPayload ? .failed : spoken
+        if flow.application == .failed {
+            output.tally.add(.flows, .failed, transport: flow.transportProtocol)
+        }
         flows[Int(slot)] = ApplicationFlow()
     }
 
@@ -267,6 +287,7 @@ extension TransactionRecord {
     mutating func set(_ headers: borrowing PacketHeaders, flow: FlowView, _ place: PacketPlace) {
         time = place.time
         packet = place.number
+        isFromFlowEnd = false
         buffer = place.buffer
         interface = place.interface
         flowID = flow.flowID

@@ -48,9 +48,13 @@ public enum DNSParser {
     }
 
     /// Whether a message makes sense as the first one of a flow on a port of DNS.
-    static func isLikely(_ bytes: RawSpan) -> Bool {
+    ///
+    /// LLMNR's port is used by nothing else: there a message may have any opcode, which RFC 4795, 2.1.1, has dropped.
+    static func isLikely(_ bytes: RawSpan, ofAnyOpcode: Bool = false) -> Bool {
         guard let message = try? DNSMessage(bytes), message.questionCount <= 16 else { return false }
-        guard message.opcode <= 6, message.questionCount > 0 || message.isResponse else { return false }
+        guard ofAnyOpcode || message.opcode <= 6, message.questionCount > 0 || message.isResponse else {
+            return false
+        }
         return isWhole(message)
     }
 

@@ -164,7 +164,9 @@ enum Detection {
     ) -> ApplicationProtocol {
         if source == 53 || destination == 53, DNSParser.isLikely(payload) { return .dns }
         if source == 5353 || destination == 5353, DNSParser.isLikely(payload) { return .mdns }
-        if source == 5355 || destination == 5355, DNSParser.isLikely(payload) { return .llmnr }
+        if source == 5355 || destination == 5355, DNSParser.isLikely(payload, ofAnyOpcode: true) {
+            return .llmnr
+        }
         if source == 123 || destination == 123, NTPPacket.isLikely(payload) { return .ntp }
         if DHCPMessage.probe(payload) == .yes { return .dhcp }
         if DTLSRecord.probe(payload, from: sender) == .yes || isDatagramRecords(payload) { return .dtls }

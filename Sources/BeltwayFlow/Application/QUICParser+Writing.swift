@@ -22,6 +22,10 @@ extension QUICParser {
         output.text.append(fingerprint)
         output.mark(Column.ja4)
         writeExtensions(hello.extensions, &output)
+        if output.wantsDetails {
+            output.details.append(.start, number: output.packet.time.nanoseconds)
+            if let name = hello.serverName { output.details.append(.serverName, name, most: 1024) }
+        }
         output.end()
     }
 
@@ -37,6 +41,12 @@ extension QUICParser {
         hello.appendJA3S(to: &text)
         writeDigest("ja3s", text, Column.ja3s, &output)
         writeExtensions(hello.extensions, &output)
+        if output.wantsDetails {
+            output.details.append(.version, number: UInt64(hello.version))
+            output.details.append(.cipher, number: UInt64(hello.cipherSuite))
+            if let group = hello.selectedGroup { output.details.append(.group, number: UInt64(group)) }
+            output.details.append(.isResumed, number: hello.hasPreSharedKey ? 1 : 0)
+        }
         output.end()
     }
 

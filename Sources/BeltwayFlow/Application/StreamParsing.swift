@@ -112,7 +112,7 @@ extension ApplicationStage {
         if state[sender].carry.count > StreamState.mostCarried {
             state[sender] = StreamSide()
             state[sender].isOver = true
-            noteMalformed()
+            noteMalformed(flow.application)
         }
     }
 
@@ -145,7 +145,7 @@ extension ApplicationStage {
                 done += max(count, 1)
                 upgrade(&state, &flow)
             case .malformed:
-                noteMalformed()
+                noteMalformed(flow.application)
                 state[sender].isOver = true
                 return bytes.byteCount
             case .over:

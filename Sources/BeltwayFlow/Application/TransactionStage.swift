@@ -21,6 +21,8 @@ public struct TransactionStage: ~Copyable {
     public var wantsDetails = false
     /// What no event shows of the transaction that is being written.
     var details = DetailWriter()
+    /// What was recorded, by kind; and what else parsers did, by protocol.
+    public internal(set) var tally = ApplicationTally()
     /// Head of the next transactions: the packet that is being looked at, from originator to responder.
     public var packet = TransactionRecord()
     /// What is done with files.
@@ -183,11 +185,16 @@ public struct TransactionStage: ~Copyable {
         for record in staged {
             let end = offset + Int(record.bodyLength)
             facts.record(record, body: text.bytes.extracting(offset..<end))
+            noteRecorded(record)
             offset = end
         }
         let count = staged.count(where: { $0.shownLength > 0 })
         discard()
         return count
+    }
+
+    @usableFromInline mutating func noteRecorded(_ record: TransactionRecord) {
+        if record.shownLength > 0 { tally.add(record) }
     }
 
     /// Forgets what waits: the packet was overwritten while it was read.

@@ -44,6 +44,8 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var toResponder = true
     /// Whether its number is written beside the body (EVE `tx_id`; DNS has it in its own object).
     public var showsNumber = false
+    /// Whether no packet completed it: its flow ended.
+    public var isFromFlowEnd = false
     /// Number of the data buffer.
     public var buffer: UInt16 = 0
     /// Interface, numbered within that buffer.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the other parts of the pipeline say of themselves when a snapshot is taken: plain numbers, collected by the
 // appliance, so that the statistics need not know the parts.
+public import BeltwayFlow
 
 /// The state of capture, flow tracking, detection and every consumer at one moment.
 public struct PipelineProgress: Equatable, Sendable {
@@ -10,6 +11,8 @@ public struct PipelineProgress: Equatable, Sendable {
     public var flows = FlowProgress()
     /// The detectors, all workers together.
     public var detection = DetectionProgress()
+    /// The parsers, all workers together.
+    public var applications = ApplicationTally()
     /// Facts that a full queue to the writer refused.
     public var factsDropped: UInt64 = 0
     /// Every reader of a ring.

@@ -5,6 +5,8 @@ import BeltwayWire
 import Foundation
 import Testing
 
+@testable import BeltwayFlow
+
 @Suite struct `A stats event` {
     private func event(_ progress: PipelineProgress) throws -> [String: Any] {
         var statistics = Statistics()
@@ -51,6 +53,30 @@ import Testing
         #expect(stats["facts_dropped"] as? Int == 4)
         let rates = try #require(stats["rates"] as? [String: [String: Int]])
         #expect(rates["last_second"] == ["packets_per_second": 10, "bytes_per_second": 1000])
+    }
+
+    @Test func `counts flows, transactions and what could not be read by protocol, as Suricata names them`()
+        throws
+    {
+        var progress = PipelineProgress()
+        var record = TransactionRecord()
+        record.kind = .dns
+        record.transportProtocol = 17
+        for _ in 0..<3 { progress.applications.add(record) }
+        progress.applications.add(.flows, .dns, transport: 17)
+        progress.applications.add(.flows, .failed, transport: 6)
+        progress.applications.add(.malformed, .tls, transport: 6)
+        progress.applications.cut = 2
+        let counts = try #require(try event(progress)["app_layer"] as? [String: Any])
+        let flows = try #require(counts["flow"] as? [String: Int])
+        #expect(
+            flows["dns_udp"] == 1 && flows["dns_tcp"] == 0 && flows["failed_tcp"] == 1 && flows["tls"] == 0
+        )
+        let transactions = try #require(counts["tx"] as? [String: Int])
+        #expect(transactions["dns_udp"] == 3 && transactions["http"] == 0)
+        let errors = try #require(counts["error"] as? [String: [String: Int]])
+        #expect(errors["tls"] == ["parser": 1] && errors["ssh"] == ["parser": 0])
+        #expect(counts["flows_cut"] as? Int == 2)
     }
 
     @Test func `lists talkers, sizes, link types and how far each consumer is behind`() throws {

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import BeltwayAppliance
+@testable import BeltwayFlow
 
 @Suite struct `The summary of a run` {
     private var summary: RunSummary {
@@ -58,6 +59,26 @@ import Testing
         #expect(queues["eth0.0"] == ["received": 5, "dropped": 1, "filtered": 2])
         #expect(queues["eth0.1"] == ["received": 7_000, "dropped": 0, "filtered": 0])
         #expect(summary.table.split(separator: "\n").contains { $0.hasSuffix("7 000 received, 0 dropped") })
+    }
+
+    @Test func `says of each protocol that was seen how many flows spoke it and what could not be read`()
+        throws
+    {
+        var summary = summary
+        summary.applications.add(.flows, .tls, transport: 6)
+        summary.applications.add(.flows, .dns, transport: 6)
+        summary.applications.add(.flows, .dns, transport: 17)
+        summary.applications.add(.malformed, .dns, transport: 17)
+        summary.applications.cut = 3
+        let object = try #require(
+            JSONSerialization.jsonObject(with: Data(summary.json.utf8)) as? [String: Any]
+        )
+        #expect(
+            object["applications"] as? [String: [String: Int]] == [
+                "tls": ["flows": 1, "malformed": 0], "dns": ["flows": 2, "malformed": 1],
+            ]
+        )
+        #expect(object["malformed"] as? Int == 1 && object["flows_cut"] as? Int == 3)
     }
 
     @Test func `escapes what a path may hold`() throws {

@@ -171,6 +171,29 @@ private func fields(_ table: ZeekTable, _ log: consuming ZeekWriter) -> [String:
         #expect(line["last_alert"] == "handshake_failure" && line["next_protocol"] == "-")
     }
 
+    @Test func `have the two hellos of QUIC in one line, and a hello alone when its flow ends`() {
+        var client = Details()
+        client.number(.start, 1_600_000_000_000_000_000)
+        client.text(.serverName, "a.example")
+        var server = Details()
+        server.number(.version, 0x0304)
+        server.number(.cipher, 0x1301)
+        var quic = ZeekQUIC()
+        var log = ZeekWriter(format: .tsv)
+        quic.append(message(isAnswer: false, at: 0), TransactionDetails(client.bytes.rawBytes), to: &log)
+        #expect(log.count == 0)
+        quic.append(message(isAnswer: true, at: 5), TransactionDetails(server.bytes.rawBytes), to: &log)
+        quic.ended(7, to: &log)
+        #expect(log.count == 1)
+        let line = fields(ZeekTLS.table, log)
+        #expect(line["server_name"] == "a.example" && line["ssl_history"] == "Cs")
+        #expect(line["cipher"] == "TLS_AES_128_GCM_SHA256" && line["id.orig_h"] == "10.0.0.1")
+        log = ZeekWriter(format: .tsv)
+        quic.append(message(isAnswer: false, at: 0), TransactionDetails(client.bytes.rawBytes), to: &log)
+        quic.ended(7, to: &log)
+        #expect(fields(ZeekTLS.table, log)["ssl_history"] == "C")
+    }
+
     @Test func `choose the first of the client's algorithms that the server has, for each direction`() {
         var details = Details()
         details.text(.clientBanner, "SSH-2.0-a")

@@ -26,6 +26,7 @@ struct Conversation {
     var files: [(record: TransactionRecord, body: String)] = []
     var counters = ApplicationCounters()
     var fileCounters = FileCounters()
+    var tally = ApplicationTally()
     var application = ApplicationProtocol.unknown
 
     /// Lets the parsers hear a conversation.
@@ -97,6 +98,7 @@ struct Conversation {
         }
         oddities = sink.transactions.filter { $0.record.kind == .anomaly }
         files = sink.transactions.filter { $0.record.kind == .fileinfo }
+        tally = stage.tally
         #expect(stage.heldBytes == 0, "what a flow held is given back at its end")
     }
 
