@@ -48,9 +48,9 @@ private func agree(_ a: String, _ b: String) -> Bool {
 
 extension `The corpus` {
     /// Rates per field and disagreements go to standard output; what they come from is in this folder's README.
-    @Test(arguments: [("dns", 0.95), ("ssh", 0.90), ("ssl", 0.95)])
+    @Test(arguments: [("dns", 0.95), ("http", 0.90), ("ssh", 0.90), ("ssl", 0.95)])
     func `gives the logs of transactions that Zeek gives`(log: String, least: Double) throws {
-        // Times are blank in the baselines, identifiers are random.
+        // Times are blank in the baselines, identifiers (of connections and of files) are random.
         let ignored: Set = ["ts", "uid"]
         var ours: [String: [String: [[String: String]]]] = [:]
         var (matched, missing) = (0, 0)
@@ -75,7 +75,7 @@ extension `The corpus` {
                 let mine = same.removeFirst()
                 ours[baseline.capture]?[key(row)] = same
                 matched += 1
-                for (field, value) in row where !ignored.contains(field) {
+                for (field, value) in row where !ignored.contains(field) && !field.hasSuffix("fuids") {
                     guard let found = mine[field] else { continue }
                     rates[field, default: (0, 0)].all += 1
                     if agree(value, found) {

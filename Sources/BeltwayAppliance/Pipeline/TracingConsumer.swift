@@ -27,8 +27,6 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
     private(set) var latest = Timestamp.zero
     var flows: FlowStatistics { follower.flows }
 
-    var parsed: ApplicationTally? { nil }
-
     mutating func consume(
         _ entry: IndexEntry,
         ordinal: UInt64,

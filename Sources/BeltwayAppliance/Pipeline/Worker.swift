@@ -40,6 +40,10 @@ protocol EntryConsumer: ~Copyable {
     mutating func finish(at clock: Timestamp)
 }
 
+extension EntryConsumer where Self: ~Copyable {
+    var parsed: ApplicationTally? { nil }
+}
+
 /// The flow tracker, the parsers and the detector of one share of the flows.
 struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     var tracker: FlowTracker

@@ -2,7 +2,7 @@
 // All logs of Zeek's that a run writes, from the facts that EVE and SQLite get too.
 //
 //     flow         --> conn.log        and what waits for the flow's end in the others
-//     transaction  --> dns.log, ssl.log, ssh.log
+//     transaction  --> dns.log, http.log, ssl.log, ssh.log
 //
 // A full disk costs lines of the log that it hit, and no others.
 internal import BeltwayBuffers
@@ -12,12 +12,13 @@ internal import BeltwayWire
 /// The logs and what is remembered between facts.
 struct ZeekLogs: ~Copyable {
     private static var tables: [ZeekTable] {
-        [ZeekConnections.table, ZeekDNS.table, ZeekTLS.table, ZeekSSH.table]
+        [ZeekConnections.table, ZeekDNS.table, ZeekTLS.table, ZeekSSH.table, ZeekHTTP.table]
     }
     private static var connections: Int { 0 }
     private static var names: Int { 1 }
     private static var tls: Int { 2 }
     private static var ssh: Int { 3 }
+    private static var http: Int { 4 }
 
     private var logs: OwnedArray<ZeekLog>
     private var dns = ZeekDNS()
@@ -56,6 +57,7 @@ struct ZeekLogs: ~Copyable {
         case .dns, .mdns, .llmnr: dns.append(record, details, to: &logs[ZeekLogs.names].writer)
         case .tls: ZeekTLS.append(record, details, to: &logs[ZeekLogs.tls].writer)
         case .quic: quic.append(record, details, to: &logs[ZeekLogs.tls].writer)
+        case .http: ZeekHTTP.append(record, details, to: &logs[ZeekLogs.http].writer)
         case .ssh: ZeekSSH.append(record, details, to: &logs[ZeekLogs.ssh].writer)
         default: break
         }

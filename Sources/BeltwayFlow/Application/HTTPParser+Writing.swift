@@ -118,14 +118,15 @@ extension HTTPParser {
     ) {
         guard session.isAnswering || !session.pending.isEmpty else { return }
         output.begin(.http, number: flow.transactions, object: "http")
+        if output.wantsDetails { writeLengths(session, &output) }
         if !session.pending.isEmpty {
             let request = session.pending.removeFirst()
-            session.fragmentBytes -= request.fragment.text.count
+            session.fragmentBytes -= request.fragment.heldBytes
             output.append(request.fragment)
         }
         if session.isAnswering {
             output.append(session.answer)
-            session.fragmentBytes -= session.answer.text.count
+            session.fragmentBytes -= session.answer.heldBytes
             session.answer = JSONFragment()
         }
         output.text.member("length")

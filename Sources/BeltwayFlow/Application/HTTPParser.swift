@@ -107,6 +107,7 @@ public enum HTTPParser {
                     return .consumed(bytes.byteCount)
                 case .end(let end):
                     if sender == .responder { session.answerLength &+= UInt64(end) }
+                    note(chunks, sender, &session)
                     ended(sender, &session, &flow, &output)
                     return .consumed(end)
                 case .damaged:
@@ -192,7 +193,8 @@ public enum HTTPParser {
         request.isBare = head.version.isEmpty
         var facts = HTTPBodyFacts()
         request.fragment = fragment(of: head, &facts)
-        session.fragmentBytes += request.fragment.text.count
+        if output.wantsDetails { request.fragment.details = details(of: head, at: output.packet.time) }
+        session.fragmentBytes += request.fragment.heldBytes
         session.pending.append(request)
         let number = flow.transactions &+ UInt32(session.pending.count - 1)
         if request.isBare {
@@ -216,15 +218,19 @@ public enum HTTPParser {
         _ output: inout TransactionStage
     ) -> Bool? {
         guard let head = try? HTTPResponseHead(bytes) else { return nil }
-        if 100..<200 ~= head.status, head.status != 101 { return false }
+        if 100..<200 ~= head.status, head.status != 101 {
+            if output.wantsDetails { noteInformation(head, &session) }
+            return false
+        }
         let request = session.pending.first
         var facts = HTTPBodyFacts()
         if request == nil {
             output.anomaly("UNABLE_TO_MATCH_RESPONSE_TO_REQUEST", of: "http", number: flow.transactions)
         }
-        session.fragmentBytes -= session.answer.text.count
+        session.fragmentBytes -= session.answer.heldBytes
         session.answer = fragment(of: head, &facts)
-        session.fragmentBytes += session.answer.text.count
+        if output.wantsDetails { session.answer.details = details(of: head) }
+        session.fragmentBytes += session.answer.heldBytes
         session.isAnswering = true
         session.answerLength = 0
         if facts.encoding == .unknown {
@@ -260,6 +266,7 @@ public enum HTTPParser {
         _ session: inout HTTPSession
     ) {
         if sender == .originator { session.client = expecting } else { session.server = expecting }
+        if case .chunks(let chunks) = expecting { note(chunks, sender, &session) }
     }
 
     /// Counts bytes of a body whose length is known.
@@ -271,7 +278,11 @@ public enum HTTPParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
-        if sender == .responder { session.answerLength &+= UInt64(count) }
+        if sender == .responder {
+            session.answerLength &+= UInt64(count)
+        } else if !session.pending.isEmpty {
+            session.pending[session.pending.count - 1].fragment.bodyLength &+= UInt64(count)
+        }
         if count < remaining {
             set(.body(remaining: remaining - count), sender, &session)
         } else {

@@ -7,6 +7,15 @@ struct JSONFragment {
     var text: [UInt8] = []
     /// By column: offset and length, as in ``TransactionRecord/marks``, counted from the fragment's start; 0 is none.
     var marks = InlineArray<8, UInt32>(repeating: 0)
+    /// What no event shows, if somebody asks for it.
+    var details: [UInt8] = []
+    /// Bytes of the body that belongs to it, without what frames them.
+    var bodyLength: UInt64 = 0
+    /// The same if it comes in chunks.
+    var chunkedLength: UInt64?
+
+    /// Bytes that it keeps.
+    var heldBytes: Int { text.count + details.count }
 }
 
 /// Writes members of a fragment.
@@ -75,6 +84,7 @@ extension TransactionStage {
     mutating func append(_ fragment: JSONFragment) {
         guard !fragment.text.isEmpty else { return }
         text.separate()
+        if wantsDetails { details.append(fragment.details) }
         let base = bodyCount
         text.append(fragment.text.span)
         for column in 0..<TransactionRecord.mostMarks where fragment.marks[column] != 0 {

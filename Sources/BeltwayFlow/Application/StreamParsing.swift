@@ -104,6 +104,11 @@ extension ApplicationStage {
             swap(&joined, &state[sender].carry)
             joined.append(copyOf: bytes)
             let done = feed(joined.rawBytes, from: sender, &state, &flow)
+            if state[sender].isWatched, flow.application == .unknown {
+                // What is not possible any more may end with this segment's beginning: TLS behind a few bytes of SOCKS.
+                watch(bytes, from: sender, &state, &flow)
+                return
+            }
             if !state[sender].isOver, done < joined.count {
                 if done > 0 { joined.removeFirst(done) }
                 swap(&joined, &state[sender].carry)
@@ -139,7 +144,7 @@ extension ApplicationStage {
             case .consumed(let count): done += max(count, 1)
             case .needMore: return done
             case .damaged(let count):
-                noteMalformed()
+                noteMalformed(flow.application)
                 done += max(count, 1)
             case .upgraded(let count):
                 done += max(count, 1)

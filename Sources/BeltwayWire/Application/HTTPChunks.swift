@@ -14,6 +14,8 @@ public struct HTTPChunks: Sendable {
     private var remaining = 0
     /// Digits of the size, or bytes of the line, seen so far.
     private var count = 0
+    /// Bytes of data so far, without what frames them.
+    public private(set) var dataLength: UInt64 = 0
 
     /// Makes a reader that expects a chunk's size.
     public init() {}
@@ -41,6 +43,7 @@ public struct HTTPChunks: Sendable {
                 let end = position &+ min(remaining, bytes.byteCount &- position)
                 remaining &-= end &- position
                 if remaining == 0 { place = .dataEnd }
+                dataLength &+= UInt64(end &- position)
                 return .data(position..<end)
             }
             if place == .end { return .end(position) }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// http.log: a line for each request with its answer (base/protocols/http/main.zeek of Zeek 8).
+//
+// Files are not named here yet: their fields are unset. Nor are users and passwords, which Zeek does not log either
+// unless it is told to.
+internal import BeltwayFlow
+internal import BeltwayWire
+
+enum ZeekHTTP {
+    static let table = ZeekTable(
+        "http",
+        "trans_depth count,method string,host string,uri string,referrer string,version string,"
+            + "user_agent string,origin string,request_body_len count,response_body_len count,"
+            + "status_code count,status_msg string,info_code count,info_msg string,tags set[enum],"
+            + "username string,password string,proxied set[string],orig_fuids vector[string],"
+            + "orig_filenames vector[string],orig_mime_types vector[string],resp_fuids vector[string],"
+            + "resp_filenames vector[string],resp_mime_types vector[string]"
+    )
+
+    static func append(
+        _ record: TransactionRecord,
+        _ details: TransactionDetails,
+        to log: inout ZeekWriter
+    ) {
+        log.beginLine(record, start: details.number(.start))
+        log.number("trans_depth", UInt64(record.number) + 1)
+        log.text("method", .method, of: details)
+        log.text("host", .host, of: details)
+        log.text("uri", .target, of: details)
+        log.text("referrer", .referrer, of: details)
+        if details.place(of: .method) != nil, details.value(.version).byteCount == 0 {
+            // A request without a version is of HTTP/0.9.
+            log.text("version", literal: "0.9")
+        } else {
+            log.text("version", .version, of: details)
+        }
+        log.text("user_agent", .agent, of: details)
+        log.text("origin", .origin, of: details)
+        log.number("request_body_len", details.number(.requestLength) ?? 0)
+        log.number("response_body_len", details.number(.answerLength) ?? 0)
+        log.number("status_code", .status, of: details)
+        log.text("status_msg", .reason, of: details)
+        log.number("info_code", .informationStatus, of: details)
+        log.text("info_msg", .informationReason, of: details)
+        log.emptyList("tags")
+        log.unset("username")
+        log.unset("password")
+        log.texts("proxied", .proxied, of: details)
+        for name in [
+            "orig_fuids", "orig_filenames", "orig_mime_types", "resp_fuids", "resp_filenames",
+            "resp_mime_types",
+        ] as [StaticString] { log.unset(name) }
+        log.endLine()
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Zeek's http.log says of a request and its answer beyond EVE: names as they were sent, targets without escapes.
+internal import BeltwayWire
+
+extension HTTPParser {
+    static func details(of head: borrowing HTTPRequestHead, at time: Timestamp) -> [UInt8] {
+        var writer = DetailWriter()
+        writer.append(.start, number: time.nanoseconds)
+        writer.append(.method, head.method, most: 128)
+        writer.append(.target, unescaped(head.target).rawBytes, most: 2048)
+        writer.append(.version, version(head.version), most: 16)
+        var headers = head.headers
+        while let field = headers.next() {
+            let name = headers.bytes.field(field.name)
+            let value = headers.bytes.field(field.value)
+            switch name.byteCount {
+            case 4 where name.equals(ignoringCase: "host"):
+                writer.append(.host, value.field(0..<portStart(value)), most: 512)
+            case 6 where name.equals(ignoringCase: "origin"): writer.append(.origin, value, most: 512)
+            case 7 where name.equals(ignoringCase: "referer"): writer.append(.referrer, value, most: 1024)
+            case 10 where name.equals(ignoringCase: "user-agent"): writer.append(.agent, value, most: 1024)
+            default: if isProxy(name) { writer.append(.proxied, proxy(name, value).rawBytes, most: 512) }
+            }
+        }
+        return writer.end()
+    }
+
+    static func details(of head: borrowing HTTPResponseHead) -> [UInt8] {
+        var writer = DetailWriter()
+        if head.status > 0 { writer.append(.status, number: UInt64(head.status)) }
+        writer.append(.reason, head.reason, most: 256)
+        return writer.end()
+    }
+
+    /// Keeps an answer of one hundred and some with the request that it belongs to.
+    static func noteInformation(_ head: borrowing HTTPResponseHead, _ session: inout HTTPSession) {
+        guard !session.pending.isEmpty, session.pending[0].fragment.details.count < 8192 else { return }
+        var writer = DetailWriter()
+        writer.append(.informationStatus, number: UInt64(head.status))
+        writer.append(.informationReason, head.reason, most: 256)
+        let details = writer.end()
+        session.fragmentBytes += details.count
+        session.pending[0].fragment.details += details
+    }
+
+    /// Notes how much of a body in chunks has come.
+    static func note(_ chunks: HTTPChunks, _ sender: Sender, _ session: inout HTTPSession) {
+        if sender == .responder {
+            session.answer.chunkedLength = chunks.dataLength
+        } else if !session.pending.isEmpty {
+            session.pending[session.pending.count - 1].fragment.chunkedLength = chunks.dataLength
+        }
+    }
+
+    static func writeLengths(_ session: HTTPSession, _ output: inout TransactionStage) {
+        if let request = session.pending.first?.fragment {
+            output.details.append(.requestLength, number: request.chunkedLength ?? request.bodyLength)
+        }
+        if session.isAnswering {
+            let length = session.answer.chunkedLength ?? session.answerLength
+            output.details.append(.answerLength, number: length)
+        }
+    }
+
+    /// `1.1` of `HTTP/1.1`.
+    private static func version(_ text: RawSpan) -> RawSpan {
+        text.field((text.firstIndex(of: 0x2f) ?? -1) + 1..<text.byteCount)
+    }
+
+    /// Where the port of a host begins, colon included; an address of IPv6 is in brackets.
+    private static func portStart(_ host: RawSpan) -> Int {
+        let start = host.byteCount > 0 && host.byte(at: 0) == 0x5b ? host.firstIndex(of: 0x5d) ?? 0 : 0
+        return host.firstIndex(of: 0x3a, from: start) ?? host.byteCount
+    }
+
+    /// A target with each `%41` as the byte that it stands for.
+    private static func unescaped(_ target: RawSpan) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var index = 0
+        while index < min(target.byteCount, 4096) {
+            let byte = target.byte(at: index)
+            if byte == 0x25, index + 2 < target.byteCount, let high = digit(target.byte(at: index + 1)),
+                let low = digit(target.byte(at: index + 2))
+            {
+                bytes.append(high << 4 | low)
+                index += 3
+            } else {
+                bytes.append(byte)
+                index += 1
+            }
+        }
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        let lower = byte | 0x20
+        if byte &- 0x30 < 10 { return byte &- 0x30 }
+        return lower &- 0x61 < 6 ? lower &- 0x57 : nil
+    }
+
+    /// Whether a header says that somebody forwarded the request (Zeek's HTTP::proxy_headers).
+    private static func isProxy(_ name: RawSpan) -> Bool {
+        switch name.byteCount {
+        case 3: name.equals(ignoringCase: "via")
+        case 9: name.equals(ignoringCase: "forwarded") || name.equals(ignoringCase: "client-ip")
+        case 15: name.equals(ignoringCase: "x-forwarded-for")
+        case 16:
+            name.equals(ignoringCase: "x-forwarded-from") || name.equals(ignoringCase: "xroxy-connection")
+                || name.equals(ignoringCase: "proxy-connection")
+        default: false
+        }
+    }
+
+    /// `VIA -> 1.1 proxy`.
+    private static func proxy(_ name: RawSpan, _ value: RawSpan) -> [UInt8] {
+        var text: [UInt8] = []
+        for index in 0..<name.byteCount {
+            let byte = name.byte(at: index)
+            text.append(byte &- 0x61 < 26 ? byte & ~0x20 : byte)
+        }
+        text += Array(" -> ".utf8)
+        text.append(copyOf: value.field(0..<min(value.byteCount, 480)))
+        return text
+    }
+}
