@@ -20,7 +20,7 @@ extension TextBuffer {
         }
         append("},\"tx\":{")
         isFirst = true
-        for kind in TransactionKind.allCases {
+        for kind in TransactionKind.allCases where kind != .fileinfo && kind != .anomaly {
             let overTCP = tally.transactions(kind, isDatagram: false)
             let overUDP = tally.transactions(kind, isDatagram: true)
             if kind == .dns {

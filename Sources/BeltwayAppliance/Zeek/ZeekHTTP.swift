@@ -28,18 +28,19 @@ enum ZeekHTTP {
         log.text("host", .host, of: details)
         log.text("uri", .target, of: details)
         log.text("referrer", .referrer, of: details)
-        if details.place(of: .method) != nil, details.value(.version).byteCount == 0 {
-            // A request without a version is of HTTP/0.9.
-            log.text("version", literal: "0.9")
-        } else {
-            log.text("version", .version, of: details)
-        }
+        log.text("version", .version, of: details)
         log.text("user_agent", .agent, of: details)
         log.text("origin", .origin, of: details)
         log.number("request_body_len", details.number(.requestLength) ?? 0)
         log.number("response_body_len", details.number(.answerLength) ?? 0)
-        log.number("status_code", .status, of: details)
-        log.text("status_msg", .reason, of: details)
+        if details.number(.status) == nil, details.number(.answerLength) != nil {
+            // An answer of HTTP/0.9 is a body alone.
+            log.number("status_code", 0)
+            log.text("status_msg", literal: "<empty>")
+        } else {
+            log.number("status_code", .status, of: details)
+            log.text("status_msg", .reason, of: details)
+        }
         log.number("info_code", .informationStatus, of: details)
         log.text("info_msg", .informationReason, of: details)
         log.emptyList("tags")

@@ -7,19 +7,27 @@ extension HTTPParser {
         var writer = DetailWriter()
         writer.append(.start, number: time.nanoseconds)
         writer.append(.method, head.method, most: 128)
-        writer.append(.target, unescaped(head.target).rawBytes, most: 2048)
-        writer.append(.version, version(head.version), most: 16)
+        let target = unescaped(head.target)
+        writer.append(.target, target.rawBytes, most: 2048)
+        // Zeek's version is the answer's; a request without one has an answer without a head.
+        if head.version.isEmpty {
+            let version = Array("0.9".utf8)
+            writer.append(.version, version.rawBytes)
+        }
         var headers = head.headers
         while let field = headers.next() {
             let name = headers.bytes.field(field.name)
             let value = headers.bytes.field(field.value)
             switch name.byteCount {
             case 4 where name.equals(ignoringCase: "host"):
-                writer.append(.host, value.field(0..<portStart(value)), most: 512)
+                writer.append(.host, value, most: 512)
             case 6 where name.equals(ignoringCase: "origin"): writer.append(.origin, value, most: 512)
             case 7 where name.equals(ignoringCase: "referer"): writer.append(.referrer, value, most: 1024)
             case 10 where name.equals(ignoringCase: "user-agent"): writer.append(.agent, value, most: 1024)
-            default: if isProxy(name) { writer.append(.proxied, proxy(name, value).rawBytes, most: 512) }
+            default:
+                guard isProxy(name) else { continue }
+                let text = proxy(name, value)
+                writer.append(.proxied, text.rawBytes, most: 512)
             }
         }
         return writer.end()
@@ -27,6 +35,10 @@ extension HTTPParser {
 
     static func details(of head: borrowing HTTPResponseHead) -> [UInt8] {
         var writer = DetailWriter()
+        // `1.1` of `HTTP/1.1`.
+        let version = head.version
+        let slash = version.firstIndex(of: 0x2f) ?? -1
+        writer.append(.version, version.field(slash + 1..<version.byteCount), most: 16)
         if head.status > 0 { writer.append(.status, number: UInt64(head.status)) }
         writer.append(.reason, head.reason, most: 256)
         return writer.end()
@@ -60,17 +72,6 @@ extension HTTPParser {
             let length = session.answer.chunkedLength ?? session.answerLength
             output.details.append(.answerLength, number: length)
         }
-    }
-
-    /// `1.1` of `HTTP/1.1`.
-    private static func version(_ text: RawSpan) -> RawSpan {
-        text.field((text.firstIndex(of: 0x2f) ?? -1) + 1..<text.byteCount)
-    }
-
-    /// Where the port of a host begins, colon included; an address of IPv6 is in brackets.
-    private static func portStart(_ host: RawSpan) -> Int {
-        let start = host.byteCount > 0 && host.byte(at: 0) == 0x5b ? host.firstIndex(of: 0x5d) ?? 0 : 0
-        return host.firstIndex(of: 0x3a, from: start) ?? host.byteCount
     }
 
     /// A target with each `%41` as the byte that it stands for.
