@@ -100,7 +100,8 @@ let package = Package(
         .executableTarget(
             name: "beltway-bench",
             dependencies: [
-                "BeltwayCapture", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CLinux", "CRingPeer",
+                "BeltwayCapture", "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire", "CLinux",
+                "CRingPeer",
                 arguments,
             ],
             swiftSettings: settings

@@ -53,7 +53,7 @@
     public var icmpIdentifier: UInt16 = 0
     /// Fragment identification (16 bits of IPv4, 32 of IPv6).
     public var fragmentID: UInt32 = 0
-    /// TCP sequence number.
+    /// TCP sequence number; that of ICMP echo and other query types, 16 bits.
     public var sequence: UInt32 = 0
     /// TCP acknowledgement number.
     public var acknowledgement: UInt32 = 0

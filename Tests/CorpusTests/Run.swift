@@ -36,10 +36,17 @@ struct Summary: Decodable, Sendable {
         var lost: Int
     }
 
+    struct Streams: Decodable, Sendable {
+        var bytes: Int
+        var copied_bytes: Int
+        var gaps: Int
+    }
+
     var packets: Int
     var bytes: Int
     var flows: Int
     var alerts: Int
+    var streams: Streams
     var facts_dropped: Int
     var capture: Capture
     var consumers: [String: Consumer]

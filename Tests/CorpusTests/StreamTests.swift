@@ -148,4 +148,25 @@ struct StreamTests {
         print("\(rows.count - wrong.count) of \(rows.count) streams agree with \(policy)-wins")
         #expect(Self.unexplained(wrong) == [])
     }
+
+    @Test func `streams that come in order are parsed without copying a byte of payload`() throws {
+        // Captures whose segments the oracle saw in order, each once, and none missing.
+        let rows = tableRows((Corpus.root ?? "") + "/oracle/tcp_streams.tsv")
+        var files: [String: Bool] = [:]
+        for row in rows where row.count >= 25 && row[1] != "stream" {
+            let isInOrder = row[12] == "0" && row[13] == "0" && row[14] == "0" && row[24] == "firm"
+            files[row[0]] = isInOrder && files[row[0], default: true]
+        }
+        let inOrder = files.filter(\.value).keys.sorted().prefix(12)
+        var bytes = 0
+        for file in inOrder {
+            try withTemporaryFolder { folder in
+                let run = Run.of((Corpus.root ?? "") + "/" + file, in: folder)
+                let streams = try #require(run.summary?.streams, "\(file): \(run.ending.description)")
+                #expect(streams.copied_bytes == 0, "\(file)")
+                bytes += streams.bytes
+            }
+        }
+        #expect(bytes > 10_000)
+    }
 }

@@ -136,6 +136,7 @@ private let fence: [String: String] = [
     "beltway-bench/Paper/BlockBytes.swift": "memory: adds up the bytes of a span",
     "beltway-bench/Paper/Clock.swift": "call: clock_gettime into a variable",
     "beltway-bench/Paper/Figures/AllocatedQueue.swift": "memory: owns blocks of malloc",
+    "beltway-bench/Paper/Figures/CopyingStream.swift": "memory: owns a window that segments are copied to",
     "beltway-bench/Paper/Figures/Figure12Splicing.swift": "call: reads into an array, writes what was shown",
     "beltway-bench/Paper/Figures/TwoThreads.swift": "memory: blocks of malloc that change threads",
     "beltway-bench/Paper/Pipes/PeerProcess.swift": "call: posix_spawn, and reports over a pipe",

@@ -128,6 +128,9 @@ public struct ConfigurationFile {
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
             "packets": { (f, n) throws(ApplianceError) in try f.apply(n, f.packetKeys, in: "`packets`") },
             "flow": { (f, n) throws(ApplianceError) in try f.apply(n, f.flowKeys, in: "`flow`") },
+            "reassembly": { (f, n) throws(ApplianceError) in
+                try f.apply(n, f.reassemblyKeys, in: "`reassembly`")
+            },
             "sharing": { (f, n) throws(ApplianceError) in try f.sharing(n) },
             "pipeline": { (f, n) throws(ApplianceError) in
                 try f.apply(n, f.pipelineKeys, in: "`pipeline`")
@@ -196,6 +199,31 @@ public struct ConfigurationFile {
             },
             "other": { (f, n) throws(ApplianceError) in
                 f.configuration.flow.other = try f.timeouts(n, f.configuration.flow.other)
+            },
+        ]
+    }
+
+    private var reassemblyKeys: [String: Setter] {
+        let overlaps = Dictionary(uniqueKeysWithValues: OverlapPolicy.allCases.map { ($0.name, $0) })
+        let fragments = Dictionary(uniqueKeysWithValues: FragmentPolicy.allCases.map { ($0.name, $0) })
+        return [
+            "overlap": { (f, n) throws(ApplianceError) in
+                f.configuration.streams.overlap = try f.choice(n, overlaps)
+            },
+            "depth": { (f, n) throws(ApplianceError) in
+                f.configuration.streams.depth = UInt64(try f.size(n))
+            },
+            "copies": { (f, n) throws(ApplianceError) in
+                f.configuration.streams.copiedBytes = try f.size(n)
+            },
+            "fragments": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.fragments.policy = try f.choice(n, fragments)
+            },
+            "fragment-timeout": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.fragments.timeout = UInt32(try f.number(n, 1...3600))
+            },
+            "fragment-memory": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.fragments.budget = try f.size(n)
             },
         ]
     }
@@ -277,18 +305,19 @@ public struct ConfigurationFile {
         _ defaults: FlowConfiguration.Timeouts
     ) throws(ApplianceError) -> FlowConfiguration.Timeouts {
         guard let mapping = node.mapping else {
-            throw .usage("\(place(node)): expected `new`, `established`, `closed`")
+            throw .usage("\(place(node)): expected `new`, `established`, `closed`, `active`")
         }
         var result = defaults
         for (key, value) in mapping {
-            let seconds = UInt32(try number(value, 1...604_800))
+            let seconds = UInt32(try number(value, (key.string == "active" ? 0 : 1)...604_800))
             switch key.string {
             case "new": result.new = seconds
             case "established": result.established = seconds
             case "closed": result.closed = seconds
+            case "active": result.active = seconds
             default:
                 let name = key.string ?? ""
-                let nearest = nearestWord(to: name, among: ["new", "established", "closed"])
+                let nearest = nearestWord(to: name, among: ["new", "established", "closed", "active"])
                 throw .usage("\(place(key)): unknown key `\(name)` in time-outs; did you mean `\(nearest)`?")
             }
         }

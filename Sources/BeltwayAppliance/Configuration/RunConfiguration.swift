@@ -53,6 +53,8 @@ public struct RunConfiguration: Sendable {
     public var variables: [String: String] = [:]
     /// Time-outs and limits of the flow table.
     public var flow = FlowConfiguration()
+    /// How TCP streams are put in order.
+    public var streams = StreamConfiguration()
     /// Processors that data-plane threads are pinned to, in order of start; empty for none.
     public var pinned: [Int] = []
     /// Whether the interface is put in promiscuous mode.

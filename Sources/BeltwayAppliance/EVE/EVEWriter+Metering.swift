@@ -24,6 +24,10 @@ extension TextBuffer {
         append(",\"payload_toclient\":")
         append(decimal: flow.payloadBytesToOriginator)
         if flow.isOneSided { append(",\"one_sided\":true") }
+        if let questions = flow.questions {
+            append(",\"icmp_requests\":", questions)
+            append(",\"icmp_answered\":", UInt64(flow.answered))
+        }
         if flow.transportProtocol == IPProtocol.tcp {
             append(toServer: flow.metered.originator)
             append(toClient: flow.metered.responder)

@@ -88,7 +88,11 @@ public struct EVEWriter: ~Copyable {
         let (start, end) = (flow.start.seconds, flow.end.seconds)
         lines.append(decimal: end > start ? end - start : 0)
         lines.append(state: flow.state)
-        lines.append(reason: flow.endReason)
+        if flow.goesOn {
+            lines.append(",\"reason\":\"active\"")
+        } else {
+            lines.append(reason: flow.endReason)
+        }
         if flow.alerted {
             lines.append(",\"alerted\":true}")
         } else {

@@ -135,15 +135,21 @@ struct CaptureStage: ~Copyable, BatchStage {
             lost: 0,
             payloadSkipped: hasWorker ? workers[0].payloadSkipped : 0
         )
-        if hasWorker { workerFlows?.store(workers[0].flows, workers[0].parsed) }
+        if hasWorker { showWorker() }
         if hasStatistics { statistics[0].showProgress() }
+    }
+
+    private func showWorker() {
+        guard let workerFlows else { return }
+        workerFlows.store(workers[0].flows, workers[0].parsed)
+        workers[0].showReassembly(workerFlows.reassembly)
     }
 
     /// Over files the clock follows the capture alone (``tellTime()``), not the silence of a pipe.
     mutating func idle(through time: Timestamp) {
         if !isOffline, workers.count > 0, time != .zero {
             workers[0].idle(through: time)
-            workerFlows?.store(workers[0].flows, workers[0].parsed)
+            showWorker()
         }
         if statistics.count > 0 { statistics[0].showProgress() }
     }
@@ -153,7 +159,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         if statistics.count > 0 { statistics[0].finish() }
         if workers.count > 0 {
             workers[0].finish(at: finalClock(of: rings))
-            workerFlows?.store(workers[0].flows, workers[0].parsed)
+            showWorker()
         }
     }
 

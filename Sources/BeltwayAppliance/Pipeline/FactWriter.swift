@@ -129,9 +129,11 @@ struct FactOutput: ~Copyable {
     mutating func write(_ fact: Fact, body: Span<UInt8>) {
         switch fact {
         case .flow(let record):
-            flows &+= 1
             let name = name(record.buffer, record.interface)
             if writesEvents { events.append(flow: record, interface: name) }
+            // What goes on is an event; the store and Zeek's log have one row for each flow, when it has ended.
+            if record.goesOn { break }
+            flows &+= 1
             if writesZeek { zeek?.append(record) }
             store?.insert(record)
         case .alert(let record):

@@ -13,6 +13,8 @@ final class FlowTableCounters: Sendable {
     private let evicted = Atomic<UInt64>(0)
     private let memory = Atomic<UInt64>(0)
     private let parsed = Mutex(ApplicationTally())
+    /// Of the same worker.
+    let reassembly = ReassemblyCounters()
 
     func store(_ flows: FlowStatistics, _ parsed: ApplicationTally?) {
         if let parsed {

@@ -14,6 +14,8 @@ internal import BeltwayWire
 
 /// What an index buffer feeds in a thread of its own: a worker, or the tracer.
 protocol EntryConsumer: ~Copyable {
+    /// Stores what it has put together, for the statistics.
+    func showReassembly(_ counters: ReassemblyCounters)
     /// Packets whose headers were used but whose payload was passed over.
     var payloadSkipped: UInt64 { get }
     /// Time of the last packet it took.
@@ -42,6 +44,7 @@ protocol EntryConsumer: ~Copyable {
 
 extension EntryConsumer where Self: ~Copyable {
     var parsed: ApplicationTally? { nil }
+    func showReassembly(_ counters: ReassemblyCounters) {}
 }
 
 /// The flow tracker, the parsers and the detector of one share of the flows.
@@ -64,6 +67,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     private(set) var latest = Timestamp.zero
     var flows: FlowStatistics { tracker.statistics }
     var parsed: ApplicationTally? { parses ? outlet.consumer.applications[0].tally : nil }
+    func showReassembly(_ counters: ReassemblyCounters) {
+        counters.store(fragments.statistics, outlet.reassembler.statistics)
+    }
     private(set) var staged: [UInt32] = []
     private var chunk: UInt64 = .max
     private var chunkBuffer: UInt16 = .max
@@ -73,7 +79,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         applications: consuming ApplicationStage?,
         detector: consuming Detector?,
         facts: consuming Sink,
-        numbersPackets: Bool
+        numbersPackets: Bool,
+        streams: StreamConfiguration = StreamConfiguration()
     ) {
         fragments = FragmentReassembler(
             tracker.configuration.fragments,
@@ -84,7 +91,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         detectors = OwnedArray(capacity: 1)
         if let detector { detectors.append(detector) }
         outlet = StreamStage(
-            TCPReassembler(),
+            TCPReassembler(streams),
             consumer: WorkerOutlet(facts: facts, applications: applications)
         )
         parses = outlet.consumer.applications.count > 0

@@ -30,6 +30,14 @@ struct WorkerOutlet<Sink: FactSink & ~Copyable>: ~Copyable, FactSink, StreamCons
         facts.record(.flow(flow))
     }
 
+    mutating func goesOn(_ flow: FlowRecord, slot: UInt32) {
+        var flow = flow
+        if applications.count > 0 {
+            flow.application = applications[0].application(of: flow.flowID, slot: slot)
+        }
+        facts.record(.flow(flow))
+    }
+
     /// The packet was whole: what it gave is recorded.
     @inline(__always)
     mutating func commit() {

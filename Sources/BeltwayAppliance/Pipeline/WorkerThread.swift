@@ -115,6 +115,9 @@ struct WorkerThread<Consumer: EntryConsumer & ~Copyable>: ~Copyable {
         lag = lag.packets > 0 ? lag : ConsumerLag()
         if lag.packets > 0 { lag.nanoseconds = through.nanoseconds(since: worker.latest) }
         progress.store(read: read, lost: lost, lag: lag, payloadSkipped: worker.payloadSkipped)
-        flows?.store(worker.flows, worker.parsed)
+        if let flows {
+            flows.store(worker.flows, worker.parsed)
+            worker.showReassembly(flows.reassembly)
+        }
     }
 }

@@ -128,7 +128,8 @@ extension RunSession {
                 ? ApplicationStage(wantsDetails: configuration.zeek != nil, files: configuration.files) : nil,
             detector: ruleSet.map { Detector($0) },
             facts: facts,
-            numbersPackets: plan.isOffline
+            numbersPackets: plan.isOffline,
+            streams: configuration.streams
         )
     }
 

@@ -293,6 +293,7 @@ public final class RunSession {
         for table in flowTables {
             table.add(to: &snapshot.progress.flows)
             snapshot.progress.applications.add(table.applications)
+            table.reassembly.add(to: &snapshot.progress.reassembly)
         }
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
@@ -367,6 +368,7 @@ public final class RunSession {
         summary.remainingBytes = loggers.remainingBytes
         summary.notStored = loggers.passedOver
         for table in flowTables { summary.applications.add(table.applications) }
+        for table in flowTables { table.reassembly.add(to: &summary.reassembly) }
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.data = data?.path
         return summary

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import BeltwayFlow
+public import BeltwayTrace
 
 /// What a run has done: one JSON object for scripts, a short table for people.
 public struct RunSummary: Equatable, Sendable {
@@ -79,6 +80,8 @@ public struct RunSummary: Equatable, Sendable {
     public var applications = ApplicationTally()
     /// Flows given up because a table was full; their records were written all the same.
     public var flowsEvicted: UInt64 = 0
+    /// What putting fragments and TCP segments together did.
+    public var reassembly = ReassemblyProgress()
     /// Packets that the logger read and could not store, for want of room or of a disk that takes them.
     public var notStored: UInt64 = 0
     /// Bytes of packets stored on disk.
@@ -106,6 +109,13 @@ public struct RunSummary: Equatable, Sendable {
             "\"peak_rss_bytes\":\(peakRSSInBytes)", "\"stored_bytes\":\(storedBytes)",
             "\"not_stored\":\(notStored)",
             "\"flows_evicted\":\(flowsEvicted)",
+            "\"fragments\":{\"seen\":\(reassembly.fragments),\"reassembled\":\(reassembly.datagrams),"
+                + "\"timed_out\":\(reassembly.timedOut),\"evicted\":\(reassembly.evicted),"
+                + "\"overlaps\":\(reassembly.overlappingFragments),\"invalid\":\(reassembly.invalid)}",
+            "\"streams\":{\"flows\":\(reassembly.streams),\"bytes\":\(reassembly.bytes),"
+                + "\"gaps\":\(reassembly.gaps),\"gap_bytes\":\(reassembly.gapBytes),"
+                + "\"waited\":\(reassembly.waited),\"copied_bytes\":\(reassembly.copiedBytes),"
+                + "\"overlaps\":\(reassembly.overlaps),\"lost\":\(reassembly.lost)}",
             "\"rows_lost\":\(rowsLost)",
             "\"events_lost\":\(eventsLost)",
         ]

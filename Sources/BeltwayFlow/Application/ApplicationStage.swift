@@ -216,6 +216,13 @@ public struct ApplicationStage: ~Copyable {
         flows[Int(slot)] = ApplicationFlow()
     }
 
+    /// What the flow in `slot` has spoken until now.
+    public func application(of flowID: UInt64, slot: UInt32) -> ApplicationProtocol {
+        guard Int(slot) < flows.count, flows[Int(slot)].flowID == flowID else { return .unknown }
+        let state = flows[Int(slot)]
+        return state.application == .unknown ? state.original : state.application
+    }
+
     /// The place of a flow's state, made or made anew if the slot held another flow.
     mutating func open(_ slot: UInt32, _ flowID: UInt64) -> Int {
         let index = Int(slot)

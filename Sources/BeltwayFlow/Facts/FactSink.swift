@@ -16,6 +16,13 @@ public protocol FactSink: ~Copyable {
     ///   - flow: The record; ``record(_:)`` is not called for it by the tracker.
     ///   - slot: The flow's place in the tracker's table (``FlowView/slot``).
     mutating func ended(_ flow: FlowRecord, slot: UInt32)
+
+    /// Takes the record of a flow that goes on: its active time-out has passed.
+    ///
+    /// - Parameters:
+    ///   - flow: What it has come to until now; ``FlowRecord/goesOn`` is set.
+    ///   - slot: The flow's place in the tracker's table.
+    mutating func goesOn(_ flow: FlowRecord, slot: UInt32)
 }
 
 extension FactSink where Self: ~Copyable {
@@ -23,6 +30,9 @@ extension FactSink where Self: ~Copyable {
     @inlinable public mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
         record(.transaction(transaction))
     }
+
+    /// Passes the record on.
+    @inlinable public mutating func goesOn(_ flow: FlowRecord, slot: UInt32) { record(.flow(flow)) }
 
     /// Passes the record on.
     @inlinable public mutating func ended(_ flow: FlowRecord, slot: UInt32) { record(.flow(flow)) }

@@ -79,6 +79,21 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Names the outermost tunnel: the same for all flows inside it; 0 outside tunnels.
     public var parentID: UInt64 = 0
 
+    /// ICMP: questions (echo requests and the like) that were answered.
+    public var answered: UInt32 = 0
+    /// Whether the flow goes on: its active time-out has passed, and this is what it has come to until now, all counters
+    /// from its start; another record with the same identifier follows.
+    public var goesOn = false
+
+    /// ICMP: questions asked; nil for other protocols, and for messages that nobody answers.
+    public var questions: UInt64? {
+        guard transportProtocol == 1 || transportProtocol == 58 else { return nil }
+        let isVersion6 = transportProtocol == 58
+        if ICMPPairs.isQuestion(type: originatorPort, isVersion6: isVersion6) { return packetsToResponder }
+        let hasCounterpart = ICMPPairs.counterpart(type: originatorPort, isVersion6: isVersion6) != nil
+        return hasCounterpart ? packetsToOriginator : nil
+    }
+
     /// Whether packets of one direction only were seen.
     public var isOneSided: Bool { packetsToResponder == 0 || packetsToOriginator == 0 }
 

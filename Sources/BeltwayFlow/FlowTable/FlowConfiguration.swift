@@ -10,6 +10,8 @@
         public var established: UInt32
         /// TCP ended.
         public var closed: UInt32
+        /// How long a flow may go on without a record, in seconds; 0 for as long as it lives.
+        public var active: UInt32 = 0
 
         /// Makes time-outs, in seconds.
         @inlinable public init(new: UInt32, established: UInt32, closed: UInt32) {

@@ -45,6 +45,7 @@ extension FlowEntry {
             view.isEstablished = marks.contains(.handshake) || (midstream && marks.contains(.midstream))
         } else if key.transportProtocol != 6 {
             view.isEstablished = isTwoWay
+            if !headers.layers.isDisjoint(with: [.icmp, .icmpv6]) { pairICMP(headers) }
             if isTwoWay, state == .new {
                 state = .established
                 wanted = list &+ 1

@@ -62,6 +62,8 @@ public import BeltwayWire
     @usableFromInline var parentID: UInt64 = 0
     /// The innermost tunnel's identifier in the responder's packets, where it has another one; 0: none seen.
     @usableFromInline var tunnelIDBack: UInt32 = 0
+    /// Seconds from `start` to the latest record that was written while the flow goes on.
+    @usableFromInline var reported: UInt32 = 0
 
     @inlinable init(key: FlowKey) { self.key = key }
 

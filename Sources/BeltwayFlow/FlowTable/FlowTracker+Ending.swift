@@ -81,6 +81,25 @@ extension FlowTracker {
         facts.ended(record, slot: slot)
     }
 
+    /// Writes what a flow has come to if its active time-out has passed.
+    ///
+    /// It is judged by the flow's own packets' times alone, so that the records are the same for any number of workers. A
+    /// flow that is silent meanwhile has nothing to say.
+    @inlinable @inline(never)
+    mutating func reportIfDue<Sink: FactSink & ~Copyable>(
+        _ slot: UInt32,
+        time: Timestamp,
+        _ facts: inout Sink
+    ) {
+        let active = activeTimeouts[Int(table[slot].list / 3)]
+        let age = time.nanoseconds(since: table[slot].start)
+        guard active != 0, age >= active &+ UInt64(table[slot].reported) &* 1_000_000_000 else { return }
+        table[slot].reported = UInt32(clamping: age / 1_000_000_000)
+        var record = record(slot: slot, reason: .timeout)
+        record.goesOn = true
+        facts.goesOn(record, slot: slot)
+    }
+
     /// Gives up the least useful flow; the table is full, so there is one.
     @inlinable @inline(never)
     mutating func evict<Sink: FactSink & ~Copyable>(_ facts: inout Sink) {
@@ -135,6 +154,9 @@ extension FlowEntry {
         record.tunnelKind = TunnelKind(rawValue: key.tunnelKind) ?? .none
         record.tunnelID = tunnelID
         record.parentID = parentID
+        if key.transportProtocol == IPProtocol.icmp || key.transportProtocol == IPProtocol.icmpv6 {
+            record.answered = icmpAnswered
+        }
         return record
     }
 }

@@ -28,6 +28,10 @@ public import BeltwayWire
     @usableFromInline var pairs = TunnelPairs()
     /// Time-outs in nanoseconds, by list.
     @usableFromInline let timeouts: InlineArray<12, UInt64>
+    /// Active time-outs in nanoseconds, by ``FlowProtocol``; 0 for none.
+    @usableFromInline let activeTimeouts: InlineArray<4, UInt64>
+    /// Whether any protocol has an active time-out.
+    @usableFromInline let reportsActive: Bool
     @usableFromInline var clock = Timestamp.zero
     @usableFromInline var counts = FlowStatistics()
 
@@ -38,12 +42,16 @@ public import BeltwayWire
         meters = TCPMeterTable(capacity: table.capacity)
         var timeouts = InlineArray<12, UInt64>(repeating: 0)
         let kinds = [configuration.tcp, configuration.udp, configuration.icmp, configuration.other]
+        var active = InlineArray<4, UInt64>(repeating: 0)
         for (kind, seconds) in kinds.enumerated() {
+            active[kind] = UInt64(seconds.active) * 1_000_000_000
             timeouts[kind * 3 + 0] = UInt64(seconds.new) * 1_000_000_000
             timeouts[kind * 3 + 1] = UInt64(seconds.established) * 1_000_000_000
             timeouts[kind * 3 + 2] = UInt64(seconds.closed) * 1_000_000_000
         }
         self.timeouts = timeouts
+        activeTimeouts = active
+        reportsActive = kinds.contains { $0.active != 0 }
     }
 
     /// Counts one packet into its flow, beginning or ending flows as needed.
@@ -95,6 +103,7 @@ public import BeltwayWire
             end(slot, reason, &facts)
             slot = FlowTable.none
         }
+        if reportsActive, slot != FlowTable.none { reportIfDue(slot, time: time, &facts) }
         let isFirst = slot == FlowTable.none
         if isFirst {
             if table.isFull { evict(&facts) }

@@ -2,6 +2,21 @@
 
 /// Which ICMP types answer each other: the table that Zeek and Community ID v1 use.
 public enum ICMPPairs {
+    /// Whether messages of a type ask for an answer of another type.
+    ///
+    /// - Parameters:
+    ///   - type: ICMP or ICMPv6 type.
+    ///   - isVersion6: Whether `type` is of ICMPv6.
+    /// - Returns: False for answers and for one-way types.
+    @inlinable
+    public static func isQuestion(type: UInt16, isVersion6: Bool) -> Bool {
+        switch type {
+        case 128, 130, 133, 135, 139, 144: isVersion6
+        case 8, 10, 13, 15, 17: !isVersion6
+        default: false
+        }
+    }
+
     /// Returns the type that answers (or is answered by) `type`, or nil if messages of this type go one way.
     ///
     /// - Parameters:

@@ -38,6 +38,9 @@ public enum FragmentPolicy: UInt8, Sendable, BitwiseCopyable, CaseIterable {
         }
     }
 
+    /// The name that ``init(name:)`` takes.
+    public var name: String { self == .bsdRight ? "bsd-right" : "\(self)" }
+
     /// Whether a fragment's bytes replace those of an older one where both overlap.
     ///
     /// - Parameters:

@@ -50,6 +50,15 @@ public protocol StreamConsumer: ~Copyable {
     ///   - stream: Whose they are, and where they begin.
     mutating func bytes(_ bytes: RawSpan, of stream: StreamView)
 
+    /// Takes the next bytes of a direction, told where they lie, for consumers that look at them again later.
+    ///
+    /// - Parameters:
+    ///   - bytes: As in ``bytes(_:of:)``, which is not called then.
+    ///   - stream: Whose they are, and where they begin.
+    ///   - place: The record that holds them; ``SegmentPlace/nowhere`` if they lie in a copy.
+    ///   - within: Where they begin, from the packet's first byte.
+    mutating func bytes(_ bytes: RawSpan, of stream: StreamView, at place: SegmentPlace, within: Int)
+
     /// Passes over bytes that will never come: lost before or in the capture, cut by its snap length, lapped, or
     /// beyond a budget.
     ///
@@ -81,6 +90,12 @@ public protocol StreamConsumer: ~Copyable {
 }
 
 extension StreamConsumer where Self: ~Copyable {
+    /// Leaves out where they lie: for consumers that use the bytes at once.
+    @inlinable @inline(__always)
+    public mutating func bytes(_ bytes: RawSpan, of stream: StreamView, at place: SegmentPlace, within: Int) {
+        self.bytes(bytes, of: stream)
+    }
+
     /// Does nothing: for consumers that do not ask which packet brought what.
     @inlinable public mutating func ending(_ flow: FlowRecord) {}
 

@@ -55,6 +55,10 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
         consumer.record(transaction, body: body)
     }
 
+    /// Hands the record of a flow that goes on on.
+    @inlinable
+    public mutating func goesOn(_ flow: FlowRecord, slot: UInt32) { consumer.goesOn(flow, slot: slot) }
+
     /// Ends the streams of a flow, and hands its record on.
     @inlinable
     public mutating func ended(_ flow: FlowRecord, slot: UInt32) {

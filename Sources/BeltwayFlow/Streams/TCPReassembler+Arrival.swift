@@ -37,7 +37,9 @@ extension TCPReassembler {
                 view.offset = placement.offset
                 consumer.bytes(
                     packet.extracting(placement.start..<(placement.start &+ placement.length)),
-                    of: view
+                    of: view,
+                    at: place,
+                    within: placement.start
                 )
             }
         }

@@ -45,7 +45,7 @@ extension TCPReassembler {
     mutating func lend<Consumer: StreamConsumer & ~Copyable>(_ step: StreamStep, _ consumer: inout Consumer) {
         if step.source == .copy {
             copies.withBytes(Int(step.position), from: Int(step.within), length: Int(step.length)) { bytes in
-                consumer.bytes(bytes, of: step.view)
+                consumer.bytes(bytes, of: step.view, at: .nowhere, within: 0)
             }
             return
         }
@@ -58,7 +58,8 @@ extension TCPReassembler {
             offset: RecordLayout.headerLength &+ Int(step.within),
             length: Int(step.length)
         ) { bytes in
-            consumer.bytes(bytes, of: step.view)
+            let place = SegmentPlace(position: position, buffer: step.buffer)
+            consumer.bytes(bytes, of: step.view, at: place, within: Int(step.within))
         }
         if !memory.isWhole(position) {
             noteOverwritten()

@@ -79,7 +79,9 @@ public struct TCPReassembler: ~Copyable {
         consumer: inout Consumer
     ) {
         guard headers.layers.contains(.tcp) else { return }
-        if takePlain(headers, packet: packet, time: time, flow: flow, consumer: &consumer) { return }
+        if takePlain(headers, packet: packet, at: place, time: time, flow: flow, consumer: &consumer) {
+            return
+        }
         takeOther(
             headers,
             packet: packet,
@@ -98,6 +100,7 @@ public struct TCPReassembler: ~Copyable {
     mutating func takePlain<Consumer: StreamConsumer & ~Copyable>(
         _ headers: borrowing PacketHeaders,
         packet: RawSpan,
+        at place: SegmentPlace,
         time: Timestamp,
         flow: FlowView,
         consumer: inout Consumer
@@ -130,7 +133,8 @@ public struct TCPReassembler: ~Copyable {
             view.slot = flow.slot
             view.toResponder = flow.toResponder
             view.isMidstream = half.marks.contains(.midstream)
-            consumer.bytes(packet.extracting(start..<(start &+ Int(length))), of: view)
+            let bytes = packet.extracting(start..<(start &+ Int(length)))
+            consumer.bytes(bytes, of: view, at: place, within: start)
         }
         noteAcknowledgement(headers.acknowledgement, of: index, back)
         return true

@@ -9,6 +9,8 @@ public struct PipelineProgress: Equatable, Sendable {
     public var capture = CaptureProgress()
     /// The flow tables, all workers together.
     public var flows = FlowProgress()
+    /// Fragments and TCP streams, of all workers together.
+    public var reassembly = ReassemblyProgress()
     /// The detectors, all workers together.
     public var detection = DetectionProgress()
     /// The parsers, all workers together.
@@ -51,6 +53,41 @@ public struct FlowProgress: Equatable, Sendable {
     public var evicted: UInt64 = 0
     /// Bytes of memory that the tables take.
     public var memoryInBytes: UInt64 = 0
+
+    /// Makes progress of nothing.
+    public init() {}
+}
+
+/// What putting fragments and TCP segments together did.
+public struct ReassemblyProgress: Equatable, Sendable {
+    /// Fragments of IP datagrams seen.
+    public var fragments: UInt64 = 0
+    /// Datagrams put together.
+    public var datagrams: UInt64 = 0
+    /// Datagrams given up: not complete in time.
+    public var timedOut: UInt64 = 0
+    /// Datagrams given up to keep to the memory allowed.
+    public var evicted: UInt64 = 0
+    /// Fragments that overlap others.
+    public var overlappingFragments: UInt64 = 0
+    /// Datagrams and fragments that are wrong: beyond 65,535 bytes, too many pieces, odd lengths.
+    public var invalid: UInt64 = 0
+    /// TCP flows whose streams were followed.
+    public var streams: UInt64 = 0
+    /// Bytes of streams handed over in order.
+    public var bytes: UInt64 = 0
+    /// Gaps in streams.
+    public var gaps: UInt64 = 0
+    /// Bytes that the gaps stood for.
+    public var gapBytes: UInt64 = 0
+    /// Segments that waited for others.
+    public var waited: UInt64 = 0
+    /// Bytes of payload that had to be copied.
+    public var copiedBytes: UInt64 = 0
+    /// Segments that overlap others.
+    public var overlaps: UInt64 = 0
+    /// Segments lost because too much waited, or was overwritten.
+    public var lost: UInt64 = 0
 
     /// Makes progress of nothing.
     public init() {}

@@ -172,6 +172,7 @@ extension PacketDecoder {
         let type = UInt8(truncatingIfNeeded: headers.sourcePort)
         if isVersion6 ? ICMPv6.hasIdentifier(type: type) : ICMP.hasIdentifier(type: type) {
             headers.icmpIdentifier = packet.unchecked16(ICMP.Field.identifier, in: start)
+            headers.sequence = UInt32(packet.unchecked16(ICMP.Field.sequence, in: start))
         }
         headers.layers.insert(isVersion6 ? .icmpv6 : .icmp)
         headers.transportOffset = UInt16(truncatingIfNeeded: start)

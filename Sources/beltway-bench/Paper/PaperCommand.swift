@@ -7,7 +7,7 @@ struct PaperCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "paper",
         abstract:
-            "The paper's Figures 4, 5, 6, 8, 9, 11 and 12 on this machine: tables, plots, claims, report."
+            "The paper's Figures 4, 5, 6, 8 to 12 on this machine: tables, plots, claims, report."
     )
 
     @Option(help: "Folder for figN.tsv, figN.svg, claims.tsv and report.html; made if it is not there.")

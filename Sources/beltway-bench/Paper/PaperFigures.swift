@@ -9,13 +9,7 @@ extension PaperFigure {
             .streamSizes,
             .remoteAccess,
             .callIndirection,
-            PaperFigure(
-                number: 10,
-                title: "TCP reassembly, in place and by copying",
-                section: "section 5.4",
-                follows: "it needs reassembly, which is not built yet",
-                measure: { _ in throw FigureTrouble(description: "reassembly is not built yet") }
-            ),
+            .reassembly,
             .pipes,
             .splicing,
             .taps,

@@ -71,7 +71,8 @@ import Testing
             flow:
               capacity: 4096
               midstream: no
-              tcp: {new: 5, established: 50, closed: 1}
+              tcp: {new: 5, established: 50, closed: 1, active: 7}
+            reassembly: {overlap: windows2003, depth: 1MiB, copies: 2MiB, fragments: bsd-right, fragment-timeout: 9, fragment-memory: 3MiB}
             variables: {HOME_NET: 10.0.0.0/8, $DNS: 10.0.0.53}
             """
         )
@@ -81,6 +82,10 @@ import Testing
         #expect(set.packetQuota == 10 << 30 && set.freeFloor == 1 << 30 && set.segmentLength == 64 << 20)
         #expect(set.flow.capacity == 4096 && !set.flow.midstream)
         #expect(set.flow.tcp.new == 5 && set.flow.tcp.established == 50 && set.flow.tcp.closed == 1)
+        #expect(set.flow.tcp.active == 7 && set.flow.udp.active == 0)
+        #expect(set.streams.overlap == .windows2003 && set.flow.fragments.policy == .bsdRight)
+        #expect(set.streams.depth == 1 << 20 && set.streams.copiedBytes == 2 << 20)
+        #expect(set.flow.fragments.timeout == 9 && set.flow.fragments.budget == 3 << 20)
         #expect(set.variables == ["HOME_NET": "10.0.0.0/8", "DNS": "10.0.0.53"])
     }
 
