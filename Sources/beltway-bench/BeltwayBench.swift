@@ -49,6 +49,7 @@ struct RunCommand: ParsableCommand {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { if scratch == nil { try? FileManager.default.removeItem(atPath: folder) } }
         try Data().write(to: URL(fileURLWithPath: folder + "/none.rules"))
+        try Data("files: {hashes: []}\n".utf8).write(to: URL(fileURLWithPath: folder + "/no-digests.yaml"))
 
         let benchmark = RunBenchmark(
             capture: capture,

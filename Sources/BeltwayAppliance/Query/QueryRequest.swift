@@ -41,10 +41,9 @@ public struct QueryRequest: Sendable {
         let now = Timestamp(seconds: UInt64(max(0, Date().timeIntervalSince1970)))
         if let limit, limit < 0 { throw .usage("--limit takes a number of rows, not \(limit)") }
         guard let subject = QueryExpression.Subject(rawValue: kind) else {
-            let later = ["files", "anomalies", "stats"]
             let near = nearestWord(to: kind, among: QueryExpression.Subject.names)
             throw .usage(
-                later.contains(kind)
+                kind == "stats"
                     ? "`query \(kind)` is not built into this version"
                     : "nothing called `\(kind)` to query; did you mean `\(near)`?"
             )

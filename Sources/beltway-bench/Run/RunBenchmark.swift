@@ -78,7 +78,13 @@ struct RunBenchmark {
             ),
             Contestant(
                 name: "beltway workers, protocols",
-                job: "flows and all protocols into EVE, on worker threads",
+                job: "flows and all protocols into EVE, on worker threads; no digests of files",
+                command: workers + ["--rules", noRules, "-c", scratch + "/no-digests.yaml"],
+                tellsThreads: true
+            ),
+            Contestant(
+                name: "beltway workers, digests",
+                job: "the same with the SHA-256 of every file, as is the default",
                 command: workers + ["--rules", noRules],
                 tellsThreads: true
             ),

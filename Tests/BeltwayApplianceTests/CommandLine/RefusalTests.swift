@@ -46,7 +46,7 @@ extension `The command line` {
         (["query", "--data", "none", "flows"], 1, "no data directory at none"),
         (["query", "flows"], 1, "run `beltway run -r FILE` first"),
         (["query", "flos"], 2, "nothing called `flos` to query; did you mean `flows`?"),
-        (["query", "files"], 2, "`query files` is not built into this version"),
+        (["query", "stats"], 2, "`query stats` is not built into this version"),
         (["query", "--format", "xml", "flows"], 2, "--format takes table, json or csv, not `xml`"),
         (["query", "--limit", "-1", "flows"], 2, "--limit"),
         (["query", "--limit", "x", "flows"], 2, "--limit"),
