@@ -5,6 +5,8 @@ public import BeltwayWire
 extension ApplicationStage {
     /// Bytes that all flows together may hold: messages that straddle segments, and what sessions keep.
     static var mostHeld: Int { 128 << 20 }
+    /// Bytes with which a flow is not cut until all together hold twice as much.
+    static var modestHeld: Int { 8 << 10 }
 
     /// Whether the bytes of a flow are still looked at; of one that is over the stream need not be put in order.
     public func wantsStream(_ flow: FlowView) -> Bool {
@@ -119,7 +121,9 @@ extension ApplicationStage {
         let held = state.carried + heldBySession(state, flow)
         heldBytes += held - state.held
         state.held = held
-        if !isOver, heldBytes > ApplicationStage.mostHeld {
+        // Those that hold much are cut first: what many hold that say nothing more must not blind the others at once.
+        let isOverBudget = heldBytes > ApplicationStage.mostHeld && held > ApplicationStage.modestHeld
+        if !isOver, isOverBudget || heldBytes > 2 * ApplicationStage.mostHeld {
             counters.cut &+= 1
             isOver = true
         }

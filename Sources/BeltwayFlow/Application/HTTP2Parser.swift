@@ -164,14 +164,18 @@ extension HTTP2Session {
     ) -> Bool {
         self[sender].blockStream = 0
         let place = place(of: head.stream, &flow, &output)
-        var stream = streams[place]
+        // Moved out and back in: a copy would cost what the stream holds, for each frame.
+        var stream = HTTP2Stream(id: head.stream)
+        swap(&stream, &streams[place])
         heldByStreams -= stream.heldBytes
         let isRead = self[sender].table.read(block) { item in
+            // A block asks at least once, and there may be any number of blocks.
+            guard stream[sender].fields.count < HTTP2Session.mostFields else { return false }
             stream.note(item, from: sender)
             return stream[sender].fields.count < HTTP2Session.mostFields
         }
         heldByStreams += stream.heldBytes
-        streams[place] = stream
+        swap(&stream, &streams[place])
         if isRead, self[sender].endsStream { ended(at: place, sender, &flow, &output) }
         return isRead
     }

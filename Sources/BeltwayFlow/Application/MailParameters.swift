@@ -5,7 +5,8 @@
 internal import BeltwayWire
 
 enum MailParameters {
-    private static var mostPieces: Int { 64 }
+    // Each is looked for in the whole field.
+    private static var mostPieces: Int { 16 }
     private static var mostBytes: Int { 2048 }
 
     /// The value of a parameter, its pieces joined and what is percent-encoded undone; nil if there is none.

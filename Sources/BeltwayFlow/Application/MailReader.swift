@@ -38,6 +38,9 @@ struct MailReader {
     private var part: PartFile?
     /// Files that have ended and are not taken yet.
     private(set) var ended: [FileTracker] = []
+    /// Parts that are told as files at most: a few bytes make one, and each is told with its mail or its request.
+    private static let mostFiles = 64
+    private var files = 0
 
     init() {}
 
@@ -110,7 +113,8 @@ struct MailReader {
 
     private mutating func beginPart(_ settings: FileSettings) {
         attach()
-        if settings.isOn, !partName.isEmpty {
+        if settings.isOn, !partName.isEmpty, files < Self.mostFiles {
+            files += 1
             part = PartFile(FileTracker(name: partName, settings), encoding)
         }
         partName = []

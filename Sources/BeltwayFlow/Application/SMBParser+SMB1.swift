@@ -43,7 +43,8 @@ extension SMBSession {
         guard let header = try? SMB1Header(message) else { return false }
         var command = header.command
         var offset = SMB1Header.length
-        while true {
+        // Clients chain two or three; seven bytes make a block.
+        for _ in 0..<8 {
             let block = SMB1Block(message, at: offset, isUnicode: header.isUnicode)
             if header.isAnswer {
                 answer1(command, header, block, &flow, &output)
@@ -53,6 +54,7 @@ extension SMBSession {
             guard let block, SMB1Command.hasNext(command), let next = block.next else { return true }
             (command, offset) = next
         }
+        return true
     }
 
     private func key(_ header: borrowing SMB1Header) -> UInt64 {

@@ -100,7 +100,7 @@ struct SMBSide {
 
 /// What is known of a connection.
 struct SMBSession {
-    static var mostPending: Int { 1024 }
+    static var mostPending: Int { 128 }
     static var mostFiles: Int { 4096 }
     static var mostTrees: Int { 256 }
     static var mostInterfaces: Int { 64 }

@@ -7,7 +7,7 @@
 // Invariant 1. A side's `carry` is the start of a message that has not ended; at most `mostCarried` bytes.
 // Invariant 2. A side that is over keeps nothing and is never looked at again.
 // Invariant 3. `heldBytes` is what all flows carry and what their sessions say they hold; a flow that would take it
-//              over `mostHeld` is no longer parsed, and counted as cut.
+//              over `mostHeld` is no longer parsed, and counted as cut (one that holds little over twice that).
 internal import BeltwayWire
 
 /// What a parser did with the bytes at the start of a message.

@@ -73,7 +73,7 @@ extension StreamSockets: StreamConsumer, FactSink {
     }
 
     private mutating func add(_ entry: SocketEntry, _ stream: StreamView) {
-        guard let index = place(stream), !sockets[index].isClosed else { return }
+        guard entry.length > 0, let index = place(stream), !sockets[index].isClosed else { return }
         if case .copy = entry.source { copiedBytes += entry.length }
         let side = stream.toResponder ? 0 : 1
         let isKept = sockets[index].sides[side].append(entry, limit: configuration.entries)

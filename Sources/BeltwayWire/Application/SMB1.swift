@@ -131,15 +131,16 @@ public struct SMB1Block: ~Escapable {
         // UTF-16 is aligned to two bytes from the header's start.
         if isWide, start % 2 != 0 { start = min(start + 1, data.upperBound) }
         var end = start
+        // What ends it is looked for in four times what is wanted, two bytes a character at most.
+        let limit = min(data.upperBound, start + 8 * most)
         if isWide {
-            while end + 1 < data.upperBound, message.unchecked8(end) != 0 || message.unchecked8(end + 1) != 0
-            {
+            while end + 1 < limit, message.unchecked8(end) != 0 || message.unchecked8(end + 1) != 0 {
                 end += 2
             }
             position = min(end + 2, data.upperBound) - data.lowerBound
             text.append(utf16: message.field(start..<end), most: most)
         } else {
-            while end < data.upperBound, message.unchecked8(end) != 0 { end += 1 }
+            while end < limit, message.unchecked8(end) != 0 { end += 1 }
             position = min(end + 1, data.upperBound) - data.lowerBound
             text.append(message.field(start..<min(end, start + most)))
         }

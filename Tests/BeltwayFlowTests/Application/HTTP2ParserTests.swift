@@ -101,6 +101,18 @@ private let talk: [Talk] = [
         #expect(Conversation([.client(preface + many)], port: 80).transactions.count == 600)
     }
 
+    @Test func `have no more fields than are told, however many blocks bring them`() throws {
+        let once = frame(1, 4, 1, literal("x", String(repeating: "\u{1}", count: 100)))
+        let again = (0..<5000).flatMap { _ in frame(1, 4, 1, [0xbe]) }
+        let end = frame(1, 5, 1, [0xbe])
+        let heard = Conversation(
+            [.client(preface + once + again + end), .server(frame(1, 5, 1, answer))],
+            port: 80
+        )
+        let body = try #require(heard.transactions.first).body
+        #expect(heard.transactions.count == 1 && body.utf8.count < 20_000)
+    }
+
     @Test(arguments: [(2000, 200), (8000, nil)])
     func `go on after a gap within DATA, and only there`(lost: Int, status: Int?) {
         let body = frame(0, 1, 3, [UInt8](repeating: 0, count: 4000))

@@ -102,6 +102,16 @@ private func answer(_ body: String, _ fields: String = "") -> String {
         #expect(talk.file(1)["sha256"] as? String == sha256("second"))
     }
 
+    @Test func `of one form are no more than are told, however small its parts`() {
+        let form = String(repeating: "--xx\r\nContent-Type:;name=a\r\n\r\nX\n", count: 5000) + "--xx--\r\n"
+        let post =
+            "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=xx\r\n"
+            + "Content-Length: \(form.utf8.count)\r\n\r\n\(form)"
+        let talk = Conversation([.client(post), .server(answer(""))], port: 80)
+        #expect(talk.files.count == 64)
+        #expect(talk.transactions.count == 1)
+    }
+
     @Test func `that are parts of a larger one say which`() {
         let fields = "Content-Range: bytes 500-502/146515\r\n"
         let talk = Conversation([.client(request), .server(answer("abc", fields))], port: 80)
