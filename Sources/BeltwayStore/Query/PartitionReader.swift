@@ -132,7 +132,9 @@ final class PartitionReader {
     /// False for a file that was only just begun; throws for somebody else's.
     private func isPartition(_ db: Database) throws -> Bool {
         if try db.tableExists("sealed") { return true }
-        if try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0 { return false }
+        // The migrator's own table comes first, in a transaction of its own.
+        let sql = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'"
+        if try Int.fetchOne(db, sql: sql) == 0 { return false }
         throw StoreError(path: path, operation: .open, code: 0, reason: "not a partition of the flow store")
     }
 
