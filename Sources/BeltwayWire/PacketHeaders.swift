@@ -5,8 +5,8 @@
 //   link header | VLAN tags | IPv4/IPv6 (+ extension headers) | TCP/UDP/SCTP/ICMP | payload
 //   0           ^           ^ networkOffset                   ^ transportOffset   ^ payloadOffset
 //
-// Of a packet in a tunnel these are the headers inside, as far in as decoding came; `outer` keeps the ends of the
-// outermost ones. Offsets count from the packet's first byte. A value is always whole: what could not be decoded is zero, and
+// Of a packet in a tunnel these are the headers inside, as far in as decoding came (or was told to come: `layerLimit`);
+// `outer` keeps the ends of those next outside. Offsets count from the packet's first byte. A value is always whole: what could not be decoded is zero, and
 // `layers` and `trouble` say how far decoding came.
 
 /// Decoded headers of one packet; plain bits, so that it can be staged, compared and thrown away.
@@ -85,7 +85,9 @@
     public var tunnelID: UInt32 = 0
     /// The part of `tunnelID` that both directions share: 0 where each direction has its own.
     public var tunnelKey: UInt32 = 0
-    /// Who talks to whom outside the outermost tunnel.
+    /// How many layers of IP decoding was told to look at; 0 for all.
+    public var layerLimit: UInt8 = 0
+    /// Who talks to whom outside the innermost tunnel.
     public var outer = Ends()
 
     /// Makes headers of which nothing is known.
@@ -110,6 +112,14 @@
         public var transportProtocol: UInt8 = 0
         /// 4 or 6.
         public var ipVersion: UInt8 = 0
+        /// VLAN tags in front of it.
+        public var vlanCount: UInt8 = 0
+        /// Kind of the tunnel that it is in itself.
+        public var tunnelKind: TunnelKind = .none
+        /// `PacketHeaders.vlan` of the packet that carries.
+        public var vlan: (outer: UInt16, inner: UInt16) = (0, 0)
+        /// `PacketHeaders.tunnelKey` of the packet that carries.
+        public var tunnelKey: UInt32 = 0
 
         /// Makes ends of which nothing is known.
         @inlinable public init() {}

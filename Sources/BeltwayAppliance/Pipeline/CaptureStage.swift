@@ -92,6 +92,9 @@ struct CaptureStage: ~Copyable, BatchStage {
             if descriptor.time > clock { clock = descriptor.time }
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
+            if headers.tunnelDepth != 0, hasWorker || workerLanes > 0 {
+                carry(packet, linkType, tunnels: headers.tunnelDepth, descriptor, ordinal: ordinal, number)
+            }
             if hasWorker {
                 workers[0].consume(
                     headers,
@@ -137,6 +140,45 @@ struct CaptureStage: ~Copyable, BatchStage {
         )
         if hasWorker { showWorker() }
         if hasStatistics { statistics[0].showProgress() }
+    }
+
+    /// Tells the workers of the flows that carry a packet in tunnels, each of its own layer: of its headers, that is.
+    ///
+    /// The layers are decoded once more, so that packets outside tunnels pay for one comparison.
+    @inline(never)
+    private mutating func carry(
+        _ packet: RawSpan,
+        _ linkType: LinkType,
+        tunnels: UInt8,
+        _ descriptor: Descriptor,
+        ordinal: UInt64,
+        _ number: UInt16
+    ) {
+        var headers = PacketHeaders()
+        for layer in 0..<tunnels {
+            PacketDecoder.decode(packet, linkType: linkType, layer: layer, into: &headers)
+            let verdict = classifier.classify(headers, packet: packet)
+            if workers.count > 0 {
+                workers[0].carry(
+                    headers,
+                    hash: verdict.flowHash,
+                    descriptor,
+                    ordinal: ordinal,
+                    buffer: number
+                )
+            } else {
+                let entry = IndexEntry(
+                    position: descriptor.position,
+                    flowHash: verdict.flowHash,
+                    ordinal: UInt32(truncatingIfNeeded: ordinal),
+                    length: descriptor.recordLength,
+                    buffer: number,
+                    interface: descriptor.interface,
+                    classification: verdict.classification.outside(layer: layer)
+                )
+                push(entry, to: Int(verdict.worker))
+            }
+        }
     }
 
     private func showWorker() {

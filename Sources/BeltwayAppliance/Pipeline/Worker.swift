@@ -34,6 +34,17 @@ protocol EntryConsumer: ~Copyable {
         linkType: LinkType,
         isLive: Bool
     ) -> Bool
+    /// Takes one of the headers outside the tunnel that a packet is in, by its entry.
+    ///
+    /// - Returns: False if the record was overwritten before they were decoded: nothing was applied.
+    mutating func carry(
+        _ entry: IndexEntry,
+        layer: UInt8,
+        ordinal: UInt64,
+        memory: RingMemory,
+        linkType: LinkType,
+        isLive: Bool
+    ) -> Bool
     /// Everything that was there has been taken.
     mutating func batchEnded()
     /// No packet earlier than `time` will come.
@@ -45,6 +56,14 @@ protocol EntryConsumer: ~Copyable {
 extension EntryConsumer where Self: ~Copyable {
     var parsed: ApplicationTally? { nil }
     func showReassembly(_ counters: ReassemblyCounters) {}
+    mutating func carry(
+        _ entry: IndexEntry,
+        layer: UInt8,
+        ordinal: UInt64,
+        memory: RingMemory,
+        linkType: LinkType,
+        isLive: Bool
+    ) -> Bool { true }
 }
 
 /// The flow tracker, the parsers and the detector of one share of the flows.
@@ -319,7 +338,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     ///
     /// Live only; over files the capture stage tells the time.
     @inline(__always)
-    private mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
+    mutating func followClock(_ position: Position, _ buffer: UInt16, _ memory: RingMemory) {
         let now = position.bytes / UInt64(memory.geometry.chunkLength)
         if now == chunk && buffer == chunkBuffer { return }
         chunk = now

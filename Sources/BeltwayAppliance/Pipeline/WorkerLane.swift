@@ -115,6 +115,23 @@ struct WorkerLane: ~Copyable {
             let ordinal = extended(entry.ordinal, after: rings[index].consumed.ordinal)
             let memory = rings[index].memory
             let linkType = rings[index].linkType
+            if let layer = entry.classification.outerLayer {
+                // One more look at a packet that is counted by its innermost layer's entry, which comes later.
+                if worker.carry(
+                    entry,
+                    layer: layer,
+                    ordinal: ordinal,
+                    memory: memory,
+                    linkType: linkType,
+                    isLive: isLive
+                ) {
+                    reader.passOverMark()
+                } else {
+                    reader.giveBackLapped()
+                }
+                rings[index].consumed = (entry.position, ordinal)
+                continue
+            }
             if !worker.consume(entry, ordinal: ordinal, memory: memory, linkType: linkType, isLive: isLive) {
                 reader.giveBackLapped()
             }

@@ -67,4 +67,15 @@
     @inlinable public static var icmp: Classification { Classification(rawValue: 5) }
     /// A fragment of an IP datagram.
     @inlinable public static var fragment: Classification { Classification(rawValue: 6) }
+
+    /// The same kind, said of one of the headers outside a tunnel: `layer` counts them from the outermost, 0.
+    @inlinable public func outside(layer: UInt8) -> Classification {
+        Classification(rawValue: rawValue & 0xff | (UInt32(layer) &+ 1) << 8)
+    }
+
+    /// Which of the headers outside a tunnel it is said of; nil if of the innermost, as nearly always.
+    @inlinable public var outerLayer: UInt8? {
+        let layers = rawValue >> 8
+        return layers == 0 ? nil : UInt8(truncatingIfNeeded: layers &- 1)
+    }
 }

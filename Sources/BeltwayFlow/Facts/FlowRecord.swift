@@ -76,7 +76,7 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var tunnelKind: TunnelKind = .none
     /// Identifier of the innermost tunnel that has one, as the first packet had it.
     public var tunnelID: UInt32 = 0
-    /// Names the outermost tunnel: the same for all flows inside it; 0 outside tunnels.
+    /// Identifier of the flow whose packets carry this one's, as the first packet had it; 0 outside tunnels.
     public var parentID: UInt64 = 0
 
     /// ICMP: questions (echo requests and the like) that were answered.

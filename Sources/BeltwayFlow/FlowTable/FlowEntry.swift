@@ -58,7 +58,7 @@ public import BeltwayWire
     @usableFromInline var interface: UInt16 = 0
     /// The innermost tunnel's identifier in the originator's packets.
     @usableFromInline var tunnelID: UInt32 = 0
-    /// Names the outermost tunnel, 0 outside tunnels.
+    /// Identifier of the flow that carries this one, 0 outside tunnels.
     @usableFromInline var parentID: UInt64 = 0
     /// The innermost tunnel's identifier in the responder's packets, where it has another one; 0: none seen.
     @usableFromInline var tunnelIDBack: UInt32 = 0

@@ -69,33 +69,55 @@ extension FlowEntry {
     }
 
     /// Notes the tunnel that the flow's first packet came in.
-    mutating func noteTunnel(_ headers: PacketHeaders, _ salt: FlowIDSalt) {
+    mutating func noteTunnel(_ headers: PacketHeaders, _ configuration: FlowConfiguration) {
         let originator = marks.contains(.originatorIsA) ? key.a : key.b
         let source = headers.source
         let hasTwo = !headers.tunnelKind.isSymmetric
         let isBack = hasTwo && originator != source
         tunnelID = isBack ? 0 : headers.tunnelID
         tunnelIDBack = isBack ? headers.tunnelID : 0
-        parentID = FlowID.make(outer: headers.outer, salt: salt)
+        let carrier = FlowKey(carrierOf: headers, vlansSeparateFlows: configuration.vlansSeparateFlows)
+        parentID = FlowID.make(carrier: carrier, salt: configuration.salt)
     }
 }
 
 extension FlowID {
-    /// Returns the identifier that all flows in one outermost tunnel name as their parent.
+    /// Returns the identifier of a flow that may carry tunnels, which the flows inside name as their parent.
     ///
-    /// Made of the tunnel's ends alone, so that every worker gives the same one: inner flows are spread over workers.
-    static func make(outer: PacketHeaders.Ends, salt: FlowIDSalt) -> UInt64 {
-        var headers = PacketHeaders()
-        headers.layers = .ip
-        headers.source = outer.source
-        headers.destination = outer.destination
-        // Source ports vary from flow to flow where they spread load (RFC 7348, 5): the service's is the tunnel's.
-        let port = min(outer.sourcePort, outer.destinationPort)
-        (headers.sourcePort, headers.destinationPort) = (port, port)
-        headers.transportProtocol = outer.transportProtocol
-        headers.ipVersion = outer.ipVersion
-        var forward = false
-        let key = FlowKey(headers, vlansSeparateFlows: false, forward: &forward)
+    /// Made of the key alone, so that every worker gives the same one: inner flows are spread over workers, and none of
+    /// them sees which packet the outer flow began with. A tunnel that was silent for longer than its time-out has the
+    /// same identifier when it comes back.
+    ///
+    /// - Parameters:
+    ///   - key: The flow's key.
+    ///   - salt: Fixed for files, stored for live capture.
+    /// - Returns: 1 to 2^53 - 1.
+    static func make(carrier key: FlowKey, salt: FlowIDSalt) -> UInt64 {
+        var key = key
+        // Where each direction has an identifier of its own, the key's is the number of a variant: the tracker's alone.
+        if TunnelKind(rawValue: key.tunnelKind)?.isSymmetric == false { key.tunnelID = 0 }
         return make(key: key, start: .zero, ordinal: 0, producer: 0, salt: salt)
+    }
+}
+
+extension FlowKey {
+    /// Whether packets of this flow may carry tunnels.
+    var mayCarryTunnel: Bool { TunnelKind.mayBeCarried(by: transportProtocol, ports: (portA, portB)) }
+
+    /// The key of the flow that carries the tunnel which `headers` are in.
+    init(carrierOf headers: borrowing PacketHeaders, vlansSeparateFlows: Bool) {
+        var outside = PacketHeaders()
+        let ends = headers.outer
+        outside.layers = .ip
+        (outside.source, outside.destination) = (ends.source, ends.destination)
+        (outside.sourcePort, outside.destinationPort) = (ends.sourcePort, ends.destinationPort)
+        outside.transportProtocol = ends.transportProtocol
+        outside.ipVersion = ends.ipVersion
+        (outside.vlan, outside.vlanCount) = (ends.vlan, ends.vlanCount)
+        outside.tunnelDepth = headers.tunnelDepth &- 1
+        outside.tunnelKind = ends.tunnelKind
+        outside.tunnelKey = ends.tunnelKey
+        var forward = false
+        self.init(outside, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
     }
 }

@@ -226,18 +226,22 @@ public import BeltwayWire
         entry.start = time
         entry.last = time
         entry.seen = now
-        entry.flowID = FlowID.make(
-            key: key,
-            start: time,
-            ordinal: ordinal,
-            producer: buffer,
-            salt: configuration.salt
-        )
+        if key.mayCarryTunnel {
+            entry.flowID = FlowID.make(carrier: key, salt: configuration.salt)
+        } else {
+            entry.flowID = FlowID.make(
+                key: key,
+                start: time,
+                ordinal: ordinal,
+                producer: buffer,
+                salt: configuration.salt
+            )
+        }
         entry.vlanOuter = headers.vlan.outer & 0xfff
         entry.vlanInner = headers.vlan.inner & 0xfff
         entry.vlanCount = min(headers.vlanCount, 2)
         if headers.tunnelDepth != 0 {
-            entry.noteTunnel(copy headers, configuration.salt)
+            entry.noteTunnel(copy headers, configuration)
             if flags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn { pairs.noteSYN(key) }
         }
         entry.buffer = buffer

@@ -182,6 +182,18 @@ extension FlowSelection: PacketPredicate {
             }
             return true
         }
-        return headers.isLaterFragment && fragments.contains(headers, at: about.time)
+        if headers.isLaterFragment, fragments.contains(headers, at: about.time) { return true }
+        return headers.tunnelDepth > 0 && carries(packet, about, linkType: linkType)
+    }
+
+    /// Whether one of the flows carries the packet in a tunnel.
+    private mutating func carries(_ packet: RawSpan, _ about: StoredPacket, linkType: LinkType) -> Bool {
+        for layer in 0..<headers.tunnelDepth {
+            PacketDecoder.decode(packet, linkType: linkType, layer: layer, into: &headers)
+            var forward = false
+            let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+            if contains(key, at: about.time.nanoseconds) { return true }
+        }
+        return false
     }
 }

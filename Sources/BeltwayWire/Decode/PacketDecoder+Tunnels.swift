@@ -22,6 +22,16 @@ extension PacketDecoder {
         .reduce(0) { $0 | 1 << UInt64($1 & 63) }
     }
 
+    /// Whether it is a tunnel's port over UDP.
+    static func isTunnelPort(_ port: UInt16) -> Bool {
+        switch port {
+        case L2TP.port, GTP.port, Teredo.port, VXLAN.port, VXLAN.genericPort, VXLAN.linuxPort, Geneve.port,
+            GRE.port:
+            true
+        default: false
+        }
+    }
+
     @inlinable @inline(__always) static func mayCarryTunnel(_ port: UInt16) -> Bool {
         // tunnelPorts, which a test compares: the compiler does not fold the array.
         0x0060_0120_0104_0002 >> UInt64(port & 63) & 1 != 0
@@ -136,7 +146,8 @@ extension PacketDecoder {
         _ headers: inout PacketHeaders
     ) {
         // What a fragment holds is a part of a packet only.
-        guard headers.tunnelDepth < greatestDepth, range.lowerBound <= furthestStart, !headers.isFragment
+        let limit = headers.layerLimit == 0 ? greatestDepth : min(greatestDepth, headers.layerLimit &- 1)
+        guard headers.tunnelDepth < limit, range.lowerBound <= furthestStart, !headers.isFragment
         else {
             return
         }
@@ -147,7 +158,8 @@ extension PacketDecoder {
         inner.tunnelKind = kind
         inner.tunnelID = identifier ?? headers.tunnelID
         inner.tunnelKey = kind.isSymmetric ? identifier ?? headers.tunnelKey : 0
-        inner.outer = headers.tunnelDepth == 0 ? PacketHeaders.Ends(of: headers) : headers.outer
+        inner.layerLimit = headers.layerLimit
+        inner.outer = PacketHeaders.Ends(of: headers)
         inner.etherType = etherType
         inner.networkOffset = UInt16(truncatingIfNeeded: range.lowerBound)
         decodeTagged(packet.extracting(first: range.upperBound), at: range.lowerBound, &inner)
@@ -156,7 +168,7 @@ extension PacketDecoder {
 }
 
 extension PacketHeaders.Ends {
-    /// The ends of a packet without tunnels.
+    /// The ends of a packet that carries another.
     init(of headers: PacketHeaders) {
         source = headers.source
         destination = headers.destination
@@ -165,5 +177,7 @@ extension PacketHeaders.Ends {
         destinationPort = hasPorts ? headers.destinationPort : 0
         transportProtocol = headers.transportProtocol
         ipVersion = headers.ipVersion
+        (vlan, vlanCount) = (headers.vlan, headers.vlanCount)
+        (tunnelKind, tunnelKey) = (headers.tunnelKind, headers.tunnelKey)
     }
 }

@@ -32,6 +32,14 @@ public enum PacketDecoder {
         into headers: inout PacketHeaders
     ) {
         headers = PacketHeaders()
+        decodeFromLink(packet, linkType: linkType, &headers)
+    }
+
+    @inlinable @inline(__always) static func decodeFromLink(
+        _ packet: RawSpan,
+        linkType: LinkType,
+        _ headers: inout PacketHeaders
+    ) {
         var network = Ethernet.headerLength
         if linkType == .ethernet {
             guard packet.byteCount >= Ethernet.headerLength else {
@@ -50,6 +58,24 @@ public enum PacketDecoder {
         case EtherType.ipv6: decodeIPv6(packet, at: network, &headers)
         default: decodeTagged(packet, at: network, &headers)
         }
+    }
+
+    /// Decodes the headers of a packet of which it is known that it carries others: no further in than these.
+    ///
+    /// - Parameters:
+    ///   - packet: The captured bytes, any number of them, none included.
+    ///   - linkType: What the first byte belongs to.
+    ///   - layer: How many tunnels to enter: 0 for the outermost IP header.
+    ///   - headers: Set to the headers of that layer, or of one further out if the packet has no such layer.
+    public static func decode(
+        _ packet: RawSpan,
+        linkType: LinkType,
+        layer: UInt8,
+        into headers: inout PacketHeaders
+    ) {
+        headers = PacketHeaders()
+        headers.layerLimit = layer &+ 1
+        decodeFromLink(packet, linkType: linkType, &headers)
     }
 
     /// Decodes `packet`, whose first byte belongs to a header of type `linkType`.

@@ -36,4 +36,13 @@
         default: true
         }
     }
+
+    /// Whether packets of an IP protocol, and for UDP under either of two ports, may carry tunnels that are entered.
+    public static func mayBeCarried(by transportProtocol: UInt8, ports: (UInt16, UInt16)) -> Bool {
+        switch transportProtocol {
+        case IPProtocol.gre, IPProtocol.ipv4, IPProtocol.ipv6, IPProtocol.etherIP: true
+        case IPProtocol.udp: PacketDecoder.isTunnelPort(ports.0) || PacketDecoder.isTunnelPort(ports.1)
+        default: false
+        }
+    }
 }

@@ -23,9 +23,56 @@ import Testing
         #expect(headers.layers.contains(.tcp), "\(tunnel.name)")
         #expect(headers.payloadLength == 6, "\(tunnel.name)")
         #expect(Array(bytes[Int(headers.payloadOffset)...]) == Array("inside".utf8), "\(tunnel.name)")
-        let isVersion6 = headers.outer.ipVersion == 6
+        // Next outside, where there are several.
+        let inside = outside(bytes, layer: tunnel.depth - 1)
+        #expect(headers.outer.source == inside.source, "\(tunnel.name)")
+        #expect(headers.outer.transportProtocol == inside.transportProtocol, "\(tunnel.name)")
+        #expect(headers.outer.tunnelKind == inside.tunnelKind, "\(tunnel.name)")
+        let isVersion6 = outside(bytes, layer: 0).ipVersion == 6
         let source = PacketBuilder.address(isVersion6 ? "2001:db8::1" : "10.0.0.1")
-        #expect(headers.outer.source == source, "\(tunnel.name)")
+        #expect(outside(bytes, layer: 0).source == source, "\(tunnel.name)")
+    }
+
+    private func outside(_ bytes: [UInt8], layer: UInt8) -> PacketHeaders {
+        var headers = PacketHeaders()
+        withExactCopy(of: bytes, count: bytes.count) {
+            PacketDecoder.decode($0, linkType: .ethernet, layer: layer, into: &headers)
+        }
+        return headers
+    }
+
+    @Test(arguments: all.indices)
+    func `gives each of the headers outside, if asked to come no further in`(index: Int) {
+        let (tunnel, bytes) = Self.all[index]
+        for layer in 0..<tunnel.depth {
+            let outside = self.outside(bytes, layer: layer)
+            #expect(outside.layers.contains(.ip), "\(tunnel.name)")
+            #expect(outside.tunnelDepth == layer, "\(tunnel.name)")
+            #expect(!outside.layers.contains(.tcp), "\(tunnel.name)")
+            let ports = (outside.sourcePort, outside.destinationPort)
+            #expect(TunnelKind.mayBeCarried(by: outside.transportProtocol, ports: ports), "\(tunnel.name)")
+            #expect(Int(outside.payloadOffset) + Int(outside.payloadLength) == bytes.count, "\(tunnel.name)")
+        }
+        let inside = outside(bytes, layer: tunnel.depth)
+        let all = decode(bytes)
+        #expect(inside.source == all.source && inside.payloadOffset == all.payloadOffset, "\(tunnel.name)")
+        #expect(outside(bytes, layer: 6).tunnelDepth == tunnel.depth, "\(tunnel.name)")
+        #expect(outside(bytes, layer: .max).tunnelDepth == tunnel.depth, "\(tunnel.name)")
+    }
+
+    @Test(arguments: all.indices)
+    func `never reaches beyond any prefix, on the way to a layer either`(index: Int) {
+        let (tunnel, bytes) = Self.all[index]
+        for layer in 0..<tunnel.depth {
+            for count in 0...bytes.count {
+                var headers = PacketHeaders()
+                withExactCopy(of: bytes, count: count) {
+                    PacketDecoder.decode($0, linkType: .ethernet, layer: layer, into: &headers)
+                }
+                #expect(complaint(about: headers, count: count) == nil, "\(tunnel.name) cut to \(count)")
+                #expect(headers.tunnelDepth <= layer, "\(tunnel.name) cut to \(count)")
+            }
+        }
     }
 
     @Test(arguments: all.indices)
@@ -121,6 +168,8 @@ import Testing
 
     @Test func `asks every tunnel's port`() {
         for port in UInt16.min...UInt16.max {
+            let isTunnel = [1701, 2152, 3544, 4754, 4789, 4790, 6081, 8472].contains(port)
+            #expect(PacketDecoder.isTunnelPort(port) == isTunnel)
             let bit = PacketDecoder.tunnelPorts >> UInt64(port & 63) & 1
             #expect(PacketDecoder.mayCarryTunnel(port) == (bit == 1))
         }
