@@ -10,7 +10,7 @@ internal import Yams
 /// Reads a configuration file into a ``RunConfiguration``.
 public struct ConfigurationFile {
     private let path: String
-    private var configuration: RunConfiguration
+    var configuration: RunConfiguration
 
     /// Reads `path` over the defaults.
     ///
@@ -64,13 +64,13 @@ public struct ConfigurationFile {
         )
     }
 
-    private typealias Setter = (inout ConfigurationFile, Node) throws(ApplianceError) -> Void
+    typealias Setter = (inout ConfigurationFile, Node) throws(ApplianceError) -> Void
 
-    private func place(_ node: Node) -> String {
+    func place(_ node: Node) -> String {
         node.mark.map { "\(path):\($0.line):\($0.column)" } ?? path
     }
 
-    private mutating func apply(
+    mutating func apply(
         _ node: Node,
         _ setters: [String: Setter],
         in section: String
@@ -123,6 +123,8 @@ public struct ConfigurationFile {
                 f.configuration.parsesProtocols = try f.flag(n)
             },
             "files": { (f, n) throws(ApplianceError) in try f.files(n) },
+            "events": { (f, n) throws(ApplianceError) in try f.apply(n, f.eventKeys, in: "`events`") },
+            "protocols-off": { (f, n) throws(ApplianceError) in try f.protocolsOff(n) },
             "explain": { (f, n) throws(ApplianceError) in f.configuration.explanation = try f.explanation(n)
             },
             "trace": { (f, n) throws(ApplianceError) in f.configuration.trace = try f.word(n) },
@@ -324,7 +326,7 @@ public struct ConfigurationFile {
         return result
     }
 
-    private func items(_ node: Node) throws(ApplianceError) -> [Node] {
+    func items(_ node: Node) throws(ApplianceError) -> [Node] {
         if let sequence = node.sequence { return Array(sequence) }
         if node.scalar != nil { return [node] }
         throw .usage("\(place(node)): expected a value or a list of values")
@@ -341,7 +343,7 @@ public struct ConfigurationFile {
         return text
     }
 
-    private func number(_ node: Node, _ range: ClosedRange<Int>) throws(ApplianceError) -> Int {
+    func number(_ node: Node, _ range: ClosedRange<Int>) throws(ApplianceError) -> Int {
         guard let value = node.int, range.contains(value) else {
             throw .usage(
                 "\(place(node)): expected a number from \(range.lowerBound) to \(range.upperBound), "
@@ -360,14 +362,14 @@ public struct ConfigurationFile {
         return size.bytes
     }
 
-    private func flag(_ node: Node) throws(ApplianceError) -> Bool {
+    func flag(_ node: Node) throws(ApplianceError) -> Bool {
         guard let value = node.bool else {
             throw .usage("\(place(node)): expected yes or no, found `\(node.string ?? "a list or mapping")`")
         }
         return value
     }
 
-    private func choice<Value>(_ node: Node, _ choices: [String: Value]) throws(ApplianceError) -> Value {
+    func choice<Value>(_ node: Node, _ choices: [String: Value]) throws(ApplianceError) -> Value {
         guard let value = choices[node.scalar?.string ?? ""] else {
             let known = choices.keys.sorted().joined(separator: " or ")
             throw .usage("\(place(node)): expected \(known), found `\(node.string ?? "a list or mapping")`")

@@ -41,6 +41,8 @@ public struct RunConfiguration: Sendable {
     public var parsesProtocols = true
     /// What is done with the files that flows carry.
     public var files = FileSettings()
+    /// What events say, and which protocols are looked for.
+    public var events = EventSettings()
     /// Flows that the tracer follows; nil for none.
     public var trace: String?
     /// Bytes that stored packets may take; nil for half of what is free.

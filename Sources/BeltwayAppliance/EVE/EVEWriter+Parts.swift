@@ -20,8 +20,14 @@ extension TextBuffer {
 
     /// An address as Suricata writes it: IPv6 with all its digits, so that exact matches on events agree.
     @inline(__always)
-    mutating func append(eveAddress address: IPAddress, version: UInt8) {
-        if version == 4 { append(dotted: address.v4) } else { append(wholeIPv6: address) }
+    mutating func append(eveAddress address: IPAddress, version: UInt8, isShort: Bool = false) {
+        if version == 4 {
+            append(dotted: address.v4)
+        } else if isShort {
+            append(ipv6: address)
+        } else {
+            append(wholeIPv6: address)
+        }
     }
 
     /// `,"src_ip":..` to `"pkt_src":..`; ports where the protocol has them, type and code where it is ICMP.
@@ -33,22 +39,23 @@ extension TextBuffer {
         port destinationPort: UInt16,
         transport: UInt8,
         version: UInt8,
+        isShort: Bool,
         isFromFlowEnd: Bool = false
     ) {
         let hasPorts = transport == 6 || transport == 17 || transport == 132
         append(",\"src_ip\":\"")
-        append(eveAddress: source, version: version)
+        append(eveAddress: source, version: version, isShort: isShort)
         if hasPorts {
             append("\",\"src_port\":")
             append(decimal: UInt64(sourcePort))
             append(",\"dest_ip\":\"")
-            append(eveAddress: destination, version: version)
+            append(eveAddress: destination, version: version, isShort: isShort)
             append("\",\"dest_port\":")
             append(decimal: UInt64(destinationPort))
             append(",\"proto\":\"")
         } else {
             append("\",\"dest_ip\":\"")
-            append(eveAddress: destination, version: version)
+            append(eveAddress: destination, version: version, isShort: isShort)
             append("\",\"proto\":\"")
         }
         appendName(ofProtocol: transport)

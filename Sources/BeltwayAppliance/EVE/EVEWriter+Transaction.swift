@@ -37,6 +37,7 @@ extension EVEWriter {
             port: transaction.destinationPort,
             transport: transaction.transportProtocol,
             version: transaction.ipVersion,
+            isShort: isShort,
             isFromFlowEnd: transaction.isFromFlowEnd
         )
         appendIdentifier(transaction.flowID) { transaction.appendCommunityID(to: &$0, seed: $1) }

@@ -20,13 +20,16 @@ public struct EVEWriter: ~Copyable {
     /// Lines written since the writer was made.
     public private(set) var events: UInt64 = 0
     private var identifiers: CommunityIDCache
+    let isShort: Bool
 
     /// Makes a writer without lines.
     ///
     /// - Parameters:
     ///   - capacity: Bytes to have room for from the start.
     ///   - seed: Seed of `community_id`; alike in all tools whose events are to be joined.
-    public init(capacity: Int = 320 * 1024, seed: UInt16 = 0) {
+    ///   - isShort: Whether addresses of IPv6 are written in their short form (RFC 5952).
+    public init(capacity: Int = 320 * 1024, seed: UInt16 = 0, isShort: Bool = false) {
+        self.isShort = isShort
         lines = TextBuffer(capacity: capacity)
         identifiers = CommunityIDCache(seed: seed)
     }
@@ -63,7 +66,8 @@ public struct EVEWriter: ~Copyable {
             to: flow.responder,
             port: flow.responderPort,
             transport: flow.transportProtocol,
-            version: flow.ipVersion
+            version: flow.ipVersion,
+            isShort: isShort
         )
         appendIdentifier(flow.flowID) { flow.appendCommunityID(to: &$0, seed: $1) }
         if flow.application != .unknown {
@@ -134,7 +138,8 @@ public struct EVEWriter: ~Copyable {
             to: alert.destination,
             port: alert.destinationPort,
             transport: alert.transportProtocol,
-            version: alert.ipVersion
+            version: alert.ipVersion,
+            isShort: isShort
         )
         appendIdentifier(alert.flowID) { alert.appendCommunityID(to: &$0, seed: $1) }
         lines.append(",\"alert\":")

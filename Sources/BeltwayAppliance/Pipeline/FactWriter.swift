@@ -96,7 +96,7 @@ struct FactOutput: ~Copyable {
     private var zeek: ZeekLogs?
     private let writesEvents: Bool
     private let writesZeek: Bool
-    private var events = EVEWriter()
+    private var events: EVEWriter
     private let rings: RingTable
     private let signatures: [EVESignature]
     private let progress: WriterProgress
@@ -112,9 +112,11 @@ struct FactOutput: ~Copyable {
         rings: RingTable,
         signatures: [SignatureInfo],
         outbox: EventOutbox,
-        progress: WriterProgress
+        progress: WriterProgress,
+        settings: EventSettings
     ) {
         self.store = store
+        events = EVEWriter(seed: settings.communityIDSeed, isShort: settings.compressesIPv6)
         writesEvents = file != nil
         self.file = file
         writesZeek = zeek != nil

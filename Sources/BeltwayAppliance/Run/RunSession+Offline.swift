@@ -125,7 +125,11 @@ extension RunSession {
         return Worker(
             tracker: tracker,
             applications: parses
-                ? ApplicationStage(wantsDetails: configuration.zeek != nil, files: configuration.files) : nil,
+                ? ApplicationStage(
+                    wantsDetails: configuration.zeek != nil,
+                    files: configuration.files,
+                    events: configuration.events
+                ) : nil,
             detector: ruleSet.map { Detector($0) },
             facts: facts,
             numbersPackets: plan.isOffline,

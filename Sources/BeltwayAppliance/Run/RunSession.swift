@@ -229,7 +229,8 @@ public final class RunSession {
             rings: rings,
             signatures: ruleSet?.signatures ?? [],
             outbox: outbox,
-            progress: writerProgress
+            progress: writerProgress,
+            settings: configuration.events
         )
         let parcel = Parcel(FactWriter(queues: consumers, output: output))
         return try start("writer") {

@@ -38,7 +38,9 @@ extension ApplicationStage {
                 stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
                 let isOnPort =
                     stage.output.packet.sourcePort == 443 || stage.output.packet.destinationPort == 443
-                if Detection.isRecords(bytes, isOnPort: isOnPort), !state.isOver {
+                if Detection.isRecords(bytes, isOnPort: isOnPort), !state.isOver,
+                    stage.ruledOut & Detection.bit(.tls) == 0
+                {
                     // A connection of TLS whose handshake was not seen; nothing in it can be read.
                     state.originator = StreamSide()
                     state.responder = StreamSide()

@@ -20,6 +20,8 @@ public struct ApplicationStage: ~Copyable {
     /// What was done since the start.
     public internal(set) var counters = ApplicationCounters()
     var flows: [ApplicationFlow] = []
+    /// Protocols of streams that are not looked for, a bit each.
+    let ruledOut: UInt64
     /// State of TCP flows that are parsed, at `ApplicationFlow.place`.
     var streams = SessionPool<StreamState>()
     /// Sessions of TLS over TCP, at `StreamState.session`.
@@ -47,9 +49,16 @@ public struct ApplicationStage: ~Copyable {
     /// - Parameters:
     ///   - wantsDetails: Whether transactions have details, for Zeek's logs.
     ///   - files: What is done with the files that flows carry.
-    public init(wantsDetails: Bool = false, files: FileSettings = FileSettings()) {
+    ///   - events: What events say, and which protocols are looked for.
+    public init(
+        wantsDetails: Bool = false,
+        files: FileSettings = FileSettings(),
+        events: EventSettings = EventSettings()
+    ) {
         output.wantsDetails = wantsDetails
         output.files = files
+        output.events = events
+        ruledOut = events.ruledOut
     }
 
     /// Payloads in which a flow's protocol is looked for.
@@ -82,6 +91,7 @@ public struct ApplicationStage: ~Copyable {
                 source: headers.sourcePort,
                 destination: headers.destinationPort
             )
+            if output.events.withoutOverUDP.contains(state.application) { state.application = .unknown }
             if state.application == .unknown {
                 state.tries &+= 1
                 if state.tries >= ApplicationStage.mostTries { state.phase = .over }

@@ -35,6 +35,13 @@ extension DNSParser {
         }
     }
 
+    /// Writes a message that has no event, for the log alone.
+    static func writeUnshown(_ message: DNSMessage, _ output: inout TransactionStage) {
+        output.beginDetails(.dns)
+        writeDetails(message, &output)
+        output.endDetails()
+    }
+
     private static func name(
         _ message: DNSMessage,
         at offset: Int,

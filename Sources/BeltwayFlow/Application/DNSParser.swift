@@ -124,6 +124,14 @@ public enum DNSParser {
     ) -> Bool {
         guard let message = try? DNSMessage(bytes), isWhole(message) else { return false }
         if application == .dns {
+            guard output.events.dns.contains(message.isResponse ? .responses : .requests) else {
+                if output.wantsDetails { writeUnshown(message, &output) }
+                return true
+            }
+            if output.events.dnsVersion == 2 {
+                writeVersion2(message, number: number, toResponder: toResponder, &output)
+                return true
+            }
             output.begin(.dns, number: number, object: "dns", showsNumber: false, turned: !toResponder)
             output.text.member("version", 3)
         } else if application == .mdns {
@@ -163,21 +171,28 @@ public enum DNSParser {
         output.beginValue()
         output.text.append(decimal: UInt64(message.id))
         output.mark(Column.id)
-        let flags = message.flags
         if application == .dns {
-            output.text.member("flags")
-            output.text.append(0x22)
-            output.text.append(hexadecimal: UInt64(flags))
-            output.text.append(0x22)
-            if flags & 0x8000 != 0 { output.text.member("qr", true) }
-            if flags & 0x0400 != 0 { output.text.member("aa", true) }
-            if flags & 0x0200 != 0 { output.text.member("tc", true) }
-            if flags & 0x0100 != 0 { output.text.member("rd", true) }
-            if flags & 0x0080 != 0 { output.text.member("ra", true) }
-            if flags & 0x0040 != 0 { output.text.member("z", true) }
+            writeFlags(message.flags, &output)
         }
         output.text.member("opcode", UInt64(message.opcode))
         guard application == .dns || message.isResponse else { return }
+        writeCode(message, &output)
+    }
+
+    static func writeFlags(_ flags: UInt16, _ output: inout TransactionStage) {
+        output.text.member("flags")
+        output.text.append(0x22)
+        output.text.append(hexadecimal: UInt64(flags))
+        output.text.append(0x22)
+        if flags & 0x8000 != 0 { output.text.member("qr", true) }
+        if flags & 0x0400 != 0 { output.text.member("aa", true) }
+        if flags & 0x0200 != 0 { output.text.member("tc", true) }
+        if flags & 0x0100 != 0 { output.text.member("rd", true) }
+        if flags & 0x0080 != 0 { output.text.member("ra", true) }
+        if flags & 0x0040 != 0 { output.text.member("z", true) }
+    }
+
+    static func writeCode(_ message: DNSMessage, _ output: inout TransactionStage) {
         output.text.member("rcode")
         output.beginValue()
         output.text.append(0x22)

@@ -5,7 +5,8 @@ internal import BeltwayWire
 extension HTTPParser {
     static func fragment(
         of head: borrowing HTTPRequestHead,
-        _ facts: inout HTTPBodyFacts
+        _ facts: inout HTTPBodyFacts,
+        showsFields: Bool
     ) -> JSONFragment {
         var writer = FragmentWriter()
         let target = head.target
@@ -33,12 +34,14 @@ extension HTTPParser {
         if let referer { writer.member("http_refer", Column.referer, headers.bytes.field(referer)) }
         writer.member("http_method", Column.method, head.method)
         if !head.version.isEmpty { writer.member("protocol", nil, head.version) }
+        if showsFields { writer.fields("request_headers", head.headers) }
         return writer.end()
     }
 
     static func fragment(
         of head: borrowing HTTPResponseHead,
-        _ facts: inout HTTPBodyFacts
+        _ facts: inout HTTPBodyFacts,
+        showsFields: Bool
     ) -> JSONFragment {
         var writer = FragmentWriter()
         var type: Range<Int>?
@@ -66,6 +69,7 @@ extension HTTPParser {
             writer.member("redirect", nil, headers.bytes.field(location), most: 4096)
         }
         if let range = facts.range { range.write(&writer) }
+        if showsFields { writer.fields("response_headers", head.headers) }
         return writer.end()
     }
 

@@ -192,7 +192,11 @@ public enum HTTPParser {
         request.isCONNECT = head.method.equals(ignoringCase: "CONNECT")
         request.isBare = head.version.isEmpty
         var facts = HTTPBodyFacts()
-        request.fragment = fragment(of: head, &facts)
+        request.fragment = fragment(
+            of: head,
+            &facts,
+            showsFields: output.events.httpFields.contains(.requests)
+        )
         if output.wantsDetails { request.fragment.details = details(of: head, at: output.packet.time) }
         session.fragmentBytes += request.fragment.heldBytes
         session.pending.append(request)
@@ -228,7 +232,11 @@ public enum HTTPParser {
             output.anomaly("UNABLE_TO_MATCH_RESPONSE_TO_REQUEST", of: "http", number: flow.transactions)
         }
         session.fragmentBytes -= session.answer.heldBytes
-        session.answer = fragment(of: head, &facts)
+        session.answer = fragment(
+            of: head,
+            &facts,
+            showsFields: output.events.httpFields.contains(.responses)
+        )
         if output.wantsDetails { session.answer.details = details(of: head) }
         session.fragmentBytes += session.answer.heldBytes
         session.isAnswering = true

@@ -57,6 +57,21 @@ struct FragmentWriter: ~Copyable {
         mark(column, from: start)
     }
 
+    /// Appends an array of fields, `{"name":..,"value":..}` each; those that find no room are left out.
+    mutating func fields(_ name: StaticString, _ headers: consuming HTTPHeaders) {
+        text.openArray(name)
+        while let field = headers.next() {
+            let (name, value) = (headers.bytes.field(field.name), headers.bytes.field(field.value))
+            let longest = 6 * (min(name.byteCount, 256) + min(value.byteCount, 4096)) + 64
+            guard text.count + longest <= FragmentWriter.mostBytes else { continue }
+            text.openObject()
+            member("name", nil, name, most: 256)
+            member("value", nil, value, most: 4096)
+            text.closeObject()
+        }
+        text.closeArray()
+    }
+
     /// Opens a member that is an object.
     mutating func open(_ name: StaticString) {
         separate()

@@ -30,6 +30,9 @@ struct MailReader {
     private var identifier: [UInt8] = []
     private var date: [UInt8] = []
     private var mailer: [UInt8] = []
+    private var facts = MailFacts()
+    /// Whether the text that comes is not encoded.
+    private var isPlain = true
     /// What the fields of the part say: its name as a JSON string, its encoding.
     private var partName: [UInt8] = []
     private var isNamedByDisposition = false
@@ -56,7 +59,7 @@ struct MailReader {
     var heldBytes: Int {
         (part?.heldBytes ?? 0) + ended.count * FileDigests.heldBytes + partName.count + field.count
             + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
-            + date.count + mailer.count + boundaries.reduce(0) { $0 + $1.count }
+            + date.count + mailer.count + facts.heldBytes + boundaries.reduce(0) { $0 + $1.count }
     }
 
     /// Takes a line, or a piece of one, without its end.
@@ -64,12 +67,15 @@ struct MailReader {
         _ line: RawSpan,
         _ end: LineEnd,
         _ settings: FileSettings,
+        _ events: EventSettings = EventSettings(),
         isStart: Bool = true
     ) {
         switch place {
         case .text:
             switch isStart ? boundary(line) : .none {
-            case .none: part?.line(line, end)
+            case .none:
+                if part == nil, isPlain { facts.text(line, events) }
+                part?.line(line, end)
             case .between:
                 endPart(isComplete: true)
                 place = .partFields
@@ -89,6 +95,11 @@ struct MailReader {
                 field.append(copyOf: line.field(0..<Self.mostField))
             }
         }
+    }
+
+    /// Notes a line of the body as it was sent, for the body's digest; call it before `line`.
+    mutating func sent(_ line: RawSpan, _ end: LineEnd, _ events: EventSettings) {
+        if place != .fields { facts.body(line, end, events) }
     }
 
     /// Bytes follow that are not read as lines, or were lost.
@@ -113,6 +124,7 @@ struct MailReader {
 
     private mutating func beginPart(_ settings: FileSettings) {
         attach()
+        isPlain = encoding == .identity
         if settings.isOn, !partName.isEmpty, files < Self.mostFiles {
             files += 1
             part = PartFile(FileTracker(name: partName, settings), encoding)
@@ -183,6 +195,7 @@ struct MailReader {
         if name.equals(ignoringCase: "message-id") { Self.set(&identifier, value) }
         if name.equals(ignoringCase: "date") { Self.set(&date, value) }
         if name.equals(ignoringCase: "x-mailer") { Self.set(&mailer, value) }
+        facts.field(name, value)
     }
 
     private static func set(_ field: inout [UInt8], _ value: RawSpan) {
@@ -260,6 +273,7 @@ struct MailReader {
         output.member("date", date.rawBytes, most: 1024)
         output.member("x_mailer", mailer.rawBytes, most: 1024)
         output.member("attachment", elements: attachments)
+        facts.write(subject: subject, &output)
     }
 
     /// Addresses between commas.

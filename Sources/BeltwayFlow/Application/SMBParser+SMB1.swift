@@ -174,6 +174,7 @@ extension SMBSession {
             block.appendString(at: &position, to: &old)
             position += 1
             block.appendString(at: &position, to: &new)
+            request.kind = .rename
             writer.append(renamed: old.rawBytes, new.rawBytes)
         default: break
         }
@@ -225,9 +226,11 @@ extension SMBSession {
         var writer = FragmentWriter()
         if level == 1010 {
             var new: [UInt8] = []
+            request.kind = .rename
             if data.byteCount > 12 { new.append(utf16: data.field(12..<data.byteCount)) }
             writer.append(renamed: name.rawBytes, new.rawBytes)
         } else {
+            request.kind = .setInformation
             let isDeleted = data.byteCount > 0 && data.byte(at: 0) != 0
             writer.append(deleted: name.rawBytes, isDeleted: isDeleted)
             if subcommand == 6 {

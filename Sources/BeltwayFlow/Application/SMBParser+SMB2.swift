@@ -117,6 +117,7 @@ extension SMBSession {
         if name.isEmpty { name = Array("<unknown>".utf8) }
         var writer = FragmentWriter()
         if change.property == 10 {
+            request.kind = .rename
             var newName: [UInt8] = []
             newName.append(utf16: change.newName)
             writer.text.openObject("set_info")
@@ -125,6 +126,7 @@ extension SMBSession {
             writer.text.closeObject()
             writer.append(renamed: name.rawBytes, newName.rawBytes)
         } else {
+            request.kind = .setInformation
             let isDeleted = change.data.byteCount > 0 && change.data.byte(at: 0) != 0
             writer.append(deleted: name.rawBytes, isDeleted: isDeleted)
         }

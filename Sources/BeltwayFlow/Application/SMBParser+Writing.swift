@@ -49,8 +49,12 @@ extension SMBSession {
         output.append(request.members)
     }
 
-    /// Ends the transaction of a request.
+    /// Ends the transaction of a request; one that nobody wants an event of is taken back.
     func end(_ request: SMBRequest, isAnswered: Bool, _ output: inout TransactionStage) {
+        if let wanted = output.events.smbKinds, !wanted.contains(request.kindName) {
+            output.cancel()
+            return
+        }
         let now = output.packet.time.nanoseconds
         if isAnswered, now >= request.time.nanoseconds {
             output.member(
@@ -150,6 +154,31 @@ extension SMBSession {
         }
         end(request, isAnswered: false, &output)
     }
+}
+
+extension SMBRequest {
+    /// What Suricata's `types` of `smb` call it; all of them are in ``SMBParser/kindNames``.
+    var kindName: String {
+        switch kind {
+        case .plain: command == 11 && isSMB2 ? "ioctl" : "generic"
+        case .negotiate: "negotiate"
+        case .treeConnect: "tree_connect"
+        case .create: "create"
+        case .sessionSetup: "session_setup"
+        case .transfer: "file"
+        case .call: "dcerpc"
+        case .rename: "rename"
+        case .setInformation: "set_file_path_info"
+        }
+    }
+}
+
+extension SMBParser {
+    /// Kinds of transactions that can be chosen among.
+    public static let kindNames = [
+        "file", "tree_connect", "negotiate", "dcerpc", "create", "session_setup", "ioctl", "rename",
+        "set_file_path_info", "generic",
+    ]
 }
 
 extension FragmentWriter {

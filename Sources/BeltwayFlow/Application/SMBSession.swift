@@ -11,7 +11,9 @@ internal import BeltwayWire
 /// A request that waits for its answer.
 struct SMBRequest {
     /// What its answer adds to the transaction.
-    enum Kind: Equatable { case plain, negotiate, treeConnect, create, sessionSetup, transfer, call }
+    enum Kind: Equatable {
+        case plain, negotiate, treeConnect, create, sessionSetup, transfer, call, rename, setInformation
+    }
 
     /// Number of its transaction in the connection, from 1.
     var id: UInt32 = 0

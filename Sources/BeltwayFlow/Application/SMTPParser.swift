@@ -94,7 +94,7 @@ public enum SMTPParser {
                 if count == 0, bytes.byteCount < mostLine { return .needMore }
                 if count == 0 { count = bytes.byteCount }
             }
-            chunk(bytes.field(0..<count), &session, output.files)
+            chunk(bytes.field(0..<count), &session, output.files, output.events)
             let isOver = count == remaining
             session.client = isOver ? .command : .chunk(remaining: remaining - count, isLast: isLast)
             if isOver, isLast { endOfText(&session, flow, &output) }
@@ -191,16 +191,24 @@ public enum SMTPParser {
     }
 
     /// Bytes of a chunk, read as lines like any mail; a line that a chunk's end cuts goes on in the next.
-    private static func chunk(_ bytes: RawSpan, _ session: inout SMTPSession, _ settings: FileSettings) {
+    private static func chunk(
+        _ bytes: RawSpan,
+        _ session: inout SMTPSession,
+        _ settings: FileSettings,
+        _ events: EventSettings
+    ) {
         var start = 0
         while start < bytes.byteCount {
             let next = (bytes.firstIndex(of: 0x0a, from: start) ?? bytes.byteCount - 1) + 1
             let line = bytes.field(start..<next)
             let end = LineEnd(line)
+            let content = line.field(0..<line.byteCount - end.length)
+            session.mail.sent(content, end, events)
             session.mail.line(
-                line.field(0..<line.byteCount - end.length),
+                content,
                 end,
                 settings,
+                events,
                 isStart: !session.isWithinLine
             )
             session.isWithinLine = end.length == 0
@@ -235,11 +243,13 @@ public enum SMTPParser {
             endOfText(&session, flow, &output)
             return
         }
+        session.mail.sent(content, end, output.events)
         let isStuffed = isStart && content.byteCount > 1 && content.byte(at: 0) == 0x2e
         session.mail.line(
             isStuffed ? content.extracting(droppingFirst: 1) : content,
             end,
             output.files,
+            output.events,
             isStart: isStart
         )
         if session.mail.ended.count >= mostEndedFiles { writeFiles(&session, flow, &output) }

@@ -191,6 +191,7 @@ extension ApplicationStage {
         _ state: inout StreamState,
         _ flow: inout ApplicationFlow
     ) -> Bool {
+        state[sender].ruledOut |= ruledOut
         let found = Detection.stream(
             bytes,
             from: sender,
@@ -220,7 +221,7 @@ extension ApplicationStage {
         _ state: inout StreamState,
         _ flow: inout ApplicationFlow
     ) {
-        if let found = Detection.later(bytes, from: sender) {
+        if let found = Detection.later(bytes, from: sender), ruledOut & Detection.bit(found) == 0 {
             state.originator = StreamSide()
             state.responder = StreamSide()
             begin(found, &state, &flow)

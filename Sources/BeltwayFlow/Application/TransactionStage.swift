@@ -27,6 +27,8 @@ public struct TransactionStage: ~Copyable {
     public var packet = TransactionRecord()
     /// What is done with files.
     public var files = FileSettings()
+    /// What events say.
+    public var events = EventSettings()
     /// What was done with them.
     public internal(set) var fileCounters = FileCounters()
     /// Anomalies that were not written, since there were too many of them in one second.

@@ -35,6 +35,15 @@ struct FileDigests {
         if let sha256 { FileDigests.write("sha256", sha256, columns.lowerBound + 2, &output) }
     }
 
+    /// Writes the MD5 alone, under a name of its own.
+    func write(md5As name: StaticString, _ output: inout TransactionStage) {
+        guard let md5 else { return }
+        output.text.member(name)
+        output.text.append(0x22)
+        for byte in md5.finalize() { output.text.append(hexadecimal: byte) }
+        output.text.append(0x22)
+    }
+
     private static func write(
         _ name: StaticString,
         _ hash: some HashFunction,

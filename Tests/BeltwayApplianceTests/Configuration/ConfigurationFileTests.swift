@@ -58,6 +58,36 @@ import Testing
         #expect(!set.storesPackets && !set.storesFlows && !set.writesEvents)
     }
 
+    @Test func `says what events say, and which protocols are looked for`() throws {
+        let events = try read(
+            """
+            events:
+              community-id-seed: 7
+              ipv6-compress: yes
+              dns: {version: 2, requests: no}
+              http: {dump-all-headers: request}
+              smtp: {md5: [body, subject], url-schemes: [https, mailto], log-url-scheme: yes}
+              smb: {types: [create, file]}
+            protocols-off: [http2, dns-udp]
+            """
+        ).events
+        #expect(events.communityIDSeed == 7 && events.compressesIPv6)
+        #expect(events.dnsVersion == 2 && events.dns == .responses)
+        #expect(events.httpFields == .requests)
+        #expect(events.mailDigests == [.body, .subject])
+        #expect(events.mailSchemes == [.https, .mailto] && events.showsMailSchemes)
+        #expect(events.smbKinds == ["create", "file"])
+        #expect(events.withoutOverTCP == [.http2] && events.withoutOverUDP == [.http2, .dns])
+        #expect(
+            try refusal("events: {dns: {version: 4}}") == ":1:25: expected a number from 2 to 3, found `4`"
+        )
+        #expect(
+            try refusal("events: {dsn: {}}")
+                == ":1:10: unknown key `dsn` in `events`; did you mean `dns`?"
+        )
+        #expect(try refusal("protocols-off: gopher").hasPrefix(":1:16: expected dhcp or dns or dns-tcp"))
+    }
+
     @Test func `sets what has no option`() throws {
         let set = try read(
             """

@@ -36,10 +36,17 @@ struct Conversation {
     ///   - port: The server's.
     ///   - pieces: Bytes of a segment at most.
     ///   - isMidstream: Whether the beginning was not seen.
-    init(_ talk: [Talk], port: UInt16 = 443, pieces: Int = 1448, isMidstream: Bool = false) {
+    ///   - events: What events say.
+    init(
+        _ talk: [Talk],
+        port: UInt16 = 443,
+        pieces: Int = 1448,
+        isMidstream: Bool = false,
+        events: EventSettings = EventSettings()
+    ) {
         var settings = FileSettings()
         settings.hashes = [.md5, .sha1, .sha256]
-        var stage = ApplicationStage(files: settings)
+        var stage = ApplicationStage(files: settings, events: events)
         var sink = TransactionList()
         var offsets: [UInt64] = [0, 0]
         var number: UInt64 = 0
@@ -145,7 +152,13 @@ struct Conversation {
 }
 
 /// The same bytes again and again with seeded damage: none may trap, hang, or give what is no JSON.
-func damage(_ talk: [Talk], rounds: Int, seed: UInt64, port: UInt16) {
+func damage(
+    _ talk: [Talk],
+    rounds: Int,
+    seed: UInt64,
+    port: UInt16,
+    events: EventSettings = EventSettings()
+) {
     var state = seed
     func next() -> Int {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -166,7 +179,8 @@ func damage(_ talk: [Talk], rounds: Int, seed: UInt64, port: UInt16) {
             case .lost, .closed: item
             }
         }
-        let talk = Conversation(other, port: port, pieces: [1, 7, 100, 1448][next() % 4])
+        let pieces = [1, 7, 100, 1448][next() % 4]
+        let talk = Conversation(other, port: port, pieces: pieces, events: events)
         _ = talk.objects.count + talk.fileObjects.count
     }
 }

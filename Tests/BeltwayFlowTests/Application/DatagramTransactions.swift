@@ -11,9 +11,10 @@ typealias Datagram = (bytes: [UInt8], toResponder: Bool)
 /// Transactions of datagrams of one flow between 10.0.0.1:40000 and 192.0.2.53.
 func transactions(
     of datagrams: [Datagram],
-    port: UInt16
+    port: UInt16,
+    events: EventSettings = EventSettings()
 ) -> [(record: TransactionRecord, body: String)] {
-    var stage = ApplicationStage()
+    var stage = ApplicationStage(events: events)
     var sink = TransactionList()
     for (bytes, toResponder) in datagrams {
         let packet =
