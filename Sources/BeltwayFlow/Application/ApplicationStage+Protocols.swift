@@ -70,7 +70,8 @@ extension ApplicationStage {
         case .ftp: break
         case .smb: SMBParser.lost(from: sender, length, &state[sender], &smb[state.session])
         case .ftpData: FTPDataParser.lost(length, from: sender, &ftpData[state.session], output.files)
-        case .http2: HTTP2Parser.lost(from: sender, length, &state[sender], &http2[state.session])
+        case .http2:
+            HTTP2Parser.lost(from: sender, length, &state[sender], &http2[state.session], &flow, &output)
         case .unknown: state[sender].isWatched = true
         default: state[sender].isOver = true
         }

@@ -9,22 +9,58 @@ extension HTTP2Session {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
+        for sender in [Sender.originator, .responder] {
+            endBody(at: place, sender, isComplete: false, flow, &output)
+        }
         let stream = streams.remove(at: place)
         heldByStreams -= stream.heldBytes
+        stream.writeAsked(number: flow.transactions, &output)
         output.begin(.http, number: flow.transactions, object: "http")
         flow.transactions &+= 1
+        writeMembers(stream, marks: true, showsFields: true, &output)
+        output.end()
+    }
+
+    /// Writes what is known of a stream.
+    ///
+    /// - Parameters:
+    ///   - stream: The stream.
+    ///   - marks: Whether the columns of `http` are marked.
+    ///   - showsFields: Whether all fields are told.
+    ///   - output: Takes them.
+    func writeMembers(
+        _ stream: HTTP2Stream,
+        marks: Bool,
+        showsFields: Bool,
+        _ output: inout TransactionStage
+    ) {
+        func column(_ column: Int) -> Int? { marks ? column : nil }
         output.text.member("version", literal: "2")
-        output.member("request_headers", elements: stream.request.fields)
-        output.member("response_headers", elements: stream.answer.fields)
+        if showsFields {
+            output.member("request_headers", elements: stream.request.fields)
+            output.member("response_headers", elements: stream.answer.fields)
+        }
         let host = stream.host.isEmpty ? stream.authority : stream.host
-        output.member("hostname", host.rawBytes, column: HTTPParser.Column.hostname)
-        output.member("url", stream.path.rawBytes, column: HTTPParser.Column.url)
-        output.member("http_user_agent", stream.agent.rawBytes, column: HTTPParser.Column.userAgent)
-        output.member("http_content_type", stream.type.rawBytes, column: HTTPParser.Column.contentType)
-        output.member("http_refer", stream.referer.rawBytes, column: HTTPParser.Column.referer)
-        output.member("http_method", stream.method.rawBytes, column: HTTPParser.Column.method)
-        if stream.status > 0 { output.member("status", stream.status, column: HTTPParser.Column.status) }
-        output.member("length", stream.answer.dataBytes, column: HTTPParser.Column.length)
+        output.member("hostname", host.rawBytes, column: column(HTTPParser.Column.hostname))
+        output.member("url", stream.path.rawBytes, column: column(HTTPParser.Column.url))
+        output.member("http_user_agent", stream.agent.rawBytes, column: column(HTTPParser.Column.userAgent))
+        output.member(
+            "http_content_type",
+            stream.type.rawBytes,
+            column: column(HTTPParser.Column.contentType)
+        )
+        output.member("http_refer", stream.referer.rawBytes, column: column(HTTPParser.Column.referer))
+        output.member("http_method", stream.method.rawBytes, column: column(HTTPParser.Column.method))
+        if stream.status > 0 {
+            output.text.member("status")
+            output.beginValue()
+            output.text.append(decimal: stream.status)
+            if marks { output.mark(HTTPParser.Column.status) }
+        }
+        output.text.member("length")
+        output.beginValue()
+        output.text.append(decimal: stream.answer.dataBytes)
+        if marks { output.mark(HTTPParser.Column.length) }
         output.text.openObject("http2")
         output.text.member("stream_id", UInt64(stream.id))
         for sender in [Sender.originator, .responder] {
@@ -38,7 +74,6 @@ extension HTTP2Session {
             output.text.closeObject()
         }
         output.text.closeObject()
-        output.end()
     }
 
     /// Writes what a side wishes the other to keep to.

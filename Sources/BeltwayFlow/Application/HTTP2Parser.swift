@@ -4,7 +4,7 @@
 //     client   preface SETTINGS | HEADERS 1 | HEADERS 3, CONTINUATION 3     | DATA 3 ...
 //     server   SETTINGS         |             HEADERS 1, DATA 1 ... end --> stream 1 is written
 //
-// Fields are decoded where they lie; DATA is counted and passed over. A gap in anything but DATA ends the direction: what
+// Fields are decoded where they lie; DATA is looked at as it comes (HTTP2Bodies). A gap in anything but DATA ends the direction: what
 // HPACK remembers is not known any more.
 internal import BeltwayWire
 
@@ -26,6 +26,9 @@ enum HTTP2Parser {
             session[sender].passedOver -= count
             return .consumed(count)
         }
+        if session[sender].data != nil {
+            return .consumed(session.takeData(bytes, from: sender, &flow, &output))
+        }
         if sender == .originator, !session.client.hasPreface {
             guard bytes.byteCount >= HTTP2FrameHead.prefaceLength else { return .needMore }
             guard bytes.starts(with: HTTP2FrameHead.preface) else { return .malformed }
@@ -41,8 +44,11 @@ enum HTTP2Parser {
         }
         switch head.kind {
         case .data:
-            session.data(head, from: sender, &flow, &output)
-            fallthrough
+            guard !head.isPadded || bytes.byteCount > HTTP2FrameHead.length else { return .needMore }
+            let padding = head.isPadded ? Int(bytes.byte(at: HTTP2FrameHead.length)) + 1 : 0
+            guard padding <= head.count else { return .malformed }
+            session.data(head, padding: max(0, padding - 1), from: sender, &flow, &output)
+            return .consumed(HTTP2FrameHead.length + (head.isPadded ? 1 : 0))
         case .ping, .windowUpdate, .priority, nil:
             let here = min(total, bytes.byteCount)
             session[sender].passedOver = total - here
@@ -60,8 +66,11 @@ enum HTTP2Parser {
         from sender: Sender,
         _ length: UInt64,
         _ side: inout StreamSide,
-        _ session: inout HTTP2Session
+        _ session: inout HTTP2Session,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
     ) {
+        if session.loseData(length, from: sender, &flow, &output) { return }
         guard UInt64(session[sender].passedOver) >= length else {
             side.isOver = true
             return
@@ -91,18 +100,6 @@ extension HTTP2Session {
         streams.append(HTTP2Stream(id: id))
         heldByStreams += streams[streams.count - 1].heldBytes
         return streams.count - 1
-    }
-
-    /// Counts DATA.
-    fileprivate mutating func data(
-        _ head: HTTP2FrameHead,
-        from sender: Sender,
-        _ flow: inout ApplicationFlow,
-        _ output: inout TransactionStage
-    ) {
-        guard let place = streams.firstIndex(where: { $0.id == head.stream }) else { return }
-        streams[place][sender].dataBytes &+= UInt64(head.count)
-        if head.endsStream { ended(at: place, sender, &flow, &output) }
     }
 
     /// Takes a whole frame that is not DATA.
@@ -181,13 +178,14 @@ extension HTTP2Session {
     }
 
     /// A direction of a stream has ended; when both have, it is written.
-    private mutating func ended(
+    mutating func ended(
         at place: Int,
         _ sender: Sender,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
         streams[place][sender].isEnded = true
+        endBody(at: place, sender, isComplete: true, flow, &output)
         // The request of an upgraded stream was sent in HTTP/1 (RFC 7540, 3.2).
         let isAsked =
             streams[place].request.isEnded || streams[place].id == 1 && streams[place].method.isEmpty
@@ -215,7 +213,11 @@ extension HTTP2Stream {
     }
 
     private mutating func column(_ name: RawSpan, _ value: [UInt8], from sender: Sender) {
+        self[sender].facts.read(name, value.rawBytes)
         let value = Array(value.prefix(1024))
+        if name.equals(ignoringCase: "content-type") {
+            self[sender].isDNS = value.rawBytes.starts(ignoringCase: "application/dns-message")
+        }
         if sender == .responder {
             if name.equals(ignoringCase: ":status"), value.count == 3 {
                 status = value.reduce(0) { $0 * 10 + UInt64($1 & 15) }

@@ -12,10 +12,18 @@ struct HTTP2Message {
     /// Whether nothing more comes.
     var isEnded = false
     var dataBytes: UInt64 = 0
+    /// What the fields say about the body, and what looks at it as it comes.
+    var facts = HTTPBodyFacts()
+    var body: HTTPBodyReader?
+    /// Whether the body is a message of DNS (RFC 8484), and what is here of it.
+    var isDNS = false
+    var message: [UInt8] = []
     /// Weight that the message was given, nil if none.
     var weight: UInt8?
     /// Why the stream was reset by the side that sent this, nil if it was not.
     var error: UInt32?
+
+    var heldBytes: Int { fields.count + (body?.heldBytes ?? 0) + message.count + facts.heldBytes }
 }
 
 /// A request and its answer.
@@ -34,7 +42,7 @@ struct HTTP2Stream {
     var status: UInt64 = 0
 
     var heldBytes: Int {
-        let fields = request.fields.count + answer.fields.count + host.count + authority.count + path.count
+        let fields = request.heldBytes + answer.heldBytes + host.count + authority.count + path.count
         return fields + method.count + agent.count + referer.count + type.count + 256
     }
 
@@ -46,8 +54,18 @@ struct HTTP2Stream {
     }
 }
 
+/// What of a frame of DATA is still to come.
+struct HTTP2DataRest {
+    var stream: UInt32
+    var count: Int
+    var padding: Int
+    /// Whether nothing more comes in this direction of the stream.
+    var isLast: Bool
+}
+
 /// What is kept of one direction.
 struct HTTP2Side {
+    var data: HTTP2DataRest?
     var table = HPACKTable()
     /// Bytes of a frame that are passed over.
     var passedOver = 0

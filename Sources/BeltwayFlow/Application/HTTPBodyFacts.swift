@@ -12,6 +12,8 @@ struct HTTPBodyFacts {
     /// Of Content-Encoding (RFC 9110, 8.4).
     var encoding = HTTPContentEncoding.identity
 
+    var heldBytes: Int { name.count + boundary.count + (range?.raw.count ?? 0) }
+
     /// Takes a field, if it is one of those.
     mutating func read(_ field: RawSpan, _ value: RawSpan) {
         switch field.byteCount {

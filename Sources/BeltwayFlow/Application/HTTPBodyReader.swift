@@ -74,6 +74,9 @@ struct HTTPBodyReader {
     /// The parts of a form that have ended, which are then forgotten.
     mutating func endedParts() -> [FileTracker] { parts?.takeEnded() ?? [] }
 
+    /// Whether it is a form, whose parts are the files.
+    var isForm: Bool { parts != nil }
+
     /// Whether parts have ended.
     var hasEndedParts: Bool { parts?.hasEnded ?? false }
 
