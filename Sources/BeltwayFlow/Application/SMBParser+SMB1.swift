@@ -81,7 +81,10 @@ extension SMBSession {
         _ output: inout TransactionStage
     ) {
         switch command {
-        case SMB1Command.readAndX: return remember(file(block.u16(4), header), readBy: key(header))
+        case SMB1Command.readAndX:
+            let high = block.wordCount >= 12 ? UInt64(block.u32(20)) << 32 : 0
+            let place = high | UInt64(block.u32(6))
+            return remember(file(block.u16(4), header), at: place, readBy: key(header))
         case SMB1Command.writeAndX:
             let count = Int(block.u16(18)) << 16 | Int(block.u16(20))
             return write1(
@@ -89,11 +92,18 @@ extension SMBSession {
                 header,
                 file(block.u16(4), header),
                 block.stretch(Int(block.u16(22)), count),
+                at: (block.wordCount >= 14 ? UInt64(block.u32(24)) << 32 : 0) | UInt64(block.u32(6)),
+                count: count,
                 &flow,
                 &output
             )
         case SMB1Command.write:
-            return write1(command, header, file(block.u16(0), header), block.bytes, &flow, &output)
+            // A format and a length stand before the data ([MS-CIFS], 2.2.4.12.1).
+            let id = file(block.u16(0), header)
+            let isFile = !isPipe(UInt64(header.userID), UInt32(header.treeID), block.bytes)
+            let data = isFile ? block.bytes.field(3..<3 + Int(block.u16(2))) : block.bytes
+            let (place, count) = (UInt64(block.u32(4)), Int(block.u16(2)))
+            return write1(command, header, id, data, at: place, count: count, &flow, &output)
         case SMB1Command.transaction:
             guard block.wordCount >= 16, block.u16(28) == 0x26 else { return }
             var origin = SMBRequest()
@@ -122,6 +132,8 @@ extension SMBSession {
         _ header: borrowing SMB1Header,
         _ id: SMBIdentifier,
         _ data: RawSpan,
+        at offset: UInt64,
+        count: Int,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
@@ -132,6 +144,8 @@ extension SMBSession {
             call(data, origin, &flow, &output)
         } else {
             transfer(of: id, isWrite: true, by: origin, &flow, output.packet.time)
+            let key = SMBContentKey(file: id, isWrite: true)
+            take(data, of: key, at: offset, count: count, skip: 0, output.files)
         }
     }
 
@@ -255,16 +269,20 @@ extension SMBSession {
         let status = SMBStatus(value: header.status, isDOS: isDOS)
         switch command {
         case SMB1Command.readAndX:
-            guard let block, let id = reads.removeValue(forKey: key(header)), status == .success else {
+            guard let block, let read = reads.removeValue(forKey: key(header)), status == .success else {
                 return
             }
-            let data = block.stretch(Int(block.u16(12)), Int(block.u16(14)) << 16 | Int(block.u16(10)))
+            let id = read.file
+            let count = Int(block.u16(14)) << 16 | Int(block.u16(10))
+            let data = block.stretch(Int(block.u16(12)), count)
             if isPipe(UInt64(header.userID), UInt32(header.treeID), data) {
                 return response(data, key: nil, id, status, &output)
             }
             var origin = SMBRequest()
             describe(&origin, command, header)
-            return transfer(of: id, isWrite: false, by: origin, &flow, output.packet.time)
+            transfer(of: id, isWrite: false, by: origin, &flow, output.packet.time)
+            let content = SMBContentKey(file: id, isWrite: false)
+            return take(data, of: content, at: read.offset, count: count, skip: 0, output.files)
         case SMB1Command.transaction:
             guard let block, block.wordCount >= 10 else { return }
             let data = block.stretch(Int(block.u16(14)), Int(block.u16(12)))
@@ -314,7 +332,7 @@ extension SMBSession {
             if status == .success, let block, block.wordCount >= 34 {
                 let id = file(block.u16(5), header)
                 let key = SMBTreeKey(sessionID: UInt64(header.userID), treeID: UInt32(header.treeID))
-                open(id, SMBFile(name: request.name, share: trees[key]?.share ?? []))
+                open(id, SMBFile(name: request.name, share: trees[key]?.share ?? [], size: block.u64(55)))
                 let times = SMBFileTimes(
                     created: block.u64(11),
                     accessed: block.u64(19),

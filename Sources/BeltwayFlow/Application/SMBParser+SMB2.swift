@@ -14,7 +14,9 @@ extension SMBSession {
         guard let header = try? SMB2Header(message) else { return }
         switch SMB2Command(rawValue: header.command) {
         case .read:
-            if let read = SMB2Transfer(message) { remember(read.file, readBy: header.messageID) }
+            if let read = SMB2Transfer(message) {
+                remember(read.file, at: read.fileOffset, readBy: header.messageID)
+            }
             return
         case .write:
             guard let write = SMB2Transfer(message) else { return }
@@ -23,6 +25,14 @@ extension SMBSession {
                 call(write.data, header, write.file, &flow, &output)
             } else {
                 transfer(of: write.file, isWrite: true, header, &flow, output.packet.time)
+                take(
+                    write.data,
+                    of: SMBContentKey(file: write.file, isWrite: true),
+                    at: write.fileOffset,
+                    count: write.count,
+                    skip: max(0, write.dataOffset - message.byteCount),
+                    output.files
+                )
             }
             return
         case .queryInfo: return
@@ -240,6 +250,7 @@ extension SMBSession {
                 var file = SMBFile(name: request.name)
                 let key = SMBTreeKey(sessionID: request.sessionID, treeID: request.treeID)
                 file.share = trees[key]?.share ?? []
+                file.size = answer.size
                 open(answer.file, file)
                 openedLast = answer.file
                 writeOpened(answer.times, size: answer.size, &output)
@@ -265,14 +276,22 @@ extension SMBSession {
     ) {
         guard status != .pending else { return }
         let asked = reads.removeValue(forKey: header.messageID)
-        guard var file = asked, status == .success || status == .bufferOverflow,
+        guard let asked, status == .success || status == .bufferOverflow,
             let answer = SMB2ReadAnswer(message)
         else { return }
-        if file.isUnset { file = openedLast }
+        let file = asked.file.isUnset ? openedLast : asked.file
         if isPipe(header.sessionID, header.treeID, answer.data) {
             response(answer.data, key: nil, file, status, &output)
         } else {
             transfer(of: file, isWrite: false, header, &flow, output.packet.time)
+            take(
+                answer.data,
+                of: SMBContentKey(file: file, isWrite: false),
+                at: asked.offset,
+                count: answer.count,
+                skip: max(0, answer.dataOffset - message.byteCount),
+                output.files
+            )
         }
     }
 
@@ -290,10 +309,10 @@ extension SMBSession {
     }
 
     /// Notes which file the answer to a READ will bring data of.
-    mutating func remember(_ file: SMBIdentifier, readBy key: UInt64) {
+    mutating func remember(_ file: SMBIdentifier, at offset: UInt64, readBy key: UInt64) {
         // Answers that never come would pile up.
         if reads.count >= SMBSession.mostPending { reads.removeAll(keepingCapacity: true) }
-        reads[key] = file
+        reads[key] = SMBRead(file: file, offset: offset)
     }
 
     /// Whether what is written or read goes over a pipe; told from the bytes if the tree is not known.

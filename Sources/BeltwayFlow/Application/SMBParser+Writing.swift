@@ -6,6 +6,17 @@ extension SMBSession {
     /// Begins the transaction of a request: what all of them have, and what the request said.
     func open(_ request: SMBRequest, status: SMBStatus?, _ output: inout TransactionStage) {
         output.begin(.smb, number: request.id &- 1, object: "smb")
+        writeHead(request, status: status, marks: true, &output)
+        output.append(request.members)
+    }
+
+    /// Writes what all transactions have.
+    func writeHead(
+        _ request: SMBRequest,
+        status: SMBStatus?,
+        marks: Bool,
+        _ output: inout TransactionStage
+    ) {
         output.text.member("id", UInt64(request.id))
         output.text.member("dialect")
         if dialect != 0 {
@@ -26,14 +37,14 @@ extension SMBSession {
             output.text.append(command1: UInt8(truncatingIfNeeded: request.command))
         }
         output.text.append(0x22)
-        output.mark(SMBParser.Column.command)
+        if marks { output.mark(SMBParser.Column.command) }
         if let status {
             output.text.member("status")
             output.beginValue()
             output.text.append(0x22)
             output.text.append(status: status)
             output.text.append(0x22)
-            output.mark(SMBParser.Column.status)
+            if marks { output.mark(SMBParser.Column.status) }
             output.text.member("status_code")
             output.text.append("\"0x")
             if status.isDOS {
@@ -44,9 +55,11 @@ extension SMBSession {
             }
             output.text.append(0x22)
         }
-        output.member("session_id", request.sessionID, column: SMBParser.Column.sessionID)
+        output.text.member("session_id")
+        output.beginValue()
+        output.text.append(decimal: request.sessionID)
+        if marks { output.mark(SMBParser.Column.sessionID) }
         output.text.member("tree_id", UInt64(request.treeID))
-        output.append(request.members)
     }
 
     /// Ends the transaction of a request; one that nobody wants an event of is taken back.
@@ -120,6 +133,7 @@ extension SMBSession {
         request.treeID = origin.treeID
         request.isSMB2 = origin.isSMB2
         request.command = origin.command
+        request.isWrite = isWrite
         if isWrite { files[id]?.written = request } else { files[id]?.read = request }
     }
 
@@ -131,28 +145,39 @@ extension SMBSession {
     }
 
     /// Writes what was read of a file, or written to it.
-    func writeTransfer(
+    mutating func writeTransfer(
         _ request: SMBRequest,
         _ file: SMBFile?,
         status: SMBStatus?,
         _ output: inout TransactionStage
     ) {
+        writeFile(request, file, status: status, &output)
         open(request, status: status, &output)
+        writeNames(request, file, marks: true, &output)
+        end(request, isAnswered: false, &output)
+    }
+
+    /// Writes which file was read or written.
+    func writeNames(
+        _ request: SMBRequest,
+        _ file: SMBFile?,
+        marks: Bool,
+        _ output: inout TransactionStage
+    ) {
         let name = file?.name ?? []
         if name.isEmpty {
             output.text.member("filename", literal: "<unknown>")
         } else {
-            output.member("filename", name.rawBytes, column: SMBParser.Column.filename)
+            output.member("filename", name.rawBytes, column: marks ? SMBParser.Column.filename : nil)
         }
         let share = file?.share ?? []
-        output.member("share", share.rawBytes, column: SMBParser.Column.share)
+        output.member("share", share.rawBytes, column: marks ? SMBParser.Column.share : nil)
         output.text.member("fuid")
         if request.isSMB2 {
             output.text.append(identifier: request.file)
         } else {
             output.text.append(fileNumber: request.file)
         }
-        end(request, isAnswered: false, &output)
     }
 }
 

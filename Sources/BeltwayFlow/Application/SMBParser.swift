@@ -50,6 +50,7 @@ public enum SMBParser {
         if session[sender].passedOver > 0 {
             let count = min(session[sender].passedOver, bytes.byteCount)
             session[sender].passedOver -= count
+            session.takeMore(bytes.extracting(first: count), from: sender)
             return .consumed(count)
         }
         session[sender].awaited = 0
@@ -79,6 +80,7 @@ public enum SMBParser {
             return .needMore
         }
         session[sender].passedOver = total - here
+        session[sender].data = nil
         let isRead =
             head.type != NetBIOSSessionHead.message
             || session.message(message, isWhole: here == total, &flow, &output)
@@ -110,10 +112,13 @@ public enum SMBParser {
     ) {
         var rest = session[sender].passedOver
         if session[sender].awaited > 0 { rest = session[sender].awaited - session[sender].present }
+        if session[sender].awaited > 0 { session[sender].data = nil }
         session[sender].awaited = 0
+        session.loseMore(Int(min(length, UInt64(rest))), from: sender)
         if length <= UInt64(rest) {
             session[sender].passedOver = rest - Int(length)
         } else {
+            session[sender].data = nil
             session[sender].passedOver = 0
             side.isResyncing = true
         }

@@ -32,6 +32,8 @@ struct SMBRequest {
     /// Name of a file or path of a share.
     var name: [UInt8] = []
     var file = SMBIdentifier()
+    /// Whether it is what was written to its file, and not what was read of it.
+    var isWrite = false
 
     var heldBytes: Int { members.text.count + name.count + 192 }
 }
@@ -51,11 +53,20 @@ struct SMBStatus: Equatable {
 struct SMBFile {
     var name: [UInt8] = []
     var share: [UInt8] = []
+    /// Bytes that it had when it was opened, if that is known.
+    var size: UInt64?
     /// Transactions of what was read of it and written to it.
     var read: SMBRequest?
     var written: SMBRequest?
 
     var heldBytes: Int { name.count + share.count + 256 }
+}
+
+/// A READ that waits for its answer.
+struct SMBRead {
+    var file = SMBIdentifier()
+    /// Where in the file.
+    var offset: UInt64 = 0
 }
 
 /// A connected tree.
@@ -98,6 +109,8 @@ struct SMBSide {
     /// Bytes of the message that is waited for, and how many of them are here; 0 if none is.
     var awaited = 0
     var present = 0
+    /// A file's data in the message that was read last.
+    var data: SMBDataRest?
 }
 
 /// What is known of a connection.
@@ -120,8 +133,11 @@ struct SMBSession {
     var maximum: (read: UInt32, write: UInt32) = (0, 0)
     var pending: [SMBRequest] = []
     var calls: [SMBCall] = []
-    var reads: [UInt64: SMBIdentifier] = [:]
+    var reads: [UInt64: SMBRead] = [:]
     var files: [SMBIdentifier: SMBFile] = [:]
+    /// What came of files that are open, and the bytes that it holds.
+    var contents: [SMBContentKey: SMBContent] = [:]
+    var contentHeld = 0
     var trees: [SMBTreeKey: SMBTree] = [:]
     var interfaces: [SMBInterface] = []
     /// The file that the compound's CREATE before this answer opened.
@@ -130,7 +146,7 @@ struct SMBSession {
     private var held = 0
 
     var heldBytes: Int {
-        held + reads.count * 32 + interfaces.count * 32 + dialectName.count + offered.count
+        held + contentHeld + reads.count * 48 + interfaces.count * 32 + dialectName.count + offered.count
     }
 
     subscript(sender: Sender) -> SMBSide {

@@ -101,14 +101,14 @@ enum SMB2Sample {
         )
     }
 
-    static func created(id: UInt64, file: [UInt8] = opened) -> [UInt8] {
+    static func created(id: UInt64, file: [UInt8] = opened, size: UInt64 = 4096) -> [UInt8] {
         // 2017-12-06 18:23:19 UTC.
         let time = little((1_512_584_599 + 11_644_473_600) * 10_000_000, 8)
         return message(
             5,
             id: id,
             status: 0,
-            little(89, 2) + little(0, 6) + time + time + time + time + little(0, 8) + little(4096, 8)
+            little(89, 2) + little(0, 6) + time + time + time + time + little(0, 8) + little(size, 8)
                 + little(0, 8) + file + little(0, 8)
         )
     }
@@ -119,11 +119,12 @@ enum SMB2Sample {
 
     static func closed(id: UInt64) -> [UInt8] { message(6, id: id, status: 0, little(60, 2) + little(0, 58)) }
 
-    static func read(id: UInt64, _ count: Int, file: [UInt8] = opened) -> [UInt8] {
+    static func read(id: UInt64, _ count: Int, at offset: UInt64 = 0, file: [UInt8] = opened) -> [UInt8] {
         message(
             8,
             id: id,
-            little(49, 2) + little(0, 2) + little(UInt64(count), 4) + little(0, 8) + file + little(0, 17)
+            little(49, 2) + little(0, 2) + little(UInt64(count), 4) + little(offset, 8) + file
+                + little(0, 17)
         )
     }
 
@@ -136,11 +137,11 @@ enum SMB2Sample {
         )
     }
 
-    static func write(id: UInt64, _ data: [UInt8], file: [UInt8] = opened) -> [UInt8] {
+    static func write(id: UInt64, _ data: [UInt8], at offset: UInt64 = 0, file: [UInt8] = opened) -> [UInt8] {
         message(
             9,
             id: id,
-            little(49, 2) + little(112, 2) + little(UInt64(data.count), 4) + little(0, 8) + file
+            little(49, 2) + little(112, 2) + little(UInt64(data.count), 4) + little(offset, 8) + file
                 + little(0, 16) + data
         )
     }
