@@ -104,6 +104,7 @@ private let fence: [String: String] = [
     "BeltwayDetect/Match/PatternPool.swift": "memory: searches a span for a pattern",
     "BeltwayDetect/Match/RegularExpression.swift": "memory: owns compiled expressions of PCRE2",
     // Store
+    "BeltwayStore/Files/FileAppending.swift": "call: writes an array to a path",
     "BeltwayStore/Flows/PartitionFiles.swift": "call: open(2) of a path",
     "BeltwayStore/Flows/RowStatement.swift": "memory: binds and reads rows of SQLite without boxing",
     "BeltwayStore/Packets/CaptureFileWriter.swift":

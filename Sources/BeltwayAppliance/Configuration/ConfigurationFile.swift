@@ -181,6 +181,32 @@ public struct ConfigurationFile {
             "largest": { (f, n) throws(ApplianceError) in
                 f.configuration.files.largest = UInt64(try f.size(n))
             },
+            "extract": { (f, n) throws(ApplianceError) in try f.extraction(n) },
+        ]
+    }
+
+    private var extractionKeys: [String: Setter] {
+        [
+            "largest": { (f, n) throws(ApplianceError) in
+                let value = UInt64(try f.size(n))
+                f.configuration.files.extraction?.largest = value
+            },
+            "total": { (f, n) throws(ApplianceError) in
+                let value = UInt64(try f.size(n))
+                f.configuration.files.extraction?.total = value
+            },
+            "count": { (f, n) throws(ApplianceError) in
+                let value = try f.number(n, 1...100_000_000)
+                f.configuration.files.extraction?.count = value
+            },
+            "pending": { (f, n) throws(ApplianceError) in
+                let value = try f.size(n)
+                f.configuration.files.extraction?.pending = value
+            },
+            "partial": { (f, n) throws(ApplianceError) in
+                let value = try f.flag(n)
+                f.configuration.files.extraction?.keepsPartial = value
+            },
         ]
     }
 
@@ -254,11 +280,23 @@ public struct ConfigurationFile {
     private mutating func files(_ node: Node) throws(ApplianceError) {
         if let text = node.scalar?.string {
             guard ["off", "on"].contains(text) else {
-                throw .usage("\(place(node)): expected on, off, or `hashes`, `largest`, found `\(text)`")
+                throw .usage(
+                    "\(place(node)): expected on, off, or `hashes`, `largest`, `extract`, found `\(text)`"
+                )
             }
             configuration.files.isOn = text == "on"
         } else {
             try apply(node, fileKeys, in: "`files`")
+        }
+    }
+
+    /// `extract: yes` or `no`, or within which limits.
+    private mutating func extraction(_ node: Node) throws(ApplianceError) {
+        if node.scalar != nil {
+            configuration.files.extraction = try flag(node) ? FileExtraction() : nil
+        } else {
+            configuration.files.extraction = FileExtraction()
+            try apply(node, extractionKeys, in: "`extract`")
         }
     }
 

@@ -121,13 +121,16 @@ extension RunSession {
         let tracker = FlowTracker(flowConfiguration(share: share))
         let parses =
             configuration.parsesProtocols
-            && (configuration.writesEvents || configuration.storesFlows || configuration.zeek != nil)
+            && (configuration.writesEvents || configuration.storesFlows || configuration.zeek != nil
+                || fileQueue != nil)
+        var files = configuration.files
+        files.queue = fileQueue
         return Worker(
             tracker: tracker,
             applications: parses
                 ? ApplicationStage(
                     wantsDetails: configuration.zeek != nil,
-                    files: configuration.files,
+                    files: files,
                     events: configuration.events
                 ) : nil,
             detector: ruleSet.map { Detector($0) },

@@ -49,6 +49,9 @@ public final class RunSession {
     /// All threads of the data plane, in the order in which they were started.
     var threads: [DataPlaneThread] = []
     let outcome = RunOutcome()
+    /// Where workers put the files that are stored, and the thread that writes them; nil if none are.
+    var fileQueue: FileQueue?
+    var fileThread: DataPlaneThread?
     /// Shares the rings with other processes; nil without a data directory, or if that failed.
     var sharing: BufferServer?
     var ringSharing: RingSharing?
@@ -104,12 +107,14 @@ public final class RunSession {
             loggers = PacketLoggers(data: data?.path, run: configuration, console: console)
         }
         let writer = try startWriter()
+        try startFiles()
         openSharing()
         if configuration.isOffline { try startOffline() } else { try startLive() }
         watch(since: started)
         for thread in producerThreads { thread.join() }
         for thread in consumerThreads { thread.join() }
         loggers.finish()
+        finishFiles()
         board.request()
         sendStatistics(isLast: true)
         outbox.close()
@@ -182,7 +187,7 @@ public final class RunSession {
     private func openData() throws(ApplianceError) {
         let writes =
             configuration.storesFlows || configuration.storesPackets || configuration.writesEvents
-            || configuration.zeek != nil
+            || configuration.zeek != nil || configuration.files.extraction != nil
         guard writes || wantsSharing else { return }
         do {
             let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)

@@ -6,7 +6,7 @@ internal import BeltwayWire
 struct JSONFragment {
     var text: [UInt8] = []
     /// By column: offset and length, as in ``TransactionRecord/marks``, counted from the fragment's start; 0 is none.
-    var marks = InlineArray<8, UInt32>(repeating: 0)
+    var marks = InlineArray<10, UInt32>(repeating: 0)
     /// What no event shows, if somebody asks for it.
     var details: [UInt8] = []
     /// Bytes of the body that belongs to it, without what frames them.
@@ -25,7 +25,7 @@ struct FragmentWriter: ~Copyable {
     private static var mostBytes: Int { TransactionRecord.mostBytes / 2 - 256 }
 
     var text = TextBuffer(capacity: 512)
-    private var marks = InlineArray<8, UInt32>(repeating: 0)
+    private var marks = InlineArray<10, UInt32>(repeating: 0)
 
     /// Appends a member that is a string off the wire.
     mutating func member(

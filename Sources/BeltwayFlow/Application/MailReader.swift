@@ -57,7 +57,7 @@ struct MailReader {
     var isInFields: Bool { place != .text }
 
     var heldBytes: Int {
-        (part?.heldBytes ?? 0) + ended.count * FileDigests.heldBytes + partName.count + field.count
+        (part?.heldBytes ?? 0) + ended.reduce(0) { $0 + $1.heldBytes } + partName.count + field.count
             + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
             + date.count + mailer.count + facts.heldBytes + boundaries.reduce(0) { $0 + $1.count }
     }

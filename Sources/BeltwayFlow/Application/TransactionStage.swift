@@ -31,6 +31,8 @@ public struct TransactionStage: ~Copyable {
     public var events = EventSettings()
     /// What was done with them.
     public internal(set) var fileCounters = FileCounters()
+    /// Copies of files that ended with what is staged: they are kept only if it is.
+    var endedCopies: [FileCopy] = []
     /// Anomalies that were not written, since there were too many of them in one second.
     public internal(set) var anomaliesLeftOut: UInt64 = 0
     /// Anomalies of the second that `anomalySecond` counts since the epoch.
@@ -190,6 +192,7 @@ public struct TransactionStage: ~Copyable {
             noteRecorded(record)
             offset = end
         }
+        keepCopies()
         let count = staged.count(where: { $0.shownLength > 0 })
         discard()
         return count
@@ -199,10 +202,15 @@ public struct TransactionStage: ~Copyable {
         if record.shownLength > 0 { tally.add(record) }
     }
 
+    @usableFromInline mutating func keepCopies() {
+        for copy in endedCopies { copy.finish() }
+    }
+
     /// Forgets what waits: the packet was overwritten while it was read.
     public mutating func discard() {
         text.removeAll()
         staged.removeAll(keepingCapacity: true)
+        if !endedCopies.isEmpty { endedCopies = [] }
         start = 0
     }
 }

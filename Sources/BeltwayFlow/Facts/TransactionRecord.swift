@@ -12,7 +12,7 @@ public import BeltwayWire
 /// The head of a transaction; plain bits.
 public struct TransactionRecord: Sendable, BitwiseCopyable {
     /// Marks that a body may have.
-    public static var mostMarks: Int { 8 }
+    public static var mostMarks: Int { 10 }
     /// Bytes that a body may have; what would be longer is cut by its parser, between two values.
     public static var mostBytes: Int { 60_000 }
 
@@ -59,7 +59,7 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     /// Where the body starts in the byte ring; set by the queue.
     public var bodyPosition: UInt64 = 0
     /// By column: offset of its JSON value in the body (low half) and its length (high half); 0 is none.
-    public var marks = InlineArray<8, UInt32>(repeating: 0)
+    public var marks = InlineArray<10, UInt32>(repeating: 0)
 
     /// Bytes of the body that events show; 0 for a record of details alone, which has no event.
     public var shownLength: Int { Int(bodyLength) - min(Int(detailLength), Int(bodyLength)) }

@@ -58,3 +58,21 @@ struct FileDigests {
         output.mark(column)
     }
 }
+
+/// The SHA-256 (FIPS 180-4) that a stored file is named by.
+public struct ContentDigest {
+    private var hash = Crypto.SHA256()
+
+    /// Makes the digest of nothing.
+    public init() {}
+
+    /// Adds the next bytes.
+    public mutating func update(_ bytes: [UInt8]) { hash.update(data: bytes) }
+
+    /// All bytes so far, as 64 lower-case hexadecimal digits.
+    public var name: String {
+        var text = TextBuffer(capacity: 128)
+        for byte in hash.finalize() { text.append(hexadecimal: byte) }
+        return String(decoding: text.copy(), as: UTF8.self)
+    }
+}

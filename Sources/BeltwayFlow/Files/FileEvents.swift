@@ -12,6 +12,7 @@ public enum FileEvents {
         TransactionColumn("magic", .text), TransactionColumn("state", .text),
         TransactionColumn("md5", .text), TransactionColumn("sha1", .text),
         TransactionColumn("sha256", .text), TransactionColumn("app_proto", .text),
+        TransactionColumn("stored", .text),
     ]
 
     enum Column {
@@ -21,6 +22,7 @@ public enum FileEvents {
         static var state: Int { 3 }
         static var digests: Range<Int> { 4..<7 }
         static var protocolName: Int { 7 }
+        static var stored: Int { 8 }
     }
 
     /// A name off the wire as the JSON string that it will be.
@@ -52,8 +54,10 @@ extension TransactionStage {
         text.append(0x22)
         mark(FileEvents.Column.protocolName)
         text.openObject("fileinfo")
-        file.write(number: number, &self)
+        let copy = file.preparedCopy()
+        file.write(number: number, storedAs: copy?.identifier, &self)
         end()
+        if let copy { endedCopies.append(copy) }
         fileCounters.files &+= 1
         fileCounters.bytes &+= file.size
         if file.hasGaps { fileCounters.withGaps &+= 1 }

@@ -27,6 +27,10 @@ public struct FileSettings: Sendable, Equatable {
     public var hashes: Hashes = [.sha256]
     /// Bytes of a file that are looked at; of what is larger there is no digest, and it is called truncated.
     public var largest: UInt64 = 1 << 30
+    /// Limits of what is written to disk; nil if nothing is.
+    public var extraction: FileExtraction?
+    /// Where the bytes of files go that are written to disk; nil if nobody writes any.
+    public var queue: FileQueue?
 
     /// All files, with the digest that names a file best.
     public init() {}

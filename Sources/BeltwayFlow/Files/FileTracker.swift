@@ -5,7 +5,8 @@
 //
 // Bytes are those of the file itself: what encodes them (chunks, gzip, base64) is undone before.
 //
-// Invariant. `start` is empty once `magic` is known; it never holds more than `FileMagic.mostBytes`.
+// Invariant 1. `start` is empty once `magic` is known; it never holds more than `FileMagic.mostBytes`.
+// Invariant 2. What is copied to disk is what the digests are of: the bytes before the first that is missing.
 internal import BeltwayWire
 
 /// One file on its way.
@@ -26,15 +27,19 @@ struct FileTracker {
     private var start: [UInt8] = []
     private var knownMagic: FileMagic?
     private let largest: UInt64
+    private let queue: FileQueue?
+    /// What of it goes to disk.
+    private var copy: FileCopy?
 
     init(name: [UInt8], _ settings: FileSettings) {
         self.name = name
         digests = FileDigests(settings.hashes)
         largest = settings.largest
+        queue = settings.queue
     }
 
     /// Bytes that it keeps.
-    var heldBytes: Int { name.count + start.count + FileDigests.heldBytes }
+    var heldBytes: Int { name.count + start.count + FileDigests.heldBytes + (copy?.heldBytes ?? 0) }
 
     /// Takes the next bytes.
     mutating func take(_ bytes: RawSpan) {
@@ -49,8 +54,31 @@ struct FileTracker {
             return
         }
         if knownMagic == nil { look(bytes) }
-        if !hasGaps { digests.update(bytes) }
+        if hasGaps { return }
+        digests.update(bytes)
+        if let queue {
+            // Its first byte decides whether there is room for it.
+            if size == UInt64(bytes.byteCount) { copy = queue.begin().map { FileCopy(queue, $0) } }
+            copy?.take(bytes)
+        }
     }
+
+    /// The copy of it that goes to disk: only a whole file does, unless parts are wanted.
+    ///
+    /// - Returns: Nil if there is none, or no room for it.
+    func preparedCopy() -> FileCopy? {
+        guard let copy, let queue else { return nil }
+        let isWhole = isClosed && range == nil
+        guard isWhole || queue.limits.keepsPartial else {
+            queue.noteIncomplete()
+            copy.drop()
+            return nil
+        }
+        return copy.prepare() ? copy : nil
+    }
+
+    /// Whether all of it came by.
+    var isClosed: Bool { isComplete && !hasGaps && !isCut }
 
     /// Bytes were lost, so many of them the file's: there is no digest of what is left.
     mutating func lose(_ length: UInt64) {
@@ -84,8 +112,7 @@ struct FileTracker {
     }
 
     /// Writes the members of `fileinfo`.
-    func write(number: UInt32, _ output: inout TransactionStage) {
-        let isClosed = isComplete && !hasGaps && !isCut
+    func write(number: UInt32, storedAs identifier: UInt64?, _ output: inout TransactionStage) {
         if !name.isEmpty {
             output.text.member("filename")
             output.beginValue()
@@ -104,7 +131,11 @@ struct FileTracker {
         if isClosed { output.text.append("\"CLOSED\"") } else { output.text.append("\"TRUNCATED\"") }
         output.mark(FileEvents.Column.state)
         if isClosed { digests.write(columns: FileEvents.Column.digests, &output) }
-        output.text.member("stored", false)
+        output.text.member("stored")
+        output.beginValue()
+        if identifier != nil { output.text.append("true") } else { output.text.append("false") }
+        output.mark(FileEvents.Column.stored)
+        if let identifier { output.text.member("file_id", identifier) }
         output.member("size", size, column: FileEvents.Column.size)
         output.text.member("tx_id", UInt64(number))
         if let range {

@@ -37,14 +37,19 @@ struct Conversation {
     ///   - pieces: Bytes of a segment at most.
     ///   - isMidstream: Whether the beginning was not seen.
     ///   - events: What events say.
+    ///   - queue: Where files go that are stored.
+    ///   - overwritten: Numbers of segments, from 1, that turn out to be overwritten when they were looked at.
     init(
         _ talk: [Talk],
         port: UInt16 = 443,
         pieces: Int = 1448,
         isMidstream: Bool = false,
-        events: EventSettings = EventSettings()
+        events: EventSettings = EventSettings(),
+        queue: FileQueue? = nil,
+        overwritten: Set<UInt64> = []
     ) {
         var settings = FileSettings()
+        settings.queue = queue
         settings.hashes = [.md5, .sha1, .sha256]
         var stage = ApplicationStage(files: settings, events: events)
         var sink = TransactionList()
@@ -68,7 +73,11 @@ struct Conversation {
             view.offset = offsets[toResponder ? 0 : 1]
             view.isMidstream = isMidstream
             body(&stage, view)
-            stage.commit(into: &sink)
+            if overwritten.contains(number) {
+                stage.overwritten(slot: 0, flowID: 7)
+            } else {
+                stage.commit(into: &sink)
+            }
         }
         for item in talk {
             switch item {
