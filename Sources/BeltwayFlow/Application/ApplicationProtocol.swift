@@ -14,6 +14,8 @@
     case ftpData
     /// HTTP/2 in clear; its transactions are of the kind `http`.
     case http2
+    /// Read until they hand their stream over: to a proxy's peer, or to TLS.
+    case socks, imap, pop3, ldap, postgreSQL
 
     /// Suricata's name.
     public var name: StaticString {
@@ -35,6 +37,11 @@
         case .smb: "smb"
         case .ftpData: "ftp-data"
         case .http2: "http2"
+        case .socks: "socks"
+        case .imap: "imap"
+        case .pop3: "pop3"
+        case .ldap: "ldap"
+        case .postgreSQL: "pgsql"
         }
     }
 }

@@ -20,6 +20,7 @@ extension ApplicationStage {
         case .ftp: state.session = ftp.take(FTPSession())
         case .smb: state.session = smb.take(SMBSession())
         case .http2: state.session = http2.take(HTTP2Session())
+        case .socks, .imap, .pop3, .ldap, .postgreSQL: state.session = handover.take(HandoverSession())
         default: break
         }
     }
@@ -44,6 +45,8 @@ extension ApplicationStage {
         case .smb:
             SMBParser.step(bytes, from: sender, &state[sender], &smb[state.session], &flow, &output)
         case .http2: HTTP2Parser.step(bytes, from: sender, &http2[state.session], &flow, &output)
+        case .socks, .imap, .pop3, .ldap, .postgreSQL:
+            HandoverParser.step(bytes, from: sender, &handover[state.session], flow)
         default: .over
         }
     }
@@ -132,6 +135,7 @@ extension ApplicationStage {
         case .smb: smb[state.session].heldBytes
         case .ftpData: ftpData[state.session].heldBytes
         case .http2: http2[state.session].heldBytes
+        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover[state.session].heldBytes
         default: 0
         }
     }
@@ -148,6 +152,7 @@ extension ApplicationStage {
         case .smb: smb.giveBack(session, SMBSession())
         case .ftpData: ftpData.giveBack(session, FTPDataSession())
         case .http2: http2.giveBack(session, HTTP2Session())
+        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover.giveBack(session, HandoverSession())
         default: break
         }
     }

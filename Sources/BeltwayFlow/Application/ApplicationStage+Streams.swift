@@ -36,16 +36,12 @@ extension ApplicationStage {
             }
             if flow.application == .unknown, stream.isMidstream {
                 stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
-                let isOnPort =
-                    stage.output.packet.sourcePort == 443 || stage.output.packet.destinationPort == 443
-                if Detection.isRecords(bytes, isOnPort: isOnPort), !state.isOver,
-                    stage.ruledOut & Detection.bit(.tls) == 0
-                {
-                    // A connection of TLS whose handshake was not seen; nothing in it can be read.
-                    state.originator = StreamSide()
-                    state.responder = StreamSide()
-                    stage.begin(.tls, &state, &flow)
-                }
+                stage.beginMidstream(bytes, from: state.sender(stream), &state, &flow)
+            } else if flow.application == .unknown, !stream.toResponder, stream.offset == 0,
+                state.originator.isUntouched
+            {
+                // Of what the originator said nothing was captured.
+                stage.beginMidstream(bytes, from: .responder, &state, &flow)
             }
             stage.take(bytes, from: state.sender(stream), &state, &flow)
         }
@@ -160,14 +156,34 @@ extension ApplicationStage {
         flow.place = 0
     }
 
+    /// Begins the protocol of a stream whose beginning was not seen, if this segment says which it is.
+    private mutating func beginMidstream(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) {
+        let found = Detection.midstream(
+            bytes,
+            from: sender,
+            originatorPort: output.packet.sourcePort,
+            responderPort: output.packet.destinationPort
+        )
+        guard let found, !state.isOver, ruledOut & Detection.bit(found) == 0 else { return }
+        state.originator = StreamSide()
+        state.responder = StreamSide()
+        begin(found, &state, &flow)
+    }
+
     /// In a flow whose beginning was not seen, its originator may be the one that answers.
     private mutating func turnIfNeeded(_ bytes: RawSpan, toResponder: Bool, _ state: inout StreamState) {
         guard !state.isTurned, state.carried == 0, !state.isOver else { return }
-        let isService = output.packet.sourcePort == 445 || output.packet.sourcePort == 139
+        let port = output.packet.sourcePort
         if Detection.isTurned(
             bytes,
             from: toResponder ? .originator : .responder,
-            isFromServicePort: isService
+            isFromServicePort: port == 445 || port == 139,
+            isFromTextPort: port == 21 || port == 25
         ) {
             swap(&state.originator, &state.responder)
             state.isTurned = true

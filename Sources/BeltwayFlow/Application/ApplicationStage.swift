@@ -35,6 +35,7 @@ public struct ApplicationStage: ~Copyable {
     var ftpData = SessionPool<FTPDataSession>()
     var expectedFTP = FTPExpectations()
     var http2 = SessionPool<HTTP2Session>()
+    var handover = SessionPool<HandoverSession>()
     /// Bytes that flows and their sessions hold.
     public internal(set) var heldBytes = 0
     /// Connections of QUIC whose hellos are not yet known.

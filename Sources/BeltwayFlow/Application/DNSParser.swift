@@ -58,6 +58,18 @@ public enum DNSParser {
         return isWhole(message)
     }
 
+    /// Whether a header makes sense by itself: what a datagram on DNS's port is believed by if its records are damaged.
+    static func hasLikelyHeader(_ bytes: RawSpan) -> Bool {
+        guard bytes.byteCount >= DNSMessage.headerLength + 5 else { return false }
+        let flags = bytes.bigEndian16(at: 2)
+        guard flags >> 11 & 15 <= 6, flags & 0x0040 == 0, 1...4 ~= bytes.bigEndian16(at: 4) else {
+            return false
+        }
+        let records = (3..<6).reduce(0) { $0 + Int(bytes.bigEndian16(at: 2 * $1)) }
+        // A record takes two bytes at the very least.
+        return 2 * records <= bytes.byteCount
+    }
+
     /// Whether a direction of a stream begins with a DNS message and its length.
     ///
     /// - Parameters:

@@ -91,7 +91,42 @@ enum Detection {
             case .unknown: break
             }
         }
-        return nil
+        let found = HandoverParser.probe(bytes, from: sender, responderPort: responderPort)
+        return found.flatMap { ruledOut & bit($0) == 0 ? $0 : nil }
+    }
+
+    /// The protocol of a stream whose beginning was not seen, by a segment that fits no other but on its port.
+    static func midstream(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        originatorPort: UInt16,
+        responderPort: UInt16
+    ) -> ApplicationProtocol? {
+        if isRecords(bytes, isOnPort: originatorPort == 443 || responderPort == 443) { return .tls }
+        guard responderPort == 21 || responderPort == 25, isText(bytes, from: sender) else { return nil }
+        return responderPort == 21 ? .ftp : .smtp
+    }
+
+    /// Whether bytes begin with a line of FTP or SMTP: a reply with its code, or a command.
+    private static func isText(_ bytes: RawSpan, from sender: Sender) -> Bool {
+        guard let end = bytes.firstIndex(of: 0x0a, before: 512), end >= 4 else { return false }
+        let line = bytes.field(0..<end + 1)
+        if sender == .responder { return bytes.byteCount > 5 && (try? ReplyLine(line)) != nil }
+        let verb = TextCommand(line).verb
+        guard 3...8 ~= verb.byteCount else { return false }
+        for word in textVerbs where verb.equals(ignoringCase: word) { return true }
+        return false
+    }
+
+    /// Commands of FTP (RFC 959, 3659, 4217) and SMTP (RFC 5321).
+    private static var textVerbs: [String] {
+        [
+            "USER", "PASS", "CWD", "CDUP", "TYPE", "PORT", "EPRT", "PASV", "EPSV", "RETR", "STOR", "LIST",
+            "NLST",
+            "MLSD", "SIZE", "MDTM", "PWD", "DELE", "RNFR", "RNTO", "SYST", "FEAT", "NOOP", "QUIT", "MAIL",
+            "RCPT",
+            "DATA", "EHLO", "HELO", "RSET", "VRFY",
+        ]
     }
 
     /// Whether bytes that one side sent are what the other side should have: a flow whose beginning was not seen.
@@ -100,10 +135,17 @@ enum Detection {
     ///   - bytes: The first bytes that were seen.
     ///   - sender: Who sent them, as it seems.
     ///   - isFromServicePort: Whether the originator's port is one of SMB's: an encrypted message does not say.
+    ///   - isFromTextPort: Whether it is one of FTP or SMTP.
     /// - Returns: Whether it is the other way round.
-    static func isTurned(_ bytes: RawSpan, from sender: Sender, isFromServicePort: Bool) -> Bool {
+    static func isTurned(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        isFromServicePort: Bool,
+        isFromTextPort: Bool
+    ) -> Bool {
         if HTTP1.probe(bytes, from: sender.opposite) == .yes { return true }
         if let isAnswer = SMBStream.isAnswer(bytes) { return isAnswer == (sender == .originator) }
+        if isFromTextPort { return isText(bytes, from: sender.opposite) }
         if isFromServicePort, SMBStream.probe(bytes, isOnPort: true) == .yes { return true }
         return TLSRecord.probe(bytes, from: sender.opposite) == .yes
             && TLSRecord.probe(bytes, from: sender) != .yes
@@ -117,12 +159,22 @@ enum Detection {
             let line = bytes.field(0..<end)
             return end > 10 && line.field(end - 10..<end).hasVersion ? .http : nil
         }
+        if areRecords(bytes) { return .tls }
         guard sender == .originator, bytes.byteCount >= 11, TLSRecord.probe(bytes, from: sender) == .yes,
             bytes.byte(at: 0) == 22, bytes.byte(at: 9) == 3, bytes.byte(at: 10) <= 4
         else { return nil }
         let record = Int(bytes.bigEndian16(at: 3))
         let message = Int(bytes.byte(at: 6)) << 16 | Int(bytes.bigEndian16(at: 7))
         return message + 4 >= record && message < 1 << 17 ? .tls : nil
+    }
+
+    /// Whether a segment is two or more whole records of TLS and nothing else.
+    private static func areRecords(_ bytes: RawSpan) -> Bool {
+        guard bytes.byteCount >= 12, 20...23 ~= bytes.byte(at: 0), bytes.byte(at: 1) == 3 else {
+            return false
+        }
+        let first = 5 + Int(bytes.bigEndian16(at: 3))
+        return first < bytes.byteCount && isRecords(bytes, isOnPort: false)
     }
 
     /// Whether a segment in the middle of a stream is records of TLS: at least one, with an end or a next head; on TLS's
@@ -175,6 +227,8 @@ enum Detection {
         let isNetBIOS = source == 137 || destination == 137
         if !isNetBIOS, DNSMessage.probe(payload) == .yes { return .dns }
         if NTPPacket.probe(payload) == .yes { return .ntp }
+        // A message that is damaged further on.
+        if source == 53 || destination == 53, DNSParser.hasLikelyHeader(payload) { return .dns }
         return .unknown
     }
 }

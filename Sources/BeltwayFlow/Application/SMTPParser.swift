@@ -12,11 +12,26 @@ internal import BeltwayWire
 struct SMTPSession {
     /// What the client sends next.
     enum Expecting { case command, data, chunk(remaining: Int, isLast: Bool) }
-    /// Whose answer is awaited, as far as that matters.
-    enum Awaiting { case nothing, data, mail, startTLS }
+    /// What waits for its answer, as far as that matters; a mail's text by the mail's number.
+    enum Asked: Equatable { case hello, mail, data, text(UInt32), startTLS, other }
 
     var client = Expecting.command
-    var awaiting = Awaiting.nothing
+    /// Commands without an answer, the oldest first: servers answer in order (RFC 2920).
+    var asked: [Asked] = []
+    /// Whether the server's greeting was heard, or an answer.
+    var hasServer = false
+    /// Whether the client greeted; whether that was taken; and how it greets again, which may be refused.
+    var hasGreeted = false
+    var isGreeted = false
+    var otherGreeting: [UInt8] = []
+    /// Whether the sender was refused.
+    var isRefused = false
+    /// Mails that were written.
+    var mails: UInt32 = 0
+    /// Whether a reply had a code that there is not.
+    var hasOddReply = false
+    /// Whether it was said that a mail's text came unasked.
+    var isSaid = false
     /// Whether MAIL was said and its transaction is not written.
     var isOpen = false
     var greeting: [UInt8] = []
@@ -33,7 +48,10 @@ struct SMTPSession {
 
     /// Whether what the client sends is a mail's text.
     var isInText: Bool { if case .command = client { false } else { true } }
-    var heldBytes: Int { greeting.count + sender.count + recipients.count + mail.heldBytes }
+    var heldBytes: Int {
+        greeting.count + otherGreeting.count + sender.count + recipients.count + mail.heldBytes
+            + 8 * asked.count
+    }
 }
 
 /// Reads SMTP connections.
@@ -44,8 +62,10 @@ public enum SMTPParser {
         TransactionColumn("helo", .text), TransactionColumn("subject", .text),
     ]
 
-    /// Bytes of a line that are waited for; a longer one is passed over in pieces.
-    private static var mostLine: Int { 8192 }
+    /// Bytes of a line that are waited for, as in Suricata; a longer one is passed over in pieces.
+    private static var mostLine: Int { 4096 }
+    /// Commands that may wait for their answers; those of a client that says more are not joined.
+    private static var mostAsked: Int { 128 }
     /// Attachments that wait for the end of their mail.
     private static var mostEndedFiles: Int { 64 }
     /// Bytes of recipients of one mail that are kept.
@@ -54,8 +74,12 @@ public enum SMTPParser {
     /// Whether a side's first bytes are SMTP: a server says so in its greeting, or a client greets.
     static func probe(_ bytes: RawSpan, from sender: Sender, isOnPort: Bool) -> Probe {
         if sender == .originator {
-            for verb in ["EHLO ", "HELO ", "LHLO "] where bytes.starts(ignoringCase: verb) { return .yes }
-            return bytes.byteCount < 5 ? .unknown : .no
+            guard bytes.byteCount >= 5 else { return .unknown }
+            let isWord = bytes.byte(at: 4) == 0x20 || bytes.byte(at: 4) == 0x0d || bytes.byte(at: 4) == 0x0a
+            for verb in ["EHLO", "HELO", "LHLO"] where isWord && bytes.starts(ignoringCase: verb) {
+                return .yes
+            }
+            return .no
         }
         guard bytes.byteCount >= 4 else { return .unknown }
         guard let line = try? ReplyLine(bytes), line.code == 220 || line.code == 554 || line.code == 421
@@ -103,7 +127,11 @@ public enum SMTPParser {
         let length: Int
         var isWhole = true
         switch TextLine.framing(of: bytes, from: side.scanned) {
-        case .complete(let count): length = count
+        case .complete(let count):
+            length = count
+            if count > mostLine, !side.isCut, sender == .responder || !session.isInText {
+                output.anomaly("TRUNCATED_LINE", of: "smtp", number: flow.transactions)
+            }
         default:
             guard bytes.byteCount >= mostLine else {
                 side.scanned = bytes.byteCount
@@ -136,14 +164,22 @@ public enum SMTPParser {
     ) {
         let command = TextCommand(line)
         if command.isVerb("EHLO") || command.isVerb("HELO") || command.isVerb("LHLO") {
-            session.greeting = []
-            session.greeting.append(copyOf: command.argument.field(0..<256))
+            session.otherGreeting = []
+            session.otherGreeting.append(copyOf: command.argument.field(0..<mostLine))
+            if !session.hasGreeted { swap(&session.greeting, &session.otherGreeting) }
+            session.hasGreeted = true
+            ask(.hello, &session)
         } else if command.isVerb("MAIL") {
+            if session.isOpen, !session.sender.isEmpty, !session.hasText, !session.isRefused {
+                output.anomaly("DUPLICATE_FIELDS", of: "smtp", number: flow.transactions)
+            }
             write(&session, &flow, &output)
             session.isOpen = true
+            ask(.mail, &session)
             session.sender = []
             session.sender.append(copyOf: path(command.argument, after: "FROM:"))
         } else if command.isVerb("RCPT") {
+            ask(.other, &session)
             guard session.recipients.count < mostRecipients else { return }
             var text = TextBuffer(capacity: 256)
             text.append(wireString: path(command.argument, after: "TO:"), most: 512)
@@ -153,14 +189,19 @@ public enum SMTPParser {
             // Also without MAIL, which a server that asks little does not insist on.
             session.isOpen = true
             session.client = .data
-            session.awaiting = .data
+            ask(.data, &session)
         } else if command.isVerb("BDAT") {
             beginChunk(command.argument, &session, flow, &output)
         } else if command.isVerb("STARTTLS") {
-            session.awaiting = .startTLS
-        } else if command.isVerb("RSET") || command.isVerb("QUIT") {
-            write(&session, &flow, &output)
+            ask(.startTLS, &session)
+        } else {
+            if command.isVerb("RSET") || command.isVerb("QUIT") { write(&session, &flow, &output) }
+            ask(.other, &session)
         }
+    }
+
+    private static func ask(_ command: SMTPSession.Asked, _ session: inout SMTPSession) {
+        if session.asked.count < mostAsked { session.asked.append(command) }
     }
 
     /// BDAT (RFC 3030): a number of bytes, and whether they are the last.
@@ -171,16 +212,13 @@ public enum SMTPParser {
         _ output: inout TransactionStage
     ) {
         let words = TextCommand(argument)
-        var length = 0
-        for index in 0..<words.verb.byteCount {
-            let digit = Int(words.verb.byte(at: index)) - 0x30
-            guard 0...9 ~= digit, length < 1 << 40 else {
-                output.anomaly("INVALID_BDAT", of: "smtp", number: flow.transactions)
-                return
-            }
-            length = length * 10 + digit
-        }
         let isLast = words.argument.equals(ignoringCase: "LAST")
+        guard isLast || words.argument.byteCount == 0, let length = number(words.verb) else {
+            ask(.other, &session)
+            output.anomaly("INVALID_BDAT", of: "smtp", number: flow.transactions)
+            return
+        }
+        ask(isLast ? .text(session.mails) : .other, &session)
         session.isOpen = true
         session.hasText = true
         if length > 0 {
@@ -188,6 +226,18 @@ public enum SMTPParser {
         } else if isLast {
             endOfText(&session, flow, &output)
         }
+    }
+
+    /// A decimal number below 10^13 or so, nil if it is none.
+    private static func number(_ text: RawSpan) -> Int? {
+        guard text.byteCount > 0 else { return nil }
+        var number = 0
+        for index in 0..<text.byteCount {
+            let digit = Int(text.byte(at: index)) - 0x30
+            guard 0...9 ~= digit, number < 1 << 40 else { return nil }
+            number = number * 10 + digit
+        }
+        return number
     }
 
     /// Bytes of a chunk, read as lines like any mail; a line that a chunk's end cuts goes on in the next.
@@ -235,11 +285,16 @@ public enum SMTPParser {
         let isStart = !session.isWithinLine
         session.isWithinLine = end.length == 0
         let content = line.field(0..<lineEnd(line))
-        session.awaiting = .nothing
+        // Nobody has asked for it yet (RFC 2920, 3.1): what pipelines that hides something, or does not care.
+        if session.hasServer, session.asked.last == .data, !session.isSaid {
+            session.isSaid = true
+            output.anomaly("INVALID_PIPELINED_SEQUENCE", of: "smtp", number: flow.transactions)
+        }
         session.hasText = true
         if isStart, content.byteCount == 1, content.byte(at: 0) == 0x2e {
             session.client = .command
             session.isWithinLine = false
+            ask(.text(session.mails), &session)
             endOfText(&session, flow, &output)
             return
         }
@@ -262,21 +317,7 @@ public enum SMTPParser {
     ) {
         session.mail.end()
         session.isTextComplete = true
-        session.awaiting = .mail
         writeFiles(&session, flow, &output)
-    }
-
-    /// Writes the attachments that have ended.
-    private static func writeFiles(
-        _ session: inout SMTPSession,
-        _ flow: ApplicationFlow,
-        _ output: inout TransactionStage
-    ) {
-        for file in session.mail.takeEnded() {
-            output.begin(.fileinfo, number: flow.transactions, object: "smtp", showsNumber: false)
-            writeMembers(session, marks: false, &output)
-            output.endFile(file, application: "smtp", number: flow.transactions)
-        }
     }
 
     static func lineEnd(_ line: RawSpan) -> Int {
@@ -297,86 +338,73 @@ public enum SMTPParser {
             output.anomaly("INVALID_REPLY", of: "smtp", number: flow.transactions)
             return .malformed
         }
+        if !session.hasOddReply, !isKnown(line.code) {
+            session.hasOddReply = true
+            output.anomaly("INVALID_REPLY", of: "smtp", number: flow.transactions)
+        }
         guard line.isLast else { return .consumed(length) }
-        let awaiting = session.awaiting
-        switch awaiting {
-        case .nothing: break
+        let isFirst = !session.hasServer
+        session.hasServer = true
+        // The server speaks first; nobody has asked for its greeting.
+        let isGreeting = isFirst && [220, 421, 554].contains(line.code) && session.asked.first != .startTLS
+        guard !isGreeting, !session.asked.isEmpty else { return .consumed(length) }
+        switch session.asked.removeFirst() {
+        case .other: break
+        case .hello: if line.code < 400 { greeted(&session, &flow, &output) }
+        case .mail: session.isRefused = line.code >= 400
         case .data:
             // Refused: what the client says next are commands.
             if line.code >= 400, !session.hasText {
                 session.client = .command
                 output.anomaly("DATA_COMMAND_REJECTED", of: "smtp", number: flow.transactions)
             }
-            if line.code >= 300 { session.awaiting = .nothing }
-        case .mail:
-            session.awaiting = .nothing
-            write(&session, &flow, &output)
-        case .startTLS:
-            session.awaiting = .nothing
-            if line.code == 220 { return .upgraded(length) }
+        case .text(let mail):
+            // The next mail may have begun before.
+            if mail == session.mails { write(&session, &flow, &output) }
+        case .startTLS: if line.code == 220 { return .upgraded(length) }
         }
         return .consumed(length)
     }
 
+    /// Whether SMTP or one of its extensions has a reply code (RFC 5321, 4.2.3; RFC 4954, 2034, 3207, 7504, 5248).
+    private static func isKnown(_ code: Int) -> Bool {
+        switch code {
+        case 211, 214, 220, 221, 235, 250, 251, 252, 334, 354, 421, 422, 431, 432, 441, 442, 446, 447, 449,
+            450...452,
+            454, 455, 458, 459, 500...504, 510...513, 521, 523, 524, 530, 533...535, 538, 541, 550...556:
+            true
+        default: false
+        }
+    }
+
+    /// A greeting was taken; one that is not the first ends what was begun (RFC 5321, 4.1.4).
+    private static func greeted(
+        _ session: inout SMTPSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
+        if session.isGreeted {
+            output.anomaly("DUPLICATE_FIELDS", of: "smtp", number: flow.transactions)
+            write(&session, &flow, &output)
+        }
+        session.isGreeted = true
+        guard !session.otherGreeting.isEmpty else { return }
+        session.greeting = session.otherGreeting
+        session.otherGreeting = []
+    }
+
     /// Bytes of one direction are lost.
     static func lost(from sender: Sender, _ length: UInt64, _ session: inout SMTPSession) {
-        guard sender == .originator else { return }
+        guard sender == .originator else {
+            // Whose answers the next ones are is not known any more.
+            session.asked = []
+            return
+        }
         session.mail.passOver()
         if case .chunk(let remaining, let isLast) = session.client {
             session.client =
                 length < UInt64(remaining)
                 ? .chunk(remaining: remaining - Int(length), isLast: isLast) : .command
         }
-    }
-
-    /// Writes what waits at the end of a flow; a connection without a mail is one transaction.
-    static func finish(
-        _ session: inout SMTPSession,
-        _ flow: inout ApplicationFlow,
-        _ output: inout TransactionStage
-    ) {
-        if !session.wasWritten, !session.greeting.isEmpty { session.isOpen = true }
-        write(&session, &flow, &output)
-    }
-
-    private static func write(
-        _ session: inout SMTPSession,
-        _ flow: inout ApplicationFlow,
-        _ output: inout TransactionStage
-    ) {
-        guard session.isOpen else { return }
-        // A file that broke off with its mail.
-        if session.hasText, !session.isTextComplete { session.mail.end(isComplete: false) }
-        writeFiles(&session, flow, &output)
-        output.begin(.smtp, number: flow.transactions, object: "smtp")
-        writeMembers(session, marks: true, &output)
-        output.end()
-        flow.transactions &+= 1
-        session.isOpen = false
-        session.wasWritten = true
-        session.sender = []
-        session.recipients = []
-        session.mail = MailReader()
-        session.hasText = false
-        session.isTextComplete = false
-    }
-
-    /// Writes the members of `smtp`, and `email` behind it.
-    private static func writeMembers(
-        _ session: SMTPSession,
-        marks: Bool,
-        _ output: inout TransactionStage
-    ) {
-        output.member("helo", session.greeting.rawBytes, column: marks ? 2 : nil)
-        output.member("mail_from", session.sender.rawBytes, column: marks ? 0 : nil)
-        output.member("rcpt_to", elements: session.recipients, column: marks ? 1 : nil)
-        guard session.hasText else { return }
-        output.text.closeObject()
-        output.text.openObject("email")
-        session.mail.write(
-            isComplete: session.isTextComplete,
-            subjectColumn: marks ? 3 : nil,
-            &output
-        )
     }
 }

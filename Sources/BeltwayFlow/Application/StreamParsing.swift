@@ -46,6 +46,9 @@ struct StreamSide {
     /// Whether bytes were lost, and the start of a message is not known.
     var isResyncing = false
 
+    /// Whether nothing was heard of it.
+    var isUntouched: Bool { carry.isEmpty && ruledOut == 0 && !isOver && !isWatched }
+
     /// Whether it is over, whether it is watched, and whether nothing of it is carried.
     @inline(__always) var standing: (isOver: Bool, isWatched: Bool, isFresh: Bool) {
         (isOver, isWatched, carry.isEmpty)

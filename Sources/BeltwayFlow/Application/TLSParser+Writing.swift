@@ -33,7 +33,9 @@ extension TLSParser {
         output.member("issuerdn", facts.issuer.rawBytes, column: Column.issuer, most: 2048)
         output.member("serial", facts.serial.rawBytes)
         output.member("fingerprint", facts.fingerprint.rawBytes, column: Column.fingerprint)
-        if flow.original == .http { output.text.member("from_proto", literal: "http") }
+        if flow.original != .unknown, flow.original != .socks {
+            output.text.member("from_proto", literal: flow.original.name)
+        }
         let isResumed = session.hasServerHello && !session.hasCertificate && session.version < 0x0304
         if isResumed { output.text.member("session_resumed", true) }
         output.member("sni", session.serverName.rawBytes, column: Column.name, most: 1024)
