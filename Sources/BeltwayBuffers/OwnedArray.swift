@@ -6,12 +6,13 @@
 /// because growing moves every value, which nobody can hold the address of while `append` has the array to itself.
 @safe @frozen public struct OwnedArray<Element: ~Copyable>: ~Copyable, @unchecked Sendable {
     @usableFromInline var storage: UnsafeMutablePointer<Element>
-    @usableFromInline var capacity: Int
+    /// Values that there is room for.
+    public private(set) var capacity: Int
     @usableFromInline var used = 0
 
     /// Makes an empty array with room for so many values, and for more when it is needed.
     public init(capacity: Int) {
-        self.capacity = max(1, capacity)
+        self.capacity = max(0, capacity)
         unsafe storage = .allocate(capacity: self.capacity)
     }
 
@@ -31,11 +32,12 @@
     }
 
     private mutating func grow() {
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
+        let room = max(4, capacity * 2)
+        let larger = UnsafeMutablePointer<Element>.allocate(capacity: room)
         unsafe larger.moveInitialize(from: storage, count: used)
         unsafe storage.deallocate()
         unsafe storage = larger
-        capacity *= 2
+        capacity = room
     }
 
     /// A value, in place.

@@ -26,6 +26,12 @@ public import BeltwayWire
     ///   - time: When it was seen.
     @usableFromInline
     mutating func take(_ segment: Segment, byOriginator: Bool, at time: Timestamp) {
+        if takePlain(segment, byOriginator ? 0 : 1, at: time) { return }
+        takeAny(segment, byOriginator: byOriginator, at: time)
+    }
+
+    /// Takes a segment of any sort, by all the rules.
+    mutating func takeAny(_ segment: Segment, byOriginator: Bool, at time: Timestamp) {
         let me = byOriginator ? 0 : 1
         let peer = 1 - me
         noteFlags(segment, me, byOriginator)
@@ -128,7 +134,7 @@ public import BeltwayWire
         if end != segment.sequence { cover(segment.sequence, end, me) }
     }
 
-    private mutating func startTiming(_ me: Int, _ end: UInt32, _ isSYN: Bool, _ time: Timestamp) {
+    mutating func startTiming(_ me: Int, _ end: UInt32, _ isSYN: Bool, _ time: Timestamp) {
         sides[me].timedAt = time
         sides[me].timedEnd = end
         sides[me].marks.insert(.isTiming)
@@ -180,18 +186,23 @@ public import BeltwayWire
             sides[peer].acked = number
             sides[peer].marks.insert(.isAcknowledged)
         }
-        if sides[peer].marks.contains(.isTiming),
-            Int32(truncatingIfNeeded: number &- sides[peer].timedEnd) >= 0
-        {
-            let passed = UInt32(clamping: time.nanoseconds(since: sides[peer].timedAt) / 1000)
-            if sides[peer].marks.contains(.isTimingSYN) {
-                sides[peer].handshakeTime = passed
-            } else {
-                sides[peer].dataTime = min(sides[peer].dataTime, passed)
-            }
-            sides[peer].marks.remove(.isTiming)
-        }
+        stopTiming(peer, number, time)
         noteGap(upTo: number, peer)
+    }
+
+    /// Notes the time of a segment that is acknowledged now, if it was waited for.
+    @inline(__always)
+    mutating func stopTiming(_ side: Int, _ number: UInt32, _ time: Timestamp) {
+        guard sides[side].marks.contains(.isTiming),
+            Int32(truncatingIfNeeded: number &- sides[side].timedEnd) >= 0
+        else { return }
+        let passed = UInt32(clamping: time.nanoseconds(since: sides[side].timedAt) / 1000)
+        if sides[side].marks.contains(.isTimingSYN) {
+            sides[side].handshakeTime = passed
+        } else {
+            sides[side].dataTime = min(sides[side].dataTime, passed)
+        }
+        sides[side].marks.remove(.isTiming)
     }
 
     /// What the receiver acknowledges and nobody saw is a gap of the capture.

@@ -19,7 +19,9 @@ public import BeltwayWire
     /// Sequence number of the FIN, if `.fin`.
     @usableFromInline var finSequence: UInt32 = 0
     /// First and last waiting segment, in the order of the stream.
-    @usableFromInline var head = WaitingSegment.none
+    @usableFromInline var head = WaitingSegment.none {
+        didSet { if head == WaitingSegment.none { marks.remove(.waiting) } else { marks.insert(.waiting) } }
+    }
     @usableFromInline var tail = WaitingSegment.none
     @usableFromInline var waitingBytes: UInt32 = 0
     @usableFromInline var waitingSegments: UInt16 = 0
@@ -45,6 +47,8 @@ public import BeltwayWire
         @inlinable static var ended: Marks { Marks(rawValue: 16) }
         /// The depth was reached: nothing more is handed over.
         @inlinable static var full: Marks { Marks(rawValue: 32) }
+        /// Segments wait (`head` is one).
+        @inlinable static var waiting: Marks { Marks(rawValue: 64) }
     }
 
     /// Sequence number that is expected next.
@@ -52,12 +56,22 @@ public import BeltwayWire
 
     /// Whether a segment at `next` may be handed over without looking any further.
     @inlinable @inline(__always) var isPlain: Bool {
-        head == WaitingSegment.none && marks.intersection([.based, .fin, .full]) == .based
+        marks.intersection([.based, .fin, .full, .waiting]) == .based
     }
 
     /// How far `sequence` lies beyond what is expected; negative before it (RFC 9293, 3.4: modulo 2^32).
     @inlinable @inline(__always) func distance(to sequence: UInt32) -> Int64 {
         Int64(Int32(truncatingIfNeeded: sequence &- next))
+    }
+
+    /// Notes what the receiver has acknowledged, unless it is as old, or farther ahead than can be.
+    @inlinable @inline(__always)
+    mutating func noteAcknowledgement(_ number: UInt32, farthest: Int64) {
+        if marks.contains(.acknowledged), Int32(truncatingIfNeeded: number &- acknowledged) <= 0 { return }
+        // A forged number far ahead would hide all later ones.
+        if marks.contains(.based), distance(to: number) > farthest { return }
+        acknowledged = number
+        marks.insert(.acknowledged)
     }
 
     /// Stream offset up to which the receiver has acknowledged.

@@ -31,9 +31,12 @@ public struct TCPReassembler: ~Copyable {
     }
 
     @usableFromInline var counts = StreamStatistics()
+    /// Whether bytes that are expected next are handed over before they are acknowledged.
+    @usableFromInline let handsOverAtOnce: Bool
     /// By the tracker's slot: where in `flows` the flow's streams are.
     @usableFromInline var places: [UInt32] = []
-    @usableFromInline var flows: [StreamFlow] = []
+    /// Owned, so that writing into one asks nobody whether the memory is shared.
+    @usableFromInline var flows = OwnedArray<StreamFlow>(capacity: 0)
     @usableFromInline var firstFreeFlow = WaitingSegment.none
     @usableFromInline var activeFlows = 0
     @usableFromInline var segments: [WaitingSegment] = []
@@ -49,6 +52,7 @@ public struct TCPReassembler: ~Copyable {
     /// Makes a reassembler without flows.
     public init(_ configuration: StreamConfiguration = StreamConfiguration()) {
         self.configuration = configuration
+        handsOverAtOnce = !configuration.overlap.waitsForAcknowledgement
     }
 
     /// Lets segments of a ring wait where they lie; without it they are copied.
@@ -113,44 +117,37 @@ public struct TCPReassembler: ~Copyable {
         let index = Int(places[Int(flow.slot)])
         guard index < flows.count, flows[index].flowID == flow.flowID else { return false }
         let forward = flow.toResponder ? 0 : 1
-        let back = 1 - forward
-        guard flows[index].halves[back].head == WaitingSegment.none else { return false }
-        let length = UInt64(headers.payloadLength)
-        if length != 0 {
-            let half = flows[index].halves[forward]
-            guard half.isPlain, headers.sequence == half.next, !configuration.overlap.waitsForAcknowledgement,
-                headers.capturedPayloadLength == headers.payloadLength,
-                half.delivered &+ length <= configuration.depth
-            else { return false }
-            let start = Int(headers.payloadOffset)
-            guard start &+ Int(length) <= packet.byteCount else { return false }
-            flows[index].halves[forward].delivered = half.delivered &+ length
-            counts.delivered &+= length
-            var view = StreamView()
-            view.flowID = flow.flowID
-            view.offset = half.delivered
-            view.time = time
-            view.slot = flow.slot
-            view.toResponder = flow.toResponder
-            view.isMidstream = half.marks.contains(.midstream)
-            let bytes = packet.extracting(start..<(start &+ Int(length)))
-            consumer.bytes(bytes, of: view, at: place, within: start)
+        let length = Int(headers.payloadLength)
+        guard flows[index].halves[1 - forward].marks.isDisjoint(with: .waiting) else { return false }
+        guard length != 0 else {
+            noteAcknowledgement(headers.acknowledgement, of: index, 1 - forward)
+            return true
         }
-        noteAcknowledgement(headers.acknowledgement, of: index, back)
+        let start = Int(headers.payloadOffset)
+        guard handsOverAtOnce, headers.capturedPayloadLength == headers.payloadLength,
+            start &+ length <= packet.byteCount, flows[index].halves[forward].isPlain,
+            headers.sequence == flows[index].halves[forward].next
+        else { return false }
+        var view = StreamView()
+        view.offset = flows[index].halves[forward].delivered
+        let end = view.offset &+ UInt64(length)
+        guard end <= configuration.depth else { return false }
+        flows[index].halves[forward].delivered = end
+        view.isMidstream = flows[index].halves[forward].marks.contains(.midstream)
+        noteAcknowledgement(headers.acknowledgement, of: index, 1 - forward)
+        counts.delivered &+= UInt64(length)
+        view.flowID = flow.flowID
+        view.time = time
+        view.slot = flow.slot
+        view.toResponder = flow.toResponder
+        consumer.bytes(packet.extracting(start..<(start &+ length)), of: view, at: place, within: start)
         return true
     }
 
     /// Notes what the receiver of a direction has acknowledged.
     @inlinable @inline(__always)
     mutating func noteAcknowledgement(_ number: UInt32, of index: Int, _ half: Int) {
-        let state = flows[index].halves[half]
-        if state.marks.contains(.acknowledged), Int32(truncatingIfNeeded: number &- state.acknowledged) <= 0 {
-            return
-        }
-        // A forged number far ahead would hide all later ones.
-        if state.marks.contains(.based), state.distance(to: number) > TCPReassembler.farthest { return }
-        flows[index].halves[half].acknowledged = number
-        flows[index].halves[half].marks.insert(.acknowledged)
+        flows[index].halves[half].noteAcknowledgement(number, farthest: TCPReassembler.farthest)
     }
 
     /// Bytes beyond what is expected at which a sequence number is none of this connection's: the greatest window
