@@ -112,6 +112,7 @@ struct WorkerLane: ~Copyable {
                 continue
             }
             guard let index = ring(of: entry.buffer) else { continue }
+            if taken & 7 == 1 { reader.fetchRecordsAhead(of: entry.buffer, in: rings[index].memory) }
             let ordinal = extended(entry.ordinal, after: rings[index].consumed.ordinal)
             let memory = rings[index].memory
             let linkType = rings[index].linkType

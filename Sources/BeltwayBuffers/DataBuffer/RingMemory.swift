@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import BeltwayWire
+internal import CLinux
 public import Synchronization
 
 /// The mapped memory of a data buffer: addresses and sizes, plain bits that a handle keeps beside its buffer.
@@ -108,6 +109,14 @@ public import Synchronization
     func descriptor(at ordinal: UInt64) -> Descriptor {
         let slot = Int(truncatingIfNeeded: ordinal & descriptorMask)
         return unsafe (descriptors + slot &* 32).load(as: Descriptor.self)
+    }
+
+    /// Asks the processor for the beginning of the record at `position`: its head and the packet's first headers.
+    ///
+    /// Another processor wrote it, so that whoever looks at it first waits for some 50 ns; asked for in time, it is there.
+    @inline(__always)
+    func fetchRecord(at position: Position) {
+        unsafe beltway_fetch_lines(data + Int(truncatingIfNeeded: position.bytes & mask))
     }
 
     /// Hands out `length` bytes from `offset` of the record at `position`, in place.

@@ -267,6 +267,19 @@ extension RingReader where Layout == EntryLayout {
         return nil
     }
 
+    /// Shows entries that follow, as far as they were published when the reader looked last.
+    ///
+    /// They may be overwritten meanwhile: what is shown may be anything, and serves as a guess only.
+    @inline(__always)
+    func forEachEntry(from first: UInt64, to last: UInt64, _ body: (IndexEntry) -> Void) {
+        let end = min(seenTail, spaceEnd, position &+ last &* 32)
+        var place = position &+ first &* 32
+        while place < end {
+            body(unsafe UnsafeRawPointer(space.address(place)).load(as: IndexEntry.self))
+            place &+= 32
+        }
+    }
+
     /// Undoes the last ``nextEntry()``.
     @inlinable
     mutating func putBackEntry() {
