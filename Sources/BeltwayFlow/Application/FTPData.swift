@@ -50,48 +50,82 @@ struct FTPTransfer {
     init() {}
 }
 
-/// Announcements that wait for their connections.
+/// Announcements that wait for their connections: by endpoint, and in the order in which they came.
+///
+/// Invariant. Each one of `expected` is in `order` from `head` on, with its number; what else is there was claimed or
+/// announced again, and is passed over when it is the oldest.
 struct FTPExpectations {
-    private static var mostExpected: Int { 1024 }
+    /// Announcements that wait at a time.
+    static var mostExpected: Int { 1024 }
     /// Nanoseconds that an announcement holds: clients connect at once.
     private static var longest: UInt64 { 120_000_000_000 }
 
-    private var expected: [FTPExpectation] = []
-    private var next = 0
+    private struct Endpoint: Hashable {
+        var address: IPAddress
+        var peer: IPAddress
+        var port: UInt16
+    }
+
+    private var expected: [Endpoint: (number: UInt64, expectation: FTPExpectation)] = [:]
+    private var order: [(number: UInt64, endpoint: Endpoint)] = []
+    private var head = 0
+    private var announced: UInt64 = 0
 
     /// Whether nothing is expected, which is nearly always so.
     var isEmpty: Bool { expected.isEmpty }
+    /// How many are expected.
+    var count: Int { expected.count }
 
     /// Expects a connection; one to the same endpoint takes the place of what was expected there before.
     mutating func announce(_ expectation: FTPExpectation) {
-        if let index = expected.firstIndex(where: {
-            $0.port == expectation.port && $0.address == expectation.address && $0.peer == expectation.peer
-        }) {
-            expected[index] = expectation
-        } else if expected.count < FTPExpectations.mostExpected {
-            expected.append(expectation)
-        } else {
-            expected[next] = expectation
-            next = (next + 1) % FTPExpectations.mostExpected
-        }
+        let endpoint = Endpoint(
+            address: expectation.address,
+            peer: expectation.peer,
+            port: expectation.port
+        )
+        announced &+= 1
+        expected[endpoint] = (announced, expectation)
+        order.append((announced, endpoint))
+        if expected.count > FTPExpectations.mostExpected { dropOldest() }
+        passOver()
     }
 
     /// What the connection of a packet is for, if it was announced; it is then not expected any more.
     mutating func claim(_ packet: TransactionRecord) -> FTPTransfer? {
         let now = packet.time.nanoseconds
-        expected.removeAll { $0.time.nanoseconds &+ FTPExpectations.longest < now }
-        if next >= expected.count { next = 0 }
-        guard
-            let index = expected.firstIndex(where: {
-                $0.port == packet.destinationPort && $0.address == packet.destination
-                    && $0.peer == packet.source
-            })
-        else { return nil }
-        let transfer = expected[index].transfer
-        expected.swapAt(index, expected.count - 1)
-        expected.removeLast()
-        if next >= expected.count { next = 0 }
-        return transfer
+        while let oldest = eldest(), oldest.time.nanoseconds &+ FTPExpectations.longest < now { dropOldest() }
+        let endpoint = Endpoint(
+            address: packet.destination,
+            peer: packet.source,
+            port: packet.destinationPort
+        )
+        guard let found = expected.removeValue(forKey: endpoint) else { return nil }
+        passOver()
+        // Announced out of order: its time has passed all the same.
+        guard found.expectation.time.nanoseconds &+ FTPExpectations.longest >= now else { return nil }
+        return found.expectation.transfer
+    }
+
+    private mutating func eldest() -> FTPExpectation? {
+        passOver()
+        return head < order.count ? expected[order[head].endpoint]?.expectation : nil
+    }
+
+    private mutating func dropOldest() {
+        passOver()
+        guard head < order.count else { return }
+        expected[order[head].endpoint] = nil
+        head += 1
+    }
+
+    /// Passes over what is not expected any more, and lets go of it before it is most of the list.
+    private mutating func passOver() {
+        while head < order.count, expected[order[head].endpoint]?.number != order[head].number { head += 1 }
+        guard head > FTPExpectations.mostExpected || order.count > 4 * FTPExpectations.mostExpected else {
+            return
+        }
+        order = order[head...].filter { expected[$0.endpoint]?.number == $0.number }
+        head = 0
     }
 }
 
