@@ -25,6 +25,10 @@ public enum EtherType {
     @inlinable public static var backboneServiceTag: UInt16 { 0x88e7 }
     /// A tag between a switch and its extenders (Cisco's VN-Tag, IEEE 802.1Qbh): an EtherType follows.
     @inlinable public static var extenderTag: UInt16 { 0x8926 }
+    /// A security group's tag (Cisco MetaData): an EtherType follows.
+    @inlinable public static var securityTag: UInt16 { 0x8909 }
+    /// A network service header (RFC 8300, 9.2).
+    @inlinable public static var serviceHeader: UInt16 { 0x894f }
     /// A whole Ethernet frame ("transparent Ethernet bridging", RFC 1701).
     @inlinable public static var bridgedEthernet: UInt16 { 0x6558 }
     /// A PPP frame, in GRE (RFC 2637) and as decoding names it elsewhere.

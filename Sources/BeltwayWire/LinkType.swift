@@ -27,6 +27,8 @@
     @inlinable public static var ciscoHDLC: LinkType { LinkType(rawValue: 104) }
     /// Wireless frames (IEEE 802.11).
     @inlinable public static var wirelessLAN: LinkType { LinkType(rawValue: 105) }
+    /// Frame relay.
+    @inlinable public static var frameRelay: LinkType { LinkType(rawValue: 107) }
     /// OpenBSD loopback, family in network order.
     @inlinable public static var loop: LinkType { LinkType(rawValue: 108) }
     /// Linux cooked capture, version 1.
@@ -41,6 +43,8 @@
     @inlinable public static var ipv4: LinkType { LinkType(rawValue: 228) }
     /// Raw IPv6.
     @inlinable public static var ipv6: LinkType { LinkType(rawValue: 229) }
+    /// Packets of Linux's packet filter, with fields about each.
+    @inlinable public static var netfilterLog: LinkType { LinkType(rawValue: 239) }
     /// Linux cooked capture, version 2.
     @inlinable public static var linuxCooked2: LinkType { LinkType(rawValue: 276) }
 }

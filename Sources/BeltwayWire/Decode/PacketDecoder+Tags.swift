@@ -59,8 +59,8 @@ extension PacketDecoder {
         return start &+ VLANTag.headerLength
     }
 
-    /// Decodes one header that carries a network header or a whole frame: MPLS, PPPoE, PPP, Ethernet in a tunnel
-    /// or behind a backbone's tag.
+    /// Decodes one header that carries a network header or a whole frame: MPLS, PPPoE, PPP, service headers, Ethernet
+    /// in a tunnel or behind a backbone's tag.
     ///
     /// - Returns: Where what follows starts, which `headers.etherType` then names; `start` if nothing that
     ///   decoding knows is there.
@@ -95,6 +95,14 @@ extension PacketDecoder {
             case EtherType.extenderTag where bytes.byteCount >= 6:
                 headers.etherType = bytes.unchecked16(4)
                 return start &+ 6
+            case EtherType.securityTag where bytes.byteCount >= 8:
+                headers.etherType = bytes.unchecked16(6)
+                return start &+ 8
+            case EtherType.serviceHeader:
+                let service = try ServiceHeader(bytes)
+                guard let etherType = service.etherType else { return start }
+                headers.etherType = etherType
+                return start &+ service.headerLength
             case let number where headers.tunnelDepth != 0 && EtherType.isWireless(number):
                 return try decodeWireless(packet, at: start, isPadded: false, &headers)
             default: return start

@@ -51,7 +51,9 @@ extension PacketDecoder {
             case VXLAN.port, VXLAN.linuxPort, VXLAN.genericPort:
                 let tunnel = try VXLAN(bytes)
                 let inside = start &+ VXLAN.headerLength
-                enter(.vxlan, tunnel.identifier, packet, tunnel.etherType, inside..<end, &headers)
+                let isGeneric = headers.destinationPort == VXLAN.genericPort
+                let number = isGeneric ? tunnel.genericEtherType : tunnel.etherType
+                enter(.vxlan, tunnel.identifier, packet, number, inside..<end, &headers)
                 return
             case Geneve.port:
                 let tunnel = try Geneve(bytes)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links whose packets come behind a header of their own: 802.11 with radiotap or PPI, ARCNET, Cisco HDLC.
+// Links whose packets come behind a header of their own: 802.11 with radiotap or PPI, ARCNET, Cisco HDLC, frame relay, NFLOG.
 
 extension PacketDecoder {
     /// Decodes the headers of link types that few networks have.
@@ -26,11 +26,23 @@ extension PacketDecoder {
                     return try decodeWireless(packet, at: about.headerLength, isPadded: false, &headers)
                 case .ethernet:
                     return found(EtherType.bridgedEthernet, after: about.headerLength, &headers)
+                case .ppp, .pppHDLC:
+                    return found(EtherType.ppp, after: about.headerLength, &headers)
+                case .raw, .rawAsStoredByOldTools, .rawAsStoredByOpenBSD, .ipv4, .ipv6:
+                    guard let version = about.version else { return truncatedLink(&headers) }
+                    let number = version == 4 ? EtherType.ipv4 : version == 6 ? EtherType.ipv6 : nil
+                    return found(number, after: about.headerLength, &headers)
                 default:
                     return found(nil, after: about.headerLength, &headers)
                 }
             case .arcnetLinux:
                 return found(try ARCNET(packet).etherType, after: ARCNET.headerLength, &headers)
+            case .frameRelay:
+                let frame = try FrameRelay(packet)
+                return found(frame.etherType, after: frame.headerLength, &headers)
+            case .netfilterLog:
+                let log = try NetfilterLog(packet)
+                return found(log.etherType, after: log.payloadRange.lowerBound, &headers)
             case .ciscoHDLC:
                 // Address, control, EtherType (Cisco's serial encapsulation; RFC 1547, 4.3.1).
                 guard packet.byteCount >= 4 else { return truncatedLink(&headers) }

@@ -37,6 +37,9 @@ public struct PacketInformation: ~Escapable {
         self.bytes = bytes
     }
 
+    /// IP's version, if what follows is a raw IP packet; nil if nothing follows.
+    var version: UInt8? { bytes.byteCount > headerLength ? bytes.unchecked8(headerLength) >> 4 : nil }
+
     /// What follows the header.
     public var payload: RawSpan {
         @_lifetime(copy self) get { bytes.extracting(droppingFirst: headerLength) }

@@ -29,12 +29,18 @@ public struct VXLAN: ~Escapable {
     /// EtherType of the payload: bridged Ethernet, unless the generic extension names another; 0 if it names one
     /// that decoding does not know.
     public var etherType: UInt16 {
-        guard bytes.unchecked8(0) & 0x04 != 0 else { return EtherType.bridgedEthernet }
+        bytes.unchecked8(0) & 0x04 != 0 ? genericEtherType : EtherType.bridgedEthernet
+    }
+    /// EtherType of the payload by the generic extension's field, whether or not its flag (P) is set: on the port of the
+    /// extension some senders name the protocol and forget the flag.
+    var genericEtherType: UInt16 {
         switch bytes.unchecked8(3) {
         case 1: return EtherType.ipv4
         case 2: return EtherType.ipv6
         case 3: return EtherType.bridgedEthernet
+        case 4: return EtherType.serviceHeader
         case 5: return EtherType.mpls
+        case 0 where bytes.unchecked8(0) & 0x04 == 0: return EtherType.bridgedEthernet
         default: return 0
         }
     }

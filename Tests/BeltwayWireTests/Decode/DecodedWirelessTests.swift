@@ -79,6 +79,76 @@ private func joined(_ pieces: [UInt8]...) -> [UInt8] { pieces.flatMap { $0 } }
         #expect(decode(joined([0x0f, 0, 8, 0], datagram), .ciscoHDLC).layers == [.link, .ip, .tcp])
     }
 
+    @Test func `frame relay leads to IP in RFC 2427's ways and in Cisco's`() {
+        let datagram = PacketBuilder().ipv4().tcp().bytes
+        let heads: [[UInt8]] = [
+            [0x18, 0x61, 8, 0], [0x18, 0x61, 3, 0xcc], [0x18, 0x61, 3, 0, 0xcc], [0x18, 0x60, 0x41, 3, 0xcc],
+            [0x18, 0x60, 0x40, 0x41, 3, 0xcc], [0x18, 0x61, 3, 0, 0x80, 0, 0, 0, 8, 0],
+        ]
+        for head in heads {
+            #expect(decode(joined(head, datagram), .frameRelay).layers == [.link, .ip, .tcp], "\(head)")
+            for count in 0..<head.count {
+                let trouble = decode(Array(head[..<count]), .frameRelay).trouble
+                #expect(trouble == .truncatedLink, "\(head) cut to \(count)")
+            }
+        }
+        let bridged = PacketBuilder().ethernet().ipv4().udp().bytes
+        let frame = joined([0x18, 0x61, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7], bridged)
+        #expect(decode(frame, .frameRelay).layers == [.link, .ip, .udp])
+        let version6 = joined([0x18, 0x61, 3, 0x8e], PacketBuilder().ipv6().udp().bytes)
+        #expect(decode(version6, .frameRelay).ipVersion == 6)
+        for other: [UInt8] in [
+            [0x18, 0x61, 3, 8], [0x19, 0x61, 3, 0xcc], [0x18, 0x60, 0x40, 0x40, 0x41, 3, 0xcc],
+            [0x18, 0x61, 0, 1], [0x18, 0x61, 3, 0x80, 0, 0x80, 0xc2, 0, 1],
+        ] {
+            #expect(decode(joined(other, datagram), .frameRelay).trouble == .unsupportedNetwork, "\(other)")
+        }
+    }
+
+    @Test func `the packet filter's log leads to IP, in either byte order`() {
+        let datagram = PacketBuilder().ipv4().tcp().bytes
+        let length = UInt8(datagram.count + 4)
+        let little: [UInt8] = [2, 0, 0, 40, 5, 0, 10, 0, 0, 0, 0, 0, length, 0, 9, 0]
+        let big: [UInt8] = [2, 0, 0, 40, 0, 5, 0, 10, 0, 0, 0, 0, 0, length, 0, 9]
+        #expect(decode(joined(little, datagram), .netfilterLog).layers == [.link, .ip, .tcp])
+        #expect(decode(joined(big, datagram), .netfilterLog).layers == [.link, .ip, .tcp])
+        let version6 = joined([10, 0, 0, 0, 8, 0, 9, 0], PacketBuilder().ipv6().udp().bytes)
+        #expect(decode(version6, .netfilterLog).ipVersion == 6)
+        for count in 0..<little.count {
+            #expect(decode(Array(little[..<count]), .netfilterLog).trouble == .truncatedLink, "\(count)")
+        }
+        // A field shorter than its own head, a family that is no IP, a version to come, fields without end.
+        let short: [UInt8] = [2, 0, 0, 40, 3, 0, 10, 0]
+        let field: [UInt8] = [4, 0, 10, 0]
+        let endless: [UInt8] = [2, 0, 0, 40] + Array(repeatElement(field, count: 100).joined())
+        for wrong in [short, [7, 0, 0, 40, 40, 0, 9, 0], [2, 1, 0, 40, 40, 0, 9, 0], endless] {
+            #expect(decode(joined(wrong, datagram), .netfilterLog).trouble == .unsupportedNetwork, "\(wrong)")
+        }
+    }
+
+    @Test func `service headers and security tags stand before IP, in VXLAN too`() {
+        let service: [UInt8] = [0x0f, 0xc6, 1, 1] + [UInt8](repeating: 0, count: 20)
+        let inside = PacketBuilder().ipv4(from: "192.168.0.1", to: "192.168.0.2").tcp().bytes
+        let plain = PacketBuilder().ethernet(etherType: 0x894f).payload(joined(service, inside)).bytes
+        #expect(decode(plain).layers == [.link, .ip, .tcp])
+        let tagged = PacketBuilder().ethernet(etherType: 0x8909).payload(
+            joined([1, 1, 0, 1, 0, 7, 8, 0], inside)
+        ).bytes
+        #expect(decode(tagged).layers == [.link, .ip, .tcp])
+        let outside = PacketBuilder().ethernet().ipv4().udp(to: 4790)
+        for head: [UInt8] in [[0x0c, 0, 0, 1, 0, 0, 9, 0], [0x08, 0, 0, 1, 0, 0, 9, 0]] {
+            let headers = decode(outside.payload(joined(head, inside)).bytes)
+            #expect(headers.tunnelKind == .vxlan && headers.tunnelID == 9 && headers.layers.contains(.tcp))
+        }
+        let nested = decode(
+            outside.payload(joined([0x0c, 0, 0, 4, 0, 0, 9, 0], joined(service, inside))).bytes
+        )
+        #expect(nested.tunnelKind == .vxlan && nested.layers.contains(.tcp))
+        let short: [UInt8] = [0x0f, 0xc1, 1, 1, 0, 0, 0, 0]
+        let wrong = PacketBuilder().ethernet(etherType: 0x894f).payload(joined(short, inside)).bytes
+        #expect(decode(wrong).trouble == .unsupportedNetwork)
+    }
+
     @Test func `GRE carries wireless frames between a controller and its access points`() {
         let tunnel = PacketBuilder().ethernet().vlan(7).ipv4(ipProtocol: 47).payload([0, 0, 0x82, 0])
         let headers = decode(tunnel.payload(joined(frame(0x88, 0x01, [0, 0]), packet)).bytes)

@@ -78,6 +78,21 @@ let samplePackets: [(name: String, packet: CapturedPacket)] = {
                 .snap().ipv6().udp().bytes
         ),
         frame("arcnet", .arcnetLinux, start.payload([1, 2, 0, 0, 212, 0, 0, 1]).ipv4().tcp().bytes),
+        frame("frame relay", .frameRelay, start.payload([0x18, 0x61, 3, 0xcc]).ipv4().tcp().bytes),
+        frame(
+            "netfilter log",
+            .netfilterLog,
+            start.payload([2, 0, 0, 40, 8, 0, 1, 0, 0, 0, 3, 0, 5, 0, 10, 0, 9, 0, 0, 0, 44, 0, 9, 0]).ipv4()
+                .tcp()
+                .bytes
+        ),
+        frame(
+            "service header",
+            start.ethernet(etherType: 0x894f).payload([0x0f, 0xc6, 1, 1]).payload(
+                [UInt8](repeating: 0, count: 20)
+            )
+            .ipv4().tcp().bytes
+        ),
         frame("cisco hdlc", .ciscoHDLC, start.payload([15, 0, 8, 0]).ipv4().tcp().bytes),
         frame("raw", .raw, inside.bytes),
         frame("raw ipv4", .ipv4, inside.bytes),
