@@ -28,6 +28,10 @@ struct CaptureStage: ~Copyable, BatchStage {
     /// Index buffers of workers in other threads, then the tracer's.
     private var lanes: OwnedArray<IndexBufferProducer>
     private let hasTracer: Bool
+    /// Beside `lanes`: packets that are in no ring.
+    private let carried: [CarriedQueue]
+    /// Tunnels that come in fragments.
+    private var tunnels: TunnelFragments
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
     /// Whether packets come from files: their lanes get time marks, since facts must not depend on who is called.
@@ -46,7 +50,9 @@ struct CaptureStage: ~Copyable, BatchStage {
         workerFlows: FlowTableCounters?,
         statistics: consuming OwnedArray<StatisticsStage>,
         lanes: consuming OwnedArray<IndexBufferProducer>,
+        carried: [CarriedQueue],
         hasTracer: Bool,
+        fragments: FragmentConfiguration,
         isOffline: Bool
     ) {
         self.classifier = classifier
@@ -56,6 +62,8 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.statistics = statistics
         self.lanes = lanes
         self.hasTracer = hasTracer
+        self.carried = carried
+        tunnels = TunnelFragments(fragments, vlansSeparateFlows: classifier.vlansSeparateFlows)
         self.isOffline = isOffline
         tellsTime = isOffline || self.workers.count > 0
     }
@@ -92,8 +100,23 @@ struct CaptureStage: ~Copyable, BatchStage {
             if descriptor.time > clock { clock = descriptor.time }
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
-            if headers.tunnelDepth != 0, hasWorker || workerLanes > 0 {
-                carry(packet, linkType, tunnels: headers.tunnelDepth, descriptor, ordinal: ordinal, number)
+            // One comparison for both, neither of which most packets are.
+            let isFragment: UInt8 = verdict.classification == .fragment ? 1 : 0
+            if headers.tunnelDepth | isFragment != 0, hasWorker || workerLanes > 0 {
+                if headers.tunnelDepth != 0 {
+                    carry(
+                        packet,
+                        linkType,
+                        headers.tunnelDepth,
+                        headers.tunnelKind,
+                        descriptor,
+                        ordinal,
+                        number
+                    )
+                }
+                if isFragment != 0 {
+                    join(headers, verdict.flowHash, packet, descriptor, ordinal, number)
+                }
             }
             if hasWorker {
                 workers[0].consume(
@@ -149,18 +172,21 @@ struct CaptureStage: ~Copyable, BatchStage {
     private mutating func carry(
         _ packet: RawSpan,
         _ linkType: LinkType,
-        tunnels: UInt8,
+        _ tunnels: UInt8,
+        _ innermost: TunnelKind,
         _ descriptor: Descriptor,
-        ordinal: UInt64,
+        _ ordinal: UInt64,
         _ number: UInt16
     ) {
         var headers = PacketHeaders()
-        for layer in 0..<tunnels {
+        var kind = innermost
+        for layer in (0..<tunnels).reversed() {
             PacketDecoder.decode(packet, linkType: linkType, layer: layer, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
             if workers.count > 0 {
                 workers[0].carry(
                     headers,
+                    kind,
                     hash: verdict.flowHash,
                     descriptor,
                     ordinal: ordinal,
@@ -174,11 +200,77 @@ struct CaptureStage: ~Copyable, BatchStage {
                     length: descriptor.recordLength,
                     buffer: number,
                     interface: descriptor.interface,
-                    classification: verdict.classification.outside(layer: layer)
+                    classification: verdict.classification.outside(layer: layer, tunnel: kind.rawValue)
                 )
                 push(entry, to: Int(verdict.worker))
             }
+            kind = headers.tunnelKind
         }
+    }
+
+    /// Takes a fragment, which may complete a datagram that carries a tunnel: each layer inside goes to its worker.
+    @inline(never)
+    private mutating func join(
+        _ headers: borrowing PacketHeaders,
+        _ hash: UInt32,
+        _ packet: RawSpan,
+        _ descriptor: Descriptor,
+        _ ordinal: UInt64,
+        _ number: UInt16
+    ) {
+        var frame = FragmentFrame(
+            headers: copy headers,
+            hash: hash,
+            time: descriptor.time,
+            originalLength: descriptor.originalLength,
+            ordinal: ordinal,
+            buffer: number,
+            interface: descriptor.interface
+        )
+        tunnels.take(frame, packet: packet)
+        while let datagram = tunnels.next() {
+            let before = datagram.first.map { datagram.frames[$0].headers.networkOffset } ?? 0
+            frame.originalLength = UInt32(before) + UInt32(datagram.bytes.count)
+            var kind = TunnelKind.none
+            for layer in (datagram.own.tunnelDepth + 1...datagram.headers.tunnelDepth).reversed() {
+                let worker = datagram.bytes.withPacket { bytes in
+                    PacketDecoder.decode(
+                        reassembled: bytes,
+                        of: datagram.own,
+                        layer: layer,
+                        into: &frame.headers
+                    )
+                    let verdict = classifier.classify(frame.headers, packet: bytes)
+                    frame.hash = verdict.flowHash
+                    // A fragment inside: its datagram may carry a tunnel in turn. Deeper each time, so this ends.
+                    if kind == .none, frame.headers.isFragment { tunnels.take(frame, packet: bytes) }
+                    return Int(verdict.worker)
+                }
+                let bytes = kind == .none ? datagram.bytes : []
+                hand(CarriedPacket(frame: frame, bytes: bytes, carries: kind), to: worker, descriptor)
+                kind = frame.headers.tunnelKind
+            }
+        }
+    }
+
+    /// Hands a packet that is in no ring to its worker.
+    private mutating func hand(_ packet: CarriedPacket, to worker: Int, _ descriptor: Descriptor) {
+        guard workers.count == 0 else {
+            workers[0].take(packet)
+            return
+        }
+        let frame = packet.frame
+        let entry = IndexEntry(
+            position: descriptor.position,
+            flowHash: frame.hash,
+            ordinal: UInt32(truncatingIfNeeded: frame.ordinal),
+            length: descriptor.recordLength,
+            offset: carried[worker].send(packet, isLive: !isOffline),
+            buffer: frame.buffer,
+            interface: frame.interface,
+            classification: Classification.fragment.outside(layer: IndexEntry.handedOver)
+        )
+        push(entry, to: worker)
     }
 
     private func showWorker() {
@@ -222,6 +314,7 @@ struct CaptureStage: ~Copyable, BatchStage {
     @inline(never)
     private mutating func tellTime() {
         if workers.count > 0 { workers[0].idle(through: clock) }
+        tunnels.expire(through: clock)
         guard isOffline else { return }
         for lane in 0..<lanes.count { push(.timeMark(clock), to: lane) }
     }

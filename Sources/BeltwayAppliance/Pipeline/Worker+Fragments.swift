@@ -77,22 +77,51 @@ extension Worker where Sink: ~Copyable {
     private mutating func drainFragments() {
         while let datagram = fragments.next() {
             let flow = tracker.track(datagram, facts: &outlet)
-            guard readsPayload, datagram.isWhole, let frame = datagram.frames.last else { continue }
-            datagram.bytes.withPacket { look(at: datagram, flow, frame, packet: $0) }
+            // What it carries is looked at by the worker whose share that is: TunnelFragments, CarriedPacket.
+            guard readsPayload, datagram.isWhole, datagram.carries == .none, let frame = datagram.frames.last
+            else { continue }
+            datagram.bytes.withPacket { look(at: datagram.headers, flow, frame, packet: $0) }
         }
     }
 
-    /// Shows a whole datagram to parsers and rules, as of the packet that completed it.
+    /// Takes a packet whose tunnel came in fragments; nil if it had to be left out.
+    @inline(never)
+    mutating func take(_ packet: CarriedPacket?) {
+        guard let packet else {
+            payloadSkipped &+= 1
+            return
+        }
+        let frame = packet.frame
+        if packet.carries == .none, frame.headers.isFragment {
+            packet.bytes.withPacket { fragments.take(frame, packet: $0) }
+            fragments.settle()
+            drainFragments()
+            return
+        }
+        let flow = tracker.track(
+            frame.headers,
+            hash: frame.hash,
+            time: frame.time,
+            originalLength: frame.originalLength,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface,
+            facts: &outlet
+        )
+        if packet.carries != .none {
+            if let flow { tracker.noteCarrying(packet.carries, slot: flow.slot) }
+        } else if readsPayload {
+            packet.bytes.withPacket { look(at: frame.headers, flow, frame, packet: $0) }
+        }
+    }
+
+    /// Shows a packet that was put together to parsers and rules, as of the packet that completed it.
     private mutating func look(
-        at datagram: FragmentedDatagram,
-        _ flow: FlowView?,
+        at headers: borrowing PacketHeaders,
+        _ view: FlowView?,
         _ frame: FragmentFrame,
         packet: RawSpan
     ) {
-        let headers = datagram.headers
-        // Inside a tunnel that came in fragments nothing is tracked: rules see its packet without a flow.
-        let isOuter = datagram.first.map { datagram.frames[$0].headers.tunnelDepth == headers.tunnelDepth }
-        let view = isOuter == true ? flow : nil
         if let view {
             parse(
                 headers,

@@ -19,12 +19,13 @@ extension Worker where Sink: ~Copyable {
     @inline(never)
     mutating func carry(
         _ headers: borrowing PacketHeaders,
+        _ kind: TunnelKind,
         hash: UInt32,
         _ descriptor: Descriptor,
         ordinal: UInt64,
         buffer: UInt16
     ) {
-        _ = tracker.track(
+        let flow = tracker.track(
             headers,
             hash: hash,
             time: descriptor.time,
@@ -34,6 +35,7 @@ extension Worker where Sink: ~Copyable {
             interface: descriptor.interface,
             facts: &outlet
         )
+        if let flow { tracker.noteCarrying(kind, slot: flow.slot) }
     }
 
     @inline(never)
@@ -54,7 +56,7 @@ extension Worker where Sink: ~Copyable {
             PacketDecoder.decode(packet, linkType: linkType, layer: layer, into: &headers)
         }
         if isLive, !memory.isWhole(entry.position) { return false }
-        _ = tracker.track(
+        let flow = tracker.track(
             headers,
             hash: entry.flowHash,
             time: record.time,
@@ -64,6 +66,9 @@ extension Worker where Sink: ~Copyable {
             interface: entry.interface,
             facts: &outlet
         )
+        if let flow, let kind = TunnelKind(rawValue: entry.classification.tunnel) {
+            tracker.noteCarrying(kind, slot: flow.slot)
+        }
         return true
     }
 }

@@ -7,6 +7,8 @@ internal import Synchronization
 /// The holds that one consumer has on the rings of one producer thread; the producer adds to them, the consumer uses
 /// them.
 final class LaneHolds: Sendable {
+    /// Packets that are in none of the rings.
+    let carried = CarriedQueue()
     private let holds = Mutex<[LaneHold]>([])
     private let version = Atomic<Int>(0)
 
@@ -117,8 +119,12 @@ struct WorkerLane: ~Copyable {
             let memory = rings[index].memory
             let linkType = rings[index].linkType
             if let layer = entry.classification.outerLayer {
-                // One more look at a packet that is counted by its innermost layer's entry, which comes later.
-                if worker.carry(
+                // One more look at a packet that is counted by its innermost layer's entry, which comes later; or one that
+                // was put together, whose fragments are counted.
+                if layer == IndexEntry.handedOver {
+                    worker.take(holds.carried.take(entry.offset))
+                    reader.passOverMark()
+                } else if worker.carry(
                     entry,
                     layer: layer,
                     ordinal: ordinal,
@@ -183,6 +189,9 @@ struct WorkerLane: ~Copyable {
 extension IndexEntry {
     /// No ring has this number: the table of an instance has 4,096.
     private static var timeMarkBuffer: UInt16 { .max }
+
+    /// In place of a layer: the entry stands for a packet in the lane's ``CarriedQueue``, whose number is its offset.
+    static var handedOver: UInt8 { 0xfe }
 
     /// An entry that is no packet but tells a consumer the time; see ``CaptureStage``.
     static func timeMark(_ time: Timestamp) -> IndexEntry {

@@ -190,7 +190,9 @@ extension RunSession {
             workerFlows: worker.flows,
             statistics: statistics.called,
             lanes: producers,
+            carried: lanes.map(\.holds.carried),
             hasTracer: plan.hasTracer,
+            fragments: configuration.flow.fragments,
             isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd

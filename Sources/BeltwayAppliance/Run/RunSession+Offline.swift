@@ -41,7 +41,9 @@ extension RunSession {
             workerFlows: worker.flows,
             statistics: statistics.called,
             lanes: lanes,
+            carried: holds.map(\.carried),
             hasTracer: plan.hasTracer,
+            fragments: configuration.flow.fragments,
             isOffline: true
         )
         try startReading(stage, holds, statistics.inbox)

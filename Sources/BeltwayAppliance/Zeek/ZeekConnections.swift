@@ -23,6 +23,8 @@ enum ZeekConnections {
         log.text("proto", literal: transport(flow.transportProtocol))
         if let service = service(flow.application) {
             log.text("service", plain: service)
+        } else if let service = service(flow) {
+            log.text("service", literal: service)
         } else {
             log.unset("service")
         }
@@ -71,6 +73,18 @@ enum ZeekConnections {
         case 17: "udp"
         case 1, 58: "icmp"
         default: "unknown_transport"
+        }
+    }
+
+    /// Zeek's name of the tunnel that a flow over UDP carries; it has none for GRE there, nor for the others.
+    private static func service(_ flow: FlowRecord) -> StaticString? {
+        guard flow.transportProtocol == IPProtocol.udp else { return nil }
+        switch flow.carriedKind {
+        case .vxlan: return "vxlan"
+        case .geneve: return "geneve"
+        case .gtp: return "gtpv1"
+        case .teredo: return "teredo"
+        default: return nil
         }
     }
 

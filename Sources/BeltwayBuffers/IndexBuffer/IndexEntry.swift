@@ -68,14 +68,22 @@
     /// A fragment of an IP datagram.
     @inlinable public static var fragment: Classification { Classification(rawValue: 6) }
 
-    /// The same kind, said of one of the headers outside a tunnel: `layer` counts them from the outermost, 0.
-    @inlinable public func outside(layer: UInt8) -> Classification {
-        Classification(rawValue: rawValue & 0xff | (UInt32(layer) &+ 1) << 8)
+    /// The same kind, said of one of the headers outside a tunnel.
+    ///
+    /// - Parameters:
+    ///   - layer: Counts these headers from the outermost, 0.
+    ///   - tunnel: What they carry, the classifier's own number.
+    /// - Returns: The classification of an entry for that layer.
+    @inlinable public func outside(layer: UInt8, tunnel: UInt8 = 0) -> Classification {
+        Classification(rawValue: rawValue & 0xff | (UInt32(layer) &+ 1) << 8 | UInt32(tunnel) << 24)
     }
+
+    /// What the headers outside carry.
+    @inlinable public var tunnel: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 24) }
 
     /// Which of the headers outside a tunnel it is said of; nil if of the innermost, as nearly always.
     @inlinable public var outerLayer: UInt8? {
-        let layers = rawValue >> 8
+        let layers = rawValue >> 8 & 0xff
         return layers == 0 ? nil : UInt8(truncatingIfNeeded: layers &- 1)
     }
 }

@@ -74,6 +74,8 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var tunnelDepth: UInt8 = 0
     /// Kind of the innermost tunnel.
     public var tunnelKind: TunnelKind = .none
+    /// Kind of the first tunnel that its own packets carry; not stored.
+    public var carriedKind: TunnelKind = .none
     /// Identifier of the innermost tunnel that has one, as the first packet had it.
     public var tunnelID: UInt32 = 0
     /// Identifier of the flow whose packets carry this one's, as the first packet had it; 0 outside tunnels.

@@ -20,7 +20,8 @@ public import BeltwayWire
     @usableFromInline var originatorFlags: UInt8 = 0
     @usableFromInline var responderFlags: UInt8 = 0
     @usableFromInline var vlanCount: UInt8 = 0
-    @usableFromInline var reserved: UInt8 = 0
+    /// The first tunnel that the flow's packets were seen to carry.
+    @usableFromInline var carried: TunnelKind = .none
 
     /// Greatest time of a packet.
     @usableFromInline var last: Timestamp = .zero

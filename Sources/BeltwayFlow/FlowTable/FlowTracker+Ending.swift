@@ -154,6 +154,7 @@ extension FlowEntry {
         record.tunnelKind = TunnelKind(rawValue: key.tunnelKind) ?? .none
         record.tunnelID = tunnelID
         record.parentID = parentID
+        record.carriedKind = carried
         if key.transportProtocol == IPProtocol.icmp || key.transportProtocol == IPProtocol.icmpv6 {
             record.answered = icmpAnswered
         }

@@ -135,6 +135,11 @@ public import BeltwayWire
         table[slot].marks.insert(.alerted)
     }
 
+    /// Notes that the flow in `slot` (of a ``FlowView`` from the latest packet) carries a tunnel; the first kind stays.
+    public mutating func noteCarrying(_ kind: TunnelKind, slot: UInt32) {
+        if table[slot].carried == .none { table[slot].carried = kind }
+    }
+
     /// Counters since the tracker was made.
     public var statistics: FlowStatistics {
         var result = counts

@@ -22,9 +22,9 @@ extension FlowTracker {
         }
         let head = datagram.frames[first]
         var opening = head.headers
-        // A datagram that carries a tunnel is a packet of the tunnel's flow: fragments are not looked into.
-        if datagram.isWhole, datagram.headers.tunnelDepth == opening.tunnelDepth {
-            let whole = datagram.headers
+        // A datagram that carries a tunnel is a packet of the tunnel's flow here; what is inside comes by ``TunnelFragments``.
+        if datagram.isWhole {
+            let whole = datagram.own
             opening.layers = whole.layers.union(opening.layers)
             opening.payloadLength = whole.payloadLength
             opening.sequence = whole.sequence
@@ -40,6 +40,7 @@ extension FlowTracker {
             following.payloadLength = datagram.isWhole ? 0 : frame.headers.payloadLength
             view = track(frame, following, head.hash, facts: &facts) ?? view
         }
+        if let view, datagram.carries != .none { noteCarrying(datagram.carries, slot: view.slot) }
         return view
     }
 

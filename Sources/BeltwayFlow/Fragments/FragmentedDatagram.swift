@@ -56,6 +56,10 @@ public final class FragmentedDatagram {
     public private(set) var bytes: [UInt8] = []
     /// What decoding the whole packet gives, its surroundings (VLANs, tunnels) as the first fragment had them.
     public private(set) var headers = PacketHeaders()
+    /// The datagram's own headers, also where ``headers`` are those of a packet that it carries.
+    public private(set) var own = PacketHeaders()
+    /// The tunnel that it carries, if it is whole.
+    public private(set) var carries = TunnelKind.none
     /// Which of `frames` has the transport header; nil if it has not come.
     public private(set) var first: Int?
 
@@ -183,19 +187,21 @@ public final class FragmentedDatagram {
         var packet = DatagramHeader.make(outer, nextHeader: nextHeader, payloadLength: total)
         packet += payload[..<total]
         var whole = PacketHeaders()
-        packet.withPacket {
-            PacketDecoder.decode($0, linkType: outer.ipVersion == 4 ? .ipv4 : .ipv6, into: &whole)
+        packet.withPacket { PacketDecoder.decode(reassembled: $0, of: outer, into: &whole) }
+        own = whole
+        if whole.tunnelDepth > outer.tunnelDepth {
+            // The kind of the next layer, and the datagram's own.
+            var inside = PacketHeaders()
+            let depth = outer.tunnelDepth
+            packet.withPacket {
+                PacketDecoder.decode(reassembled: $0, of: outer, layer: depth, into: &own)
+                PacketDecoder.decode(reassembled: $0, of: outer, layer: depth + 1, into: &inside)
+            }
+            carries = inside.tunnelKind
+        } else {
+            whole.fragmentID = outer.fragmentID
         }
-        if whole.tunnelDepth == 0 {
-            whole.tunnelDepth = outer.tunnelDepth
-            whole.tunnelKind = outer.tunnelKind
-            whole.tunnelID = outer.tunnelID
-            whole.tunnelKey = outer.tunnelKey
-            whole.outer = outer.outer
-        }
-        whole.vlan = outer.vlan
-        whole.vlanCount = outer.vlanCount
-        whole.fragmentID = outer.fragmentID
+        own.fragmentID = outer.fragmentID
         (bytes, headers) = (packet, whole)
         payload = []
         isWhole = true

@@ -93,6 +93,37 @@ public enum PacketDecoder {
         return headers
     }
 
+    /// Decodes a datagram that was put together from fragments, as what it would have been in one packet.
+    ///
+    /// - Parameters:
+    ///   - datagram: From its IP header on.
+    ///   - fragment: Headers of one of the fragments: its VLANs and the tunnels around it.
+    ///   - layer: How many tunnels to enter, those around the fragments included; nil for all.
+    ///   - headers: Set to what could be decoded; offsets count from the IP header.
+    public static func decode(
+        reassembled datagram: RawSpan,
+        of fragment: borrowing PacketHeaders,
+        layer: UInt8? = nil,
+        into headers: inout PacketHeaders
+    ) {
+        headers = PacketHeaders()
+        if let layer { headers.layerLimit = layer &+ 1 }
+        headers.layers = fragment.layers.intersection([.link, .vlan])
+        headers.vlan = fragment.vlan
+        headers.vlanCount = fragment.vlanCount
+        headers.tunnelDepth = fragment.tunnelDepth
+        headers.tunnelKind = fragment.tunnelKind
+        headers.tunnelID = fragment.tunnelID
+        headers.tunnelKey = fragment.tunnelKey
+        headers.outer = fragment.outer
+        headers.etherType = fragment.ipVersion == 4 ? EtherType.ipv4 : EtherType.ipv6
+        if fragment.ipVersion == 4 {
+            decodeIPv4(datagram, at: 0, &headers)
+        } else {
+            decodeIPv6(datagram, at: 0, &headers)
+        }
+    }
+
     /// Decodes the packet that an ICMP or ICMPv6 error message complains of.
     ///
     /// Routers send back as little as eight bytes of its transport header (RFC 792), so expect

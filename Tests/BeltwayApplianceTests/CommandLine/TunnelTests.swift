@@ -52,7 +52,128 @@ private enum Tunnelled {
     }
 }
 
+/// Tunnels whose datagrams come in fragments.
+private enum Cut {
+    /// A datagram's packet in pieces of 16 bytes of payload, behind Ethernet.
+    private static func pieces(_ packet: [UInt8], number: UInt8) -> [[UInt8]] {
+        let (link, header, payload) = (packet[..<14], packet[14..<34], Array(packet[34...]))
+        return stride(from: 0, to: payload.count, by: 16).map { start in
+            let part = payload[start..<min(start + 16, payload.count)]
+            var head = Array(header)
+            let field = start >> 3 | (start + 16 < payload.count ? 0x2000 : 0)
+            let length = 20 + part.count
+            head.replaceSubrange(
+                2..<8,
+                with: [
+                    UInt8(length >> 8), UInt8(length & 255), 0, number, UInt8(field >> 8), UInt8(field & 255),
+                ]
+            )
+            return link + head + part
+        }
+    }
+
+    /// A TCP connection with a request in HTTP inside GTP-U, the request or every packet cut.
+    ///
+    /// Behind it comes a datagram of another port that is cut, too.
+    static func frames(isReversed: Bool, all: Bool) -> [[UInt8]] {
+        let (client, server) = ("192.168.7.1", "192.168.7.2")
+        func user(_ isBack: Bool, _ flags: UInt8, _ sequence: UInt32, _ acknowledged: UInt32, _ text: String)
+            -> [UInt8]
+        {
+            let link = PacketBuilder()
+            let ends = isBack ? (server, client) : (client, server)
+            let ports: (UInt16, UInt16) = isBack ? (80, 40_000) : (40_000, 80)
+            let inside = link.ipv4(from: ends.0, to: ends.1)
+                .tcp(
+                    from: ports.0,
+                    to: ports.1,
+                    sequence: sequence,
+                    acknowledgement: acknowledged,
+                    flags: PacketBuilder.TCPFlags(rawValue: flags)
+                )
+                .payload(text).bytes
+            let length = inside.count
+            let head: [UInt8] = [0x30, 255, UInt8(length >> 8), UInt8(length & 255), 0, 0, 0, isBack ? 8 : 7]
+            let hosts = isBack ? ("10.9.0.2", "10.9.0.1") : ("10.9.0.1", "10.9.0.2")
+            return PacketBuilder().ethernet().ipv4(from: hosts.0, to: hosts.1).udp(from: 2152, to: 2152)
+                .payload(head + inside).bytes
+        }
+        let request = "GET /in-fragments HTTP/1.1\r\nHost: tunnel.example\r\n\r\n"
+        let answer = "HTTP/1.1 204 No Content\r\n\r\n"
+        let packets = [
+            user(false, 0x02, 100, 0, ""), user(true, 0x12, 500, 101, ""), user(false, 0x10, 101, 501, ""),
+            user(false, 0x18, 101, 501, request),
+            user(true, 0x18, 501, 101 + UInt32(request.utf8.count), answer),
+        ]
+        var frames: [[UInt8]] = []
+        for (number, packet) in packets.enumerated() {
+            let cut = all || number == 3 ? pieces(packet, number: UInt8(number)) : [packet]
+            frames += isReversed ? cut.reversed() : cut
+        }
+        let plain = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.1.1").udp(from: 40_000, to: 9)
+            .payload("a datagram of many bytes that needs no port of a tunnel").bytes
+        return frames + pieces(plain, number: 77)
+    }
+}
+
 extension `The command line` {
+    @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])
+    func `looks into tunnels that come in fragments, the same for any number of workers`(
+        isReversed: Bool,
+        all: Bool
+    ) throws {
+        let folder = TemporaryFolder()
+        var file = PcapBuilder()
+        let frames = Cut.frames(isReversed: isReversed, all: all)
+        for (number, frame) in frames.enumerated() {
+            file.add(frame, seconds: 1_767_607_200 + UInt32(number))
+        }
+        let capture = try folder.write(file.bytes, to: "cut.pcap")
+        let rules = try folder.write(
+            #"alert tcp any any -> any 80 (msg:"inside"; content:"in-fragments"; sid:9;)"#,
+            to: "own.rules"
+        )
+        var known: Set<String>?
+        for workers in 1...3 {
+            let outcome = try BeltwayProgram.run([
+                "run", "-r", capture, "--data", folder / "data\(workers)", "--workers", "\(workers)",
+                "--rules", rules,
+                "--summary", "json",
+            ])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let summary = try #require(try objects(outcome.output).last)
+            #expect(summary["packets"] as? Int == frames.count)
+            let consumers = summary["consumers"] as? [String: [String: Int]] ?? [:]
+            let shares = consumers.filter { $0.key.hasPrefix("worker.") }.values
+            #expect(shares.reduce(0) { $0 + ($1["read"] ?? 0) } == frames.count)
+            let events = try String(contentsOfFile: folder / "data\(workers)/eve.json", encoding: .utf8)
+                .split(separator: "\n").map(String.init).filter { !$0.contains("\"event_type\":\"stats\"") }
+            #expect(known == nil || Set(events) == known)
+            known = Set(events)
+        }
+        let events = try objects((known ?? []).joined(separator: "\n"))
+        func kind(_ event: [String: Any]) -> String { event["event_type"] as? String ?? "" }
+        let flows = events.filter { kind($0) == "flow" }
+        let inside = flows.filter { ($0["tunnel"] as? [String: Any])?["depth"] as? Int == 1 }
+        #expect(inside.count == 1 && flows.count == 3)
+        let counts = inside.first?["flow"] as? [String: Any] ?? [:]
+        #expect(counts["pkts_toserver"] as? Int == 3 && counts["pkts_toclient"] as? Int == 2)
+        let outside = flows.filter { ($0["src_port"] as? Int) == 2152 }
+        #expect(outside.count == 1)
+        #expect(inside.first?["parent_id"] as? NSNumber == outside.first?["flow_id"] as? NSNumber)
+        let packets = outside.first?["flow"] as? [String: Any] ?? [:]
+        #expect(
+            (packets["pkts_toserver"] as? Int ?? 0) + (packets["pkts_toclient"] as? Int ?? 0) == frames.count
+                - 4
+        )
+        let http = events.filter { kind($0) == "http" }.compactMap { $0["http"] as? [String: Any] }
+        #expect(http.map { $0["url"] as? String } == ["/in-fragments"])
+        #expect(http.map { $0["status"] as? Int } == [204])
+        let alerts = events.filter { kind($0) == "alert" }
+        #expect(alerts.count == 1)
+        #expect(alerts.first?["flow_id"] as? NSNumber == inside.first?["flow_id"] as? NSNumber)
+    }
+
     private func objects(_ text: some StringProtocol) throws -> [[String: Any]] {
         try text.split(separator: "\n").map {
             try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:]

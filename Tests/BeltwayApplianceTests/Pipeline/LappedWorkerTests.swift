@@ -71,7 +71,9 @@ struct SteppedCapture: ~Copyable {
             workerFlows: nil,
             statistics: OwnedArray(capacity: 0),
             lanes: lanes,
+            carried: [],
             hasTracer: false,
+            fragments: FragmentConfiguration(),
             isOffline: false
         )
         stage.open(ring)

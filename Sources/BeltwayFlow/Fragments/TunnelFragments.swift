@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tunnels whose datagrams came in fragments: found by the producer of packets, before they are shared out.
+//
+//     fragment --> of a datagram that may carry a tunnel? --no--> its worker alone
+//                      | yes                                      (which counts it in any case)
+//                      v
+//                  put together --> the packet inside --> the worker whose share that is
+//
+// The packet inside belongs to the flow of its own addresses, and so to another worker than its fragments. Only who sees all
+// packets in order can say where it stands among those of its flow, so that facts are the same for any number of workers.
+//
+// Ports are in the first fragment only. Later ones of UDP are kept until it is known whether they carry a tunnel: mostly it
+// is, since they come in order, and then those of other datagrams cost one look-up.
+//
+// Invariant. Each key of `others`, at most `mostOthers`, is in `order` from `head` on, which is at most a few times as long.
+public import BeltwayWire
+
+/// Puts together fragmented datagrams that carry tunnels; nothing else.
+public struct TunnelFragments: ~Copyable {
+    private static var mostOthers: Int { 4096 }
+
+    private var reassembler: FragmentReassembler
+    private let vlansSeparateFlows: Bool
+    /// Datagrams whose first fragment has shown that they carry no tunnel, and whose last one is still to come.
+    private var others: Set<DatagramKey> = []
+    private var order: [DatagramKey] = []
+    private var head = 0
+
+    /// Makes one without fragments.
+    public init(
+        _ configuration: FragmentConfiguration = FragmentConfiguration(),
+        vlansSeparateFlows: Bool = true
+    ) {
+        reassembler = FragmentReassembler(configuration, vlansSeparateFlows: vlansSeparateFlows)
+        self.vlansSeparateFlows = vlansSeparateFlows
+    }
+
+    /// Bytes that waiting datagrams hold, about; within the configuration's budget.
+    public var weight: Int { reassembler.weight }
+    /// Counters: of datagrams that may carry tunnels.
+    public var statistics: FragmentStatistics { reassembler.statistics }
+    /// Datagrams that carry no tunnel and that are known for it.
+    var otherCount: Int { others.count }
+
+    /// Takes a packet that is a fragment.
+    ///
+    /// - Parameters:
+    ///   - frame: What is known of it.
+    ///   - packet: Its captured bytes; copied if it may be a part of a tunnel's datagram.
+    public mutating func take(_ frame: FragmentFrame, packet: RawSpan) {
+        let headers = frame.headers
+        let number = headers.transportProtocol
+        let isUDP = number == IPProtocol.udp
+        guard isUDP || TunnelKind.mayBeCarried(by: number, ports: (0, 0)) else { return }
+        if isUDP {
+            let key = DatagramKey(headers, vlansSeparate: vlansSeparateFlows)
+            if headers.isLaterFragment {
+                if others.contains(key) {
+                    if !headers.moreFragments { forget(key) }
+                    return
+                }
+            } else if TunnelKind.mayBeCarried(
+                by: number,
+                ports: (headers.sourcePort, headers.destinationPort)
+            ) {
+                forget(key)
+            } else {
+                note(key)
+                return
+            }
+        }
+        reassembler.take(frame, packet: packet)
+        reassembler.settle()
+    }
+
+    /// The next whole datagram that carries a tunnel which could be entered; nil if there is none.
+    public mutating func next() -> FragmentedDatagram? {
+        while let datagram = reassembler.next() {
+            if datagram.isWhole, datagram.headers.tunnelDepth > datagram.own.tunnelDepth { return datagram }
+        }
+        return nil
+    }
+
+    /// Gives up what has waited for too long.
+    ///
+    /// - Parameter time: As for ``FlowTracker/expire(through:limit:facts:)``.
+    public mutating func expire(through time: Timestamp) { reassembler.expire(through: time) }
+
+    private mutating func note(_ key: DatagramKey) {
+        guard others.insert(key).inserted else { return }
+        order.append(key)
+        if others.count > TunnelFragments.mostOthers {
+            // Keys that were forgotten meanwhile are passed over.
+            while head < order.count, others.remove(order[head]) == nil { head += 1 }
+            head += 1
+        }
+        if head + others.count * 2 + 64 < order.count || head * 2 > order.count {
+            order = order[min(head, order.count)...].filter { others.contains($0) }
+            head = 0
+        }
+    }
+
+    private mutating func forget(_ key: DatagramKey) { others.remove(key) }
+}
