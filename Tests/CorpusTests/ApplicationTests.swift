@@ -176,7 +176,10 @@ extension `The corpus` {
         agreement.report("ndpi")
         print("ndpi: \(withoutPayload) flows without payload left out")
         #expect(withoutPayload < 200)
-        #expect(agreement.rate(["dns", "http", "tls", "ssh", "mdns", "llmnr", "dtls", "quic", "smtp", "ftp"]) >= 0.94)
+        #expect(
+            agreement.rate(["dns", "http", "tls", "ssh", "mdns", "llmnr", "dtls", "quic", "smtp", "ftp"])
+                >= 0.94
+        )
     }
 
     /// The checks of suricata-verify on events of the protocols that are read here.

@@ -54,7 +54,8 @@ enum HandoverParser {
     /// - Parameters:
     ///   - bytes: The first bytes of a direction.
     ///   - sender: Who sent them.
-    ///   - ports: The flow's responder's port, for what is too short to be sure by itself.
+    ///   - responderPort: The flow's responder's port, for what is too short to be sure by itself.
+    /// - Returns: The protocol.
     static func probe(_ bytes: RawSpan, from sender: Sender, responderPort: UInt16) -> ApplicationProtocol? {
         guard bytes.byteCount > 0 else { return nil }
         if sender == .responder {
