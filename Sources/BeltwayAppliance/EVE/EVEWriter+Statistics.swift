@@ -18,6 +18,7 @@ extension EVEWriter {
         lines.append(decoder: snapshot.decoder)
         lines.append(flows: snapshot.progress.flows)
         lines.append(applications: snapshot.progress.applications)
+        lines.append(files: snapshot.progress.applications.files, snapshot.progress.fileStore)
         lines.append(reassembly: snapshot.progress.reassembly)
         lines.append(detection: snapshot.progress.detection)
         lines.append(",\"facts_dropped\":")

@@ -301,6 +301,7 @@ public final class RunSession {
             snapshot.progress.applications.add(table.applications)
             table.reassembly.add(to: &snapshot.progress.reassembly)
         }
+        snapshot.progress.fileStore = fileQueue?.counters
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
         snapshot.progress.detection.rulesFailed = UInt64(rulesFailed)
@@ -376,6 +377,7 @@ public final class RunSession {
         for table in flowTables { summary.applications.add(table.applications) }
         for table in flowTables { table.reassembly.add(to: &summary.reassembly) }
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
+        summary.fileStore = fileQueue?.counters
         summary.data = data?.path
         return summary
     }

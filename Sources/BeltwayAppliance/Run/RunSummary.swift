@@ -78,6 +78,8 @@ public struct RunSummary: Equatable, Sendable {
     public var peakRSSInBytes: UInt64 = 0
     /// What the parsers did, by protocol.
     public var applications = ApplicationTally()
+    /// What became of files that were to be stored; nil if none are.
+    public var fileStore: FileStoreCounters?
     /// Flows given up because a table was full; their records were written all the same.
     public var flowsEvicted: UInt64 = 0
     /// What putting fragments and TCP segments together did.
@@ -131,6 +133,8 @@ public struct RunSummary: Equatable, Sendable {
             fields.append("\"threads\":{\(costs.joined(separator: ","))}")
         }
         fields.append("\"applications\":{\(applicationCounts.joined(separator: ","))}")
+        fields.append("\"files\":\(object(applications.files.named))")
+        if let fileStore { fields.append("\"file_store\":\(object(fileStore.named))") }
         fields.append("\"malformed\":\(applications.malformed)")
         fields.append("\"flows_cut\":\(applications.cut)")
         if let data { fields.append("\"data\":\(quoted(data))") }
@@ -163,6 +167,16 @@ public struct RunSummary: Equatable, Sendable {
         }
         if notStored > 0 { rows.append(("not stored", "\(grouped(notStored)) packets")) }
         if flowsEvicted > 0 { rows.append(("evicted", "\(grouped(flowsEvicted)) flows, the table was full")) }
+        if let store = fileStore {
+            let refused = store.overQuota &+ store.overPending &+ store.failed
+            rows.append(
+                (
+                    "files",
+                    "\(grouped(store.stored)) stored (\(humanBytes(store.bytes))), \(grouped(store.duplicates)) known, "
+                        + "\(grouped(refused)) refused"
+                )
+            )
+        }
         if truncated > 0 { rows.append(("truncated", grouped(truncated))) }
         if undecoded > 0 { rows.append(("not decoded", "\(grouped(undecoded)), in no flow")) }
         if filtered > 0 { rows.append(("filtered", grouped(filtered))) }
@@ -194,6 +208,11 @@ public struct RunSummary: Equatable, Sendable {
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
             .joined(separator: "\n")
+    }
+
+    /// Counters as an object: `{"seen":2,"bytes":100}`.
+    private func object(_ counters: [(name: StaticString, value: UInt64)]) -> String {
+        "{\(counters.map { "\(quoted("\($0.name)")):\($0.value)" }.joined(separator: ","))}"
     }
 
     private func quoted(_ text: String) -> String {

@@ -173,6 +173,7 @@ public struct ApplicationStage: ~Copyable {
     public var tally: ApplicationTally {
         var tally = output.tally
         tally.cut = counters.cut
+        tally.files = output.fileCounters
         return tally
     }
 

@@ -13,6 +13,8 @@ public struct ApplicationTally: Sendable {
 
     /// Flows that were no longer parsed, since all of them together held too much.
     public var cut: UInt64 = 0
+    /// What was done with files.
+    public var files = FileCounters()
     /// Additions since the start: says whether a copy is new.
     public private(set) var changes: UInt64 = 0
     private var protocols = InlineArray<128, UInt64>(repeating: 0)
@@ -37,6 +39,7 @@ public struct ApplicationTally: Sendable {
     /// Adds another tally to the sum.
     public mutating func add(_ other: ApplicationTally) {
         cut &+= other.cut
+        files.add(other.files)
         changes &+= other.changes
         for index in protocols.indices { protocols[index] &+= other.protocols[index] }
         for index in kinds.indices { kinds[index] &+= other.kinds[index] }
@@ -70,7 +73,7 @@ public struct ApplicationTally: Sendable {
 extension ApplicationTally: Equatable {
     /// Whether all numbers are equal.
     public static func == (a: ApplicationTally, b: ApplicationTally) -> Bool {
-        a.cut == b.cut && a.changes == b.changes
+        a.cut == b.cut && a.files == b.files && a.changes == b.changes
             && a.protocols.indices.allSatisfy { a.protocols[$0] == b.protocols[$0] }
             && a.kinds.indices.allSatisfy { a.kinds[$0] == b.kinds[$0] }
     }

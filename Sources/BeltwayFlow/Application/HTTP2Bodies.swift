@@ -24,7 +24,7 @@ extension HTTP2Session {
         )
         if let place = streams.firstIndex(where: { $0.id == head.stream }) {
             streams[place][sender].dataBytes &+= UInt64(head.count)
-            if rest.count > 0 { beginBody(at: place, sender, flow, output.files) }
+            if rest.count > 0 { beginBody(at: place, sender, flow, output) }
         }
         self[sender].data = rest
         endFrame(from: sender, &flow, &output)
@@ -88,22 +88,25 @@ extension HTTP2Session {
         at place: Int,
         _ sender: Sender,
         _ flow: ApplicationFlow,
-        _ settings: FileSettings
+        _ output: borrowing TransactionStage
     ) {
         let message = streams[place][sender]
-        guard settings.isOn, message.body == nil, !message.isDNS, !message.isEnded else { return }
+        guard output.files.isOn, message.body == nil, !message.isDNS, !message.isEnded else { return }
         var name = message.facts.name
         if name.isEmpty {
             let target = streams[place].path
             let path = target.rawBytes
             name = FileEvents.name(path.field(0..<(path.firstIndex(of: 0x3f) ?? path.byteCount)))
         }
+        let meter = self.meter ?? InflationMeter(output.inflation)
+        self.meter = meter
         heldByStreams -= streams[place].heldBytes
         streams[place][sender].body = HTTPBodyReader(
             number: flow.transactions,
             name: name,
             message.facts,
-            settings
+            output.files,
+            meter
         )
         heldByStreams += streams[place].heldBytes
     }
@@ -138,22 +141,12 @@ extension HTTP2Session {
     ) {
         heldByStreams -= streams[place][sender].heldBytes
         var body: HTTPBodyReader?
-        var message: [UInt8] = []
         swap(&body, &streams[place][sender].body)
-        swap(&message, &streams[place][sender].message)
+        // What did not end is no message.
+        if !isComplete, !streams[place][sender].isEnded { streams[place][sender].message = [] }
         heldByStreams += streams[place][sender].heldBytes
-        if !message.isEmpty, isComplete {
-            _ = DNSParser.message(
-                message.rawBytes,
-                as: .dns,
-                number: flow.transactions,
-                toResponder: sender == .originator,
-                &output
-            )
-        }
         guard body != nil else { return }
-        if body?.isUndecoded == true { output.fileCounters.undecoded &+= 1 }
-        if body?.isBomb == true { output.fileCounters.bombs &+= 1 }
+        output.count(body)
         let isForm = body?.isForm == true
         for file in body?.end(isComplete: isComplete) ?? [] {
             write(file, of: streams[place], sender, isPart: isForm, number: flow.transactions, &output)
@@ -205,8 +198,23 @@ extension HTTP2Message {
 }
 
 extension HTTP2Stream {
+    /// Writes the message of DNS that it carried: what was answered, which repeats the question, else what was asked.
+    func writeMessage(number: UInt32, _ output: inout TransactionStage) {
+        for sender in [Sender.responder, .originator] where !self[sender].message.isEmpty {
+            let isWhole = DNSParser.message(
+                self[sender].message.rawBytes,
+                as: .dns,
+                number: number,
+                toResponder: sender == .originator,
+                &output
+            )
+            if isWhole { return }
+        }
+        writeAsked(number: number, &output)
+    }
+
     /// Writes the question that a path asks: `/dns-query?dns=` and the message in base64url (RFC 8484, 4.1).
-    func writeAsked(number: UInt32, _ output: inout TransactionStage) {
+    private func writeAsked(number: UInt32, _ output: inout TransactionStage) {
         let path = path.rawBytes
         guard path.starts(with: "/dns-query?"), path.byteCount < 1024 else { return }
         var start: Int? = path.firstIndex(of: 0x3f)

@@ -14,7 +14,7 @@ extension HTTP2Session {
         }
         let stream = streams.remove(at: place)
         heldByStreams -= stream.heldBytes
-        stream.writeAsked(number: flow.transactions, &output)
+        stream.writeMessage(number: flow.transactions, &output)
         output.begin(.http, number: flow.transactions, object: "http")
         flow.transactions &+= 1
         writeMembers(stream, marks: true, showsFields: true, &output)

@@ -87,6 +87,8 @@ struct HTTP2Session {
     var streams: [HTTP2Stream] = []
     /// Bytes of the streams.
     var heldByStreams = 0
+    /// What its bodies grew to, if there were any.
+    var meter: InflationMeter?
 
     var heldBytes: Int {
         heldByStreams + client.table.size + server.table.size + client.block.count + server.block.count

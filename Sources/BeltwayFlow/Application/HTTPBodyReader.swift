@@ -13,12 +13,28 @@ struct HTTPBodyReader {
     private var parts: MultipartReader?
     private let encoding: HTTPContentEncoding
     private var inflater: BodyInflater?
+    private let meter: InflationMeter
     private var isBegun = false
     private var isFed = false
     private var isMislabelled = false
 
-    init(number: UInt32, name: [UInt8], _ facts: HTTPBodyFacts, _ settings: FileSettings) {
+    /// Makes a reader of a body.
+    ///
+    /// - Parameters:
+    ///   - number: Number of its transaction.
+    ///   - name: Its name as a JSON string.
+    ///   - facts: What its head says.
+    ///   - settings: What is done with files.
+    ///   - meter: Of its flow.
+    init(
+        number: UInt32,
+        name: [UInt8],
+        _ facts: HTTPBodyFacts,
+        _ settings: FileSettings,
+        _ meter: InflationMeter
+    ) {
         self.number = number
+        self.meter = meter
         file = FileTracker(name: name, settings)
         encoding = facts.encoding
         if let range = facts.range { file.range = range.first...range.last }
@@ -27,7 +43,8 @@ struct HTTPBodyReader {
 
     /// Bytes that it keeps.
     var heldBytes: Int {
-        file.heldBytes + (parts?.heldBytes ?? 0) + (inflater == nil ? 0 : BodyInflater.heldBytes)
+        // What inflaters hold is bounded by how many of them a worker has.
+        file.heldBytes + (parts?.heldBytes ?? 0)
     }
 
     /// Whether what encodes it could not be undone to its end.
@@ -36,12 +53,16 @@ struct HTTPBodyReader {
     var isDamaged: Bool { isMislabelled || inflater?.state == .damaged && !file.hasGaps }
     /// Whether it grew beyond all measure.
     var isBomb: Bool { inflater?.state == .bomb }
+    /// Whether its inflater gave way to others'.
+    var hasGivenWay: Bool { inflater?.state == .gone }
+    /// Bytes in which ends of lines of a form were looked for.
+    var searched: UInt64 { parts?.searched ?? 0 }
 
     /// Takes the next bytes of the body.
     mutating func take(_ bytes: RawSpan) {
         if !isBegun, bytes.byteCount > 0 {
             isBegun = true
-            if encoding != .identity { inflater = BodyInflater(encoding, first: bytes) }
+            if encoding != .identity { inflater = BodyInflater(encoding, first: bytes, meter) }
         }
         guard let inflater else { return takeDecoded(bytes) }
         // Of what is too large nothing more is looked at.
@@ -54,7 +75,7 @@ struct HTTPBodyReader {
             self.inflater = nil
             isMislabelled = true
             takeDecoded(bytes)
-        } else if inflater.state == .damaged || inflater.state == .bomb {
+        } else if inflater.state != .going, inflater.state != .ended {
             file.cut()
         }
     }
@@ -94,6 +115,17 @@ struct HTTPBodyReader {
     }
 }
 
+extension TransactionStage {
+    /// Counts what became of a body's encoding.
+    mutating func count(_ body: HTTPBodyReader?) {
+        guard let body else { return }
+        fileCounters.searched &+= body.searched
+        if body.isUndecoded { fileCounters.undecoded &+= 1 }
+        if body.isBomb { fileCounters.bombs &+= 1 }
+        if body.hasGivenWay { fileCounters.gaveWay &+= 1 }
+    }
+}
+
 extension HTTPParser {
     /// A body begins: gives it a name.
     static func beginBody(
@@ -105,6 +137,8 @@ extension HTTPParser {
     ) {
         endBody(of: sender, isComplete: false, &session, flow, &output)
         guard output.files.isOn else { return }
+        let meter = session.meter ?? InflationMeter(output.inflation)
+        session.meter = meter
         if sender == .originator {
             let index = session.pending.count - 1
             let name = facts.name.isEmpty ? path(session.pending[index].fragment) : facts.name
@@ -112,12 +146,14 @@ extension HTTPParser {
                 number: flow.transactions &+ UInt32(index),
                 name: name,
                 facts,
-                output.files
+                output.files,
+                meter
             )
         } else {
             var name = facts.name
             if name.isEmpty, let request = session.pending.first { name = path(request.fragment) }
-            session.answerBody = HTTPBodyReader(number: flow.transactions, name: name, facts, output.files)
+            let number = flow.transactions
+            session.answerBody = HTTPBodyReader(number: number, name: name, facts, output.files, meter)
         }
     }
 
@@ -204,9 +240,8 @@ extension HTTPParser {
         }
         guard body != nil else { return }
         let number = body?.number ?? 0
-        if body?.isUndecoded == true { output.fileCounters.undecoded &+= 1 }
+        output.count(body)
         if body?.isBomb == true {
-            output.fileCounters.bombs &+= 1
             output.anomaly("COMPRESSION_BOMB", of: "http", number: number)
         } else if body?.isDamaged == true {
             output.anomaly("GZIP_DECOMPRESSION_FAILED", of: "http", number: number)

@@ -80,8 +80,9 @@ extension HTTPParser {
         var index = 0
         while index < min(target.byteCount, 4096) {
             let byte = target.byte(at: index)
-            if byte == 0x25, index + 2 < target.byteCount, let high = digit(target.byte(at: index + 1)),
-                let low = digit(target.byte(at: index + 2))
+            if byte == 0x25, index + 2 < target.byteCount,
+                let high = target.byte(at: index + 1).hexadecimalValue,
+                let low = target.byte(at: index + 2).hexadecimalValue
             {
                 bytes.append(high << 4 | low)
                 index += 3
@@ -91,12 +92,6 @@ extension HTTPParser {
             }
         }
         return bytes
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        let lower = byte | 0x20
-        if byte &- 0x30 < 10 { return byte &- 0x30 }
-        return lower &- 0x61 < 6 ? lower &- 0x57 : nil
     }
 
     /// Whether a header says that somebody forwarded the request (Zeek's HTTP::proxy_headers).

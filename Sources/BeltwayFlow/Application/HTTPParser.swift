@@ -43,6 +43,8 @@ struct HTTPSession {
     /// What looks at the bodies that come, nil where there is none.
     var requestBody: HTTPBodyReader?
     var answerBody: HTTPBodyReader?
+    /// What its bodies grew to, if there were any.
+    var meter: InflationMeter?
 
     var heldBytes: Int {
         fragmentBytes + (requestBody?.heldBytes ?? 0) + (answerBody?.heldBytes ?? 0)

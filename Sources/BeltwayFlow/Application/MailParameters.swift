@@ -47,8 +47,8 @@ enum MailParameters {
         while index < text.byteCount {
             let byte = text.byte(at: index)
             index += 1
-            if byte == 0x25, index + 1 < text.byteCount, let high = digit(text.byte(at: index)),
-                let low = digit(text.byte(at: index + 1))
+            if byte == 0x25, index + 1 < text.byteCount, let high = text.byte(at: index).hexadecimalValue,
+                let low = text.byte(at: index + 1).hexadecimalValue
             {
                 bytes.append(high << 4 | low)
                 index += 2
@@ -57,14 +57,5 @@ enum MailParameters {
             }
         }
         return bytes
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
     }
 }

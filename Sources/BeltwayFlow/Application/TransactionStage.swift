@@ -31,6 +31,8 @@ public struct TransactionStage: ~Copyable {
     public var events = EventSettings()
     /// What was done with them.
     public internal(set) var fileCounters = FileCounters()
+    /// What its worker's bodies grow to.
+    let inflation = InflationAccount()
     /// Copies of files that ended with what is staged: they are kept only if it is.
     var endedCopies: [FileCopy] = []
     /// Anomalies that were not written, since there were too many of them in one second.

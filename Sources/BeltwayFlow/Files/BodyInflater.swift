@@ -2,7 +2,8 @@
 // Encoded bodies (RFC 9110, 8.4.1) undone as they come, through zlib: gzip of any number of members (RFC 1952), the
 // format of zlib (RFC 1950), and bare deflate (RFC 1951), which some send under that name.
 //
-// Safe: the z_stream and the room for what comes out live and die with this object; zlib sees the caller's bytes during
+// Safe: the z_stream and the room for what comes out live with this object until `release`, after which its state is not
+// `going` and neither is touched; zlib sees the caller's bytes during
 // the call only, and no pointer to them is kept.
 internal import BeltwayWire
 internal import CZlib
@@ -17,14 +18,10 @@ internal import CZlib
         case damaged
         /// More came out than any honest body holds.
         case bomb
+        /// It gave way to another.
+        case gone
     }
 
-    /// What a session counts for it: zlib's window and tables, and the room below.
-    static var heldBytes: Int { 56 << 10 }
-    /// Bytes that may come out whatever went in.
-    private static var mostFree: UInt64 { 16 << 20 }
-    /// Beyond that, so many out for one in; deflate reaches 1,032, text and markup less than 50.
-    private static var mostRatio: UInt64 { 250 }
     private static var roomLength: Int { 8 << 10 }
 
     private(set) var state = State.going
@@ -33,14 +30,19 @@ internal import CZlib
     private let isGzip: Bool
     private var isReady = false
     private var isBetweenMembers = false
-    private var taken: UInt64 = 0
+    private var isReleased = false
+    private let meter: InflationMeter
+    /// Its neighbours in the order in which inflaters were used (InflationAccount).
+    unowned var before: BodyInflater?
+    unowned var after: BodyInflater?
     /// Bytes that came out.
     private(set) var given: UInt64 = 0
 
     /// Makes an inflater for a body that begins with `first`.
     ///
     /// - Returns: Nil if that is none of the three formats, whatever its head said: the body is as it was sent.
-    init?(_ encoding: HTTPContentEncoding, first: RawSpan) {
+    init?(_ encoding: HTTPContentEncoding, first: RawSpan, _ meter: InflationMeter) {
+        self.meter = meter
         guard first.byteCount > 0, let bits = BodyInflater.windowBits(encoding, first) else { return nil }
         isGzip = bits > 15
         unsafe stream = .allocate(capacity: 1)
@@ -48,13 +50,26 @@ internal import CZlib
         unsafe room = .allocate(byteCount: BodyInflater.roomLength, alignment: 16)
         isReady = unsafe inflateInit2_(stream, bits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
         if !isReady { state = .damaged }
+        meter.account.add(self)
     }
 
-    deinit {
+    deinit { release() }
+
+    /// Gives back what zlib holds: nothing more is inflated.
+    private func release() {
+        guard !isReleased else { return }
+        isReleased = true
+        meter.account.remove(self)
         if isReady { unsafe inflateEnd(stream) }
         unsafe stream.deinitialize(count: 1)
         unsafe stream.deallocate()
         unsafe room.deallocate()
+    }
+
+    /// Makes room for another.
+    func giveWay() {
+        if state == .going { state = .gone }
+        release()
     }
 
     /// zlib's number for a format: what the first bytes are counts before what the head said.
@@ -72,8 +87,10 @@ internal import CZlib
 
     /// Inflates the next bytes, and hands on what comes out in pieces.
     func take(_ bytes: RawSpan, _ body: (RawSpan) -> Void) {
+        guard state == .going, !isReleased else { return }
+        meter.account.touch(self)
+        meter.take(bytes.byteCount)
         unsafe bytes.withUnsafeBytes { memory in
-            taken &+= UInt64(memory.count)
             unsafe stream.pointee.next_in = UnsafeMutablePointer(
                 mutating: memory.baseAddress?.assumingMemoryBound(to: Bytef.self)
             )
@@ -82,10 +99,15 @@ internal import CZlib
             unsafe stream.pointee.next_in = nil
             unsafe stream.pointee.avail_in = 0
         }
+        // What has ended or cannot go on holds nothing.
+        if state != .going { release() }
     }
 
     /// Bytes were lost: nothing more can be inflated.
-    func stop() { if state == .going { state = .damaged } }
+    func stop() {
+        if state == .going { state = .damaged }
+        release()
+    }
 
     /// One call of zlib.
     ///
@@ -110,7 +132,7 @@ internal import CZlib
         if produced > 0 {
             body(unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(room)).extracting(0..<produced))
         }
-        if given > BodyInflater.mostFree, given / max(taken, 1) > BodyInflater.mostRatio {
+        if !meter.give(produced) {
             state = .bomb
             return false
         }

@@ -60,6 +60,7 @@ extension TransactionStage {
         if let copy { endedCopies.append(copy) }
         fileCounters.files &+= 1
         fileCounters.bytes &+= file.size
+        if !file.isClosed { fileCounters.truncated &+= 1 }
         if file.hasGaps { fileCounters.withGaps &+= 1 }
         if file.size > files.largest { fileCounters.tooLarge &+= 1 }
     }

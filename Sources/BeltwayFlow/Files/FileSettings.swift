@@ -44,13 +44,32 @@ public struct FileCounters: Sendable, Equatable {
     public var bytes: UInt64 = 0
     /// Files larger than ``FileSettings/largest``.
     public var tooLarge: UInt64 = 0
+    /// Files that did not come whole, for whatever reason.
+    public var truncated: UInt64 = 0
     /// Files of which bytes are missing.
     public var withGaps: UInt64 = 0
     /// Encoded bodies that could not be decoded to their end.
     public var undecoded: UInt64 = 0
     /// Bodies that grew beyond all measure when they were decoded, and were left there.
     public var bombs: UInt64 = 0
+    /// Encoded bodies that were left there since others were inflated.
+    public var gaveWay: UInt64 = 0
+    /// Bytes in which ends of lines of forms were looked for.
+    public var searched: UInt64 = 0
 
     /// Makes counters of nothing.
     public init() {}
+
+    /// Adds what another worker did.
+    public mutating func add(_ other: FileCounters) {
+        files &+= other.files
+        bytes &+= other.bytes
+        tooLarge &+= other.tooLarge
+        truncated &+= other.truncated
+        withGaps &+= other.withGaps
+        undecoded &+= other.undecoded
+        bombs &+= other.bombs
+        gaveWay &+= other.gaveWay
+        searched &+= other.searched
+    }
 }

@@ -16,6 +16,8 @@ struct MultipartReader {
     private let settings: FileSettings
     private var carry: [UInt8] = []
     private var isWithinLine = false
+    /// Bytes in which ends of lines were looked for.
+    private(set) var searched: UInt64 = 0
 
     init(boundary: [UInt8], _ settings: FileSettings) {
         reader = MailReader(partsWith: boundary)
@@ -32,6 +34,10 @@ struct MultipartReader {
     mutating func take(_ bytes: RawSpan) {
         if carry.isEmpty {
             lines(bytes)
+        } else if waits(with: bytes) {
+            // What is carried was looked through: it is looked through again when its line has ended.
+            searched &+= UInt64(bytes.byteCount)
+            carry.append(copyOf: bytes)
         } else {
             var joined: [UInt8] = []
             swap(&joined, &carry)
@@ -40,7 +46,20 @@ struct MultipartReader {
         }
     }
 
+    /// Whether the line that is carried goes on with these bytes, and beyond them.
+    private func waits(with bytes: RawSpan) -> Bool {
+        let isCarried = mayWait(first: carry[0], carry.count + bytes.byteCount)
+        return isCarried && bytes.firstIndex(of: 0x0a) == nil
+    }
+
+    /// Whether a line that begins so, and has so many bytes, is waited for: it may be a boundary, or is a field.
+    private func mayWait(first: UInt8, _ count: Int) -> Bool {
+        let mayBeBoundary = !isWithinLine && first == 0x2d && count < MultipartReader.mostBoundary
+        return (mayBeBoundary || reader.isInFields) && count < MultipartReader.mostCarried
+    }
+
     private mutating func lines(_ bytes: RawSpan) {
+        searched &+= UInt64(bytes.byteCount)
         var start = 0
         while let feed = bytes.firstIndex(of: 0x0a, from: start) {
             let end: LineEnd = feed > start && bytes.byte(at: feed - 1) == 0x0d ? .both : .lineFeed
@@ -49,9 +68,7 @@ struct MultipartReader {
         }
         let rest = bytes.field(start..<bytes.byteCount)
         guard rest.byteCount > 0 else { return }
-        let mayBeBoundary =
-            !isWithinLine && rest.byte(at: 0) == 0x2d && rest.byteCount < MultipartReader.mostBoundary
-        if (mayBeBoundary || reader.isInFields) && rest.byteCount < MultipartReader.mostCarried {
+        if mayWait(first: rest.byte(at: 0), rest.byteCount) {
             carry.append(copyOf: rest)
             return
         }

@@ -167,8 +167,8 @@ struct PartFile {
                 continue
             }
             if index == end { return true }
-            if index + 1 < end, let high = PartFile.digit(line.byte(at: index)),
-                let low = PartFile.digit(line.byte(at: index + 1))
+            if index + 1 < end, let high = line.byte(at: index).hexadecimalValue,
+                let low = line.byte(at: index + 1).hexadecimalValue
             {
                 decoded.append(high << 4 | low)
                 index += 2
@@ -177,14 +177,5 @@ struct PartFile {
             }
         }
         return false
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
     }
 }

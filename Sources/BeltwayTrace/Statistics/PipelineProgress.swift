@@ -15,6 +15,8 @@ public struct PipelineProgress: Equatable, Sendable {
     public var detection = DetectionProgress()
     /// The parsers, all workers together.
     public var applications = ApplicationTally()
+    /// What became of files that were to be stored; nil if none are.
+    public var fileStore: FileStoreCounters?
     /// Facts that a full queue to the writer refused.
     public var factsDropped: UInt64 = 0
     /// Every reader of a ring.

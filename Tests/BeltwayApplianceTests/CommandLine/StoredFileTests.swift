@@ -58,6 +58,26 @@ extension `The command line` {
         #expect(stored(folder / "data/files").map(\.path) == found)
     }
 
+    @Test func `counts files in its summary and its statistics`() throws {
+        let folder = TemporaryFolder()
+        let configuration = try folder.write("{files: {extract: yes}, summary: json}\n", to: "files.yaml")
+        let outcome = try BeltwayProgram.run([
+            "run", "-r", Samples.sample, "-c", configuration, "--data", folder / "data", "--no-packets",
+        ])
+        let found = stored(folder / "data/files").count
+        let events = try String(contentsOfFile: folder / "data/eve.json", encoding: .utf8).split(
+            separator: "\n"
+        )
+        let last = try #require(events.last { $0.contains("\"event_type\":\"stats\"") })
+        let seen = events.count { $0.contains("\"event_type\":\"fileinfo\"") }
+        for text in [outcome.output, String(last)] {
+            let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+            let counters = object?["stats"] as? [String: Any] ?? object
+            #expect((counters?["files"] as? [String: Int])?["seen"] == seen, "\(text)")
+            #expect((counters?["file_store"] as? [String: Int])?["stored"] == found, "\(text)")
+        }
+    }
+
     @Test func `stores no files unless told to`() throws {
         let folder = TemporaryFolder()
         let files = try files("files: {extract: no}\n", in: folder)

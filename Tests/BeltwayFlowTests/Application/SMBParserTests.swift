@@ -189,6 +189,22 @@ private func commands(_ talk: Conversation) -> [String] {
         #expect(talk.object(0)["filename"] as? String == "file 0")
     }
 
+    @Test func `of a chain of SMB 1 are eight at most`() {
+        func block(_ next: UInt64) -> [UInt8] { [2, 0x24, 0] + little(next, 2) + [0, 0] }
+        let rest = (1..<200).flatMap { block(UInt64(39 + 7 * $0)) }
+        let chain = SMB1Sample.message(0x24, id: 9, words: [0x24, 0] + little(39, 2), rest)
+        let talk = Conversation([.client(netBIOS(chain))], port: 445)
+        #expect(talk.transactions.count == 8)
+        #expect(commands(talk).allSatisfy { $0 == "SMB1_LOCKING_ANDX" })
+    }
+
+    @Test func `of SMB 1 have names that are cut, and what ends them is not looked for without end`() {
+        let name = String(repeating: "n", count: 7000)
+        let talk = Conversation([.client(netBIOS(SMB1Sample.create(id: 2, name)))], port: 445)
+        let shown = talk.object()["filename"] as? String ?? ""
+        #expect((500...2048).contains(shown.utf8.count))
+    }
+
     @Test func `pass over what is encrypted`() {
         let sealed = [0xfd, 0x53, 0x4d, 0x42] + [UInt8](repeating: 0x99, count: 30_000)
         let talk = Conversation([.client(netBIOS(sealed) + netBIOS(Two.negotiate(id: 0)))], port: 445)

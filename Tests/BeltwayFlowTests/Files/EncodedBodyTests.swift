@@ -92,6 +92,17 @@ private let content = Array(String(repeating: "some text that deflates, ", count
         #expect(talk.fileCounters.bombs == 1)
     }
 
+    @Test func `cannot grow beyond what the others of its flow have left`() {
+        // 900 kB a body and a thousand times what was sent: none alone is too much.
+        let body = deflated([UInt8](repeating: 0, count: 900_000), 31)
+        let talk = Conversation((0..<20).flatMap { _ in [request, answer("gzip", body)] }, port: 80)
+        #expect(talk.files.count == 20)
+        #expect(talk.file(0)["state"] as? String == "CLOSED")
+        #expect(talk.fileCounters.bombs >= 18)
+        let grown = talk.files.indices.reduce(0) { $0 + (talk.file($1)["size"] as? Int ?? 0) }
+        #expect(grown < (1 << 20) + 250 * 20 * body.count + 20 * 8192)
+    }
+
     @Test func `with a gap has no digest, and what follows is read on`() {
         let body = deflated(content, 31)
         let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(body.count)\r\n\r\n"

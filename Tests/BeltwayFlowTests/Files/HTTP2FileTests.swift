@@ -137,8 +137,8 @@ private let answered: [UInt8] =
         let heard = Conversation(talk, port: 80, pieces: pieces)
         #expect(heard.files.isEmpty)
         let messages = heard.transactions.indices.filter { heard.transactions[$0].record.kind == .dns }
-        #expect(messages.count == 4)
-        #expect(messages.count { heard.object($0)["type"] as? String == "request" } == 2)
+        // The answer repeats the question: one event a stream, as in Suricata.
+        #expect(messages.count == 2)
         for index in messages {
             let name = (heard.object(index)["queries"] as? [[String: Any]])?.first?["rrname"]
             #expect(name as? String == "www.example.com")
@@ -146,6 +146,17 @@ private let answered: [UInt8] =
         let answers = messages.compactMap { (heard.object($0)["answers"] as? [[String: Any]])?.first }
         #expect(answers.count == 2)
         #expect(answers.allSatisfy { $0["rdata"] as? String == "192.0.2.1" })
+    }
+
+    @Test func `is told by what was asked if no answer came`() {
+        let post = [0x83, 0x86] + field(":path", "/dns-query") + type
+        let body = frame(1, 4, 1, post) + frame(0, 1, 1, asked)
+        for request in [body, asking("/dns-query?dns=\(question)")] {
+            let heard = Conversation([.client(preface + request), settings], port: 80)
+            let messages = heard.transactions.indices.filter { heard.transactions[$0].record.kind == .dns }
+            #expect(messages.map { heard.object($0)["type"] as? String } == ["request"])
+            #expect(heard.transactions[messages.first ?? 0].record.destinationPort == 80)
+        }
     }
 
     @Test func `that is cut, too long, or no message gives no event`() {

@@ -102,6 +102,26 @@ private func answer(_ body: String, _ fields: String = "") -> String {
         #expect(talk.file(1)["sha256"] as? String == sha256("second"))
     }
 
+    @Test func `of a form that comes byte by byte cost as much for each byte, however long its lines`() {
+        let field = "X: " + String(repeating: "-", count: 8000) + "\r\n"
+        let dashes = String(repeating: "-", count: 290) + "\r\n"
+        let form =
+            "--xx\r\n" + String(repeating: field, count: 6) + "\r\n" + String(repeating: dashes, count: 170)
+        let talk = Conversation(
+            [
+                .client(
+                    "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=xx\r\n"
+                        + "Content-Length: \(form.utf8.count)\r\n\r\n\(form)"
+                )
+            ],
+            port: 80,
+            pieces: 1
+        )
+        #expect(form.utf8.count > 97_000)
+        #expect(talk.fileCounters.searched >= UInt64(form.utf8.count))
+        #expect(talk.fileCounters.searched <= UInt64(3 * form.utf8.count))
+    }
+
     @Test func `of one form are no more than are told, however small its parts`() {
         let form = String(repeating: "--xx\r\nContent-Type:;name=a\r\n\r\nX\n", count: 5000) + "--xx--\r\n"
         let post =
