@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // http.log: a line for each request with its answer (base/protocols/http/main.zeek of Zeek 8).
 //
-// Files are not named here yet: their fields are unset. Nor are users and passwords, which Zeek does not log either
-// unless it is told to.
+// Users and passwords are not told, which Zeek does not log either unless it is asked to.
 internal import BeltwayFlow
 internal import BeltwayWire
 
@@ -20,6 +19,7 @@ enum ZeekHTTP {
     static func append(
         _ record: TransactionRecord,
         _ details: TransactionDetails,
+        _ files: [ZeekFiles.File],
         to log: inout ZeekWriter
     ) {
         log.beginLine(record, start: details.number(.start))
@@ -47,10 +47,40 @@ enum ZeekHTTP {
         log.unset("username")
         log.unset("password")
         log.texts("proxied", .proxied, of: details)
-        for name in [
-            "orig_fuids", "orig_filenames", "orig_mime_types", "resp_fuids", "resp_filenames",
-            "resp_mime_types",
-        ] as [StaticString] { log.unset(name) }
+        let asked = files.filter(\.isFromOriginator)
+        identifiers("orig_fuids", asked, &log)
+        texts("orig_filenames", asked.map(\.name), &log)
+        texts("orig_mime_types", asked.map(\.type), &log)
+        let answered = files.filter { !$0.isFromOriginator }
+        identifiers("resp_fuids", answered, &log)
+        texts("resp_filenames", answered.map(\.name), &log)
+        texts("resp_mime_types", answered.map(\.type), &log)
         log.endLine()
+    }
+
+    private static func identifiers(
+        _ name: StaticString,
+        _ files: [ZeekFiles.File],
+        _ log: inout ZeekWriter
+    ) {
+        if files.isEmpty { return log.unset(name) }
+        log.beginList(name)
+        for (index, file) in files.enumerated() {
+            if index > 0 { log.separateElements() }
+            log.element(ofFile: file.identifier)
+        }
+        log.endList()
+    }
+
+    /// A field of those texts that are not empty.
+    private static func texts(_ name: StaticString, _ texts: [[UInt8]], _ log: inout ZeekWriter) {
+        let known = texts.filter { !$0.isEmpty }
+        if known.isEmpty { return log.unset(name) }
+        log.beginList(name)
+        for (index, text) in known.enumerated() {
+            if index > 0 { log.separateElements() }
+            log.element(text.rawBytes)
+        }
+        log.endList()
     }
 }

@@ -9,12 +9,12 @@ struct ZeekTable: Sendable {
     let fields: [(name: String, type: String)]
 
     /// Fields of a log as `name type`, separated by commas, behind those that all logs of connections have.
-    init(_ name: String, _ fields: String) {
+    init(_ name: String, _ fields: String, isOfFiles: Bool = false) {
         self.name = name
         let own = fields.split(separator: ",").map { $0.split(separator: " ") }
         self.fields =
-            [
-                ("ts", "time"), ("uid", "string"), ("id.orig_h", "addr"), ("id.orig_p", "port"),
+            [("ts", "time")] + (isOfFiles ? [("fuid", "string")] : []) + [
+                ("uid", "string"), ("id.orig_h", "addr"), ("id.orig_p", "port"),
                 ("id.resp_h", "addr"), ("id.resp_p", "port"),
             ] + own.map { (String($0[0]), String($0[1])) }
     }
@@ -22,9 +22,10 @@ struct ZeekTable: Sendable {
 
 extension ZeekWriter {
     /// Begins a line with a transaction's time, identifier and ends, originator first.
-    mutating func beginLine(_ record: TransactionRecord, start: UInt64?) {
+    mutating func beginLine(_ record: TransactionRecord, start: UInt64?, file: UInt64? = nil) {
         beginLine()
         time("ts", start.map { Timestamp(nanoseconds: $0) } ?? record.time)
+        if let file { identifier("fuid", ofFile: file) }
         identifier("uid", of: record.flowID)
         let isForward = record.toResponder
         address("id.orig_h", isForward ? record.source : record.destination, version: record.ipVersion)

@@ -2,7 +2,7 @@
 // All logs of Zeek's that a run writes, from the facts that EVE and SQLite get too.
 //
 //     flow         --> conn.log        and what waits for the flow's end in the others
-//     transaction  --> dns.log, http.log, ssl.log, ssh.log
+//     transaction  --> dns.log, http.log, ssl.log, ssh.log; files.log, whose files http.log names
 //
 // A full disk costs lines of the log that it hit, and no others.
 internal import BeltwayBuffers
@@ -12,17 +12,22 @@ internal import BeltwayWire
 /// The logs and what is remembered between facts.
 struct ZeekLogs: ~Copyable {
     private static var tables: [ZeekTable] {
-        [ZeekConnections.table, ZeekDNS.table, ZeekTLS.table, ZeekSSH.table, ZeekHTTP.table]
+        [
+            ZeekConnections.table, ZeekDNS.table, ZeekTLS.table, ZeekSSH.table, ZeekHTTP.table,
+            ZeekFiles.table,
+        ]
     }
     private static var connections: Int { 0 }
     private static var names: Int { 1 }
     private static var tls: Int { 2 }
     private static var ssh: Int { 3 }
     private static var http: Int { 4 }
+    private static var files: Int { 5 }
 
     private var logs: OwnedArray<ZeekLog>
     private var dns = ZeekDNS()
     private var quic = ZeekQUIC()
+    private var files = ZeekFiles()
 
     /// Opens all logs in a folder.
     init(format: ZeekFormat, folder: String) throws(EVEFileError) {
@@ -43,6 +48,7 @@ struct ZeekLogs: ~Copyable {
         ZeekConnections.append(flow, to: &logs[ZeekLogs.connections].writer)
         dns.ended(flow.flowID, to: &logs[ZeekLogs.names].writer)
         quic.ended(flow.flowID, to: &logs[ZeekLogs.tls].writer)
+        files.ended(flow.flowID)
     }
 
     /// Takes a transaction.
@@ -57,7 +63,10 @@ struct ZeekLogs: ~Copyable {
         case .dns, .mdns, .llmnr: dns.append(record, details, to: &logs[ZeekLogs.names].writer)
         case .tls: ZeekTLS.append(record, details, to: &logs[ZeekLogs.tls].writer)
         case .quic: quic.append(record, details, to: &logs[ZeekLogs.tls].writer)
-        case .http: ZeekHTTP.append(record, details, to: &logs[ZeekLogs.http].writer)
+        case .http:
+            let files = files.take(of: record)
+            ZeekHTTP.append(record, details, files, to: &logs[ZeekLogs.http].writer)
+        case .fileinfo: files.append(record, details, body: body, to: &logs[ZeekLogs.files].writer)
         case .ssh: ZeekSSH.append(record, details, to: &logs[ZeekLogs.ssh].writer)
         default: break
         }

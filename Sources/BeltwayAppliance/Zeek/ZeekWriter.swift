@@ -129,6 +129,19 @@ struct ZeekWriter: ~Copyable {
         if isSet, format == .json { lines.append(0x5d) }
     }
 
+    /// A file's identifier.
+    mutating func identifier(_ name: StaticString, ofFile seed: UInt64) {
+        begin(name)
+        element(ofFile: seed)
+    }
+
+    /// A file's identifier, in a list.
+    mutating func element(ofFile seed: UInt64) {
+        quote()
+        lines.append(zeekIdentifierOf: seed, prefix: 0x46)
+        quote()
+    }
+
     private mutating func quote() {
         if format == .json { lines.append(0x22) }
     }
@@ -204,8 +217,10 @@ extension TextBuffer {
 
     /// Appends the identifier that Zeek's logs join a connection by: `C` and 17 letters and digits, made of the flow's
     /// own identifier, so that it is the same in every log and in every run.
-    mutating func append(zeekIdentifierOf flowID: UInt64) {
-        append(0x43)
+    ///
+    /// Files have an `F` and a seed of their own instead.
+    mutating func append(zeekIdentifierOf flowID: UInt64, prefix: UInt8 = 0x43) {
+        append(prefix)
         // Two words of SplitMix64 (Steele et al., 2014), seeded by the flow: 17 digits of base 62 need 102 bits.
         var seed = flowID
         for digits in [10, 7] {

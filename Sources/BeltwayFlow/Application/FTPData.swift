@@ -173,7 +173,7 @@ public enum FTPDataParser {
         guard session.sender == nil else { return }
         session.sender = sender
         guard settings.isOn, !session.transfer.name.isEmpty else { return }
-        session.file = FileTracker(name: session.transfer.name, settings)
+        session.file = FileTracker(name: session.transfer.name, isNamed: false, settings)
     }
 
     /// A direction has ended, and with it what it sent.

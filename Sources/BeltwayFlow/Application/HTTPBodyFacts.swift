@@ -9,6 +9,8 @@ struct HTTPBodyFacts {
     var boundary: [UInt8] = []
     /// Of Content-Range (RFC 9110, 14.4).
     var range: HTTPContentRange?
+    /// Bytes of the body, if that was told and it is not in chunks.
+    var length: UInt64?
     /// Of Content-Encoding (RFC 9110, 8.4).
     var encoding = HTTPContentEncoding.identity
 

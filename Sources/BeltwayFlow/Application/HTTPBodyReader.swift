@@ -35,7 +35,8 @@ struct HTTPBodyReader {
     ) {
         self.number = number
         self.meter = meter
-        file = FileTracker(name: name, settings)
+        file = FileTracker(name: name, isNamed: !facts.name.isEmpty, settings)
+        if facts.encoding == .identity { file.total = facts.length }
         encoding = facts.encoding
         if let range = facts.range { file.range = range.first...range.last }
         if !facts.boundary.isEmpty { parts = MultipartReader(boundary: facts.boundary, settings) }
@@ -137,6 +138,10 @@ extension HTTPParser {
     ) {
         endBody(of: sender, isComplete: false, &session, flow, &output)
         guard output.files.isOn else { return }
+        var facts = facts
+        if case .body(let length) = sender == .originator ? session.client : session.server {
+            facts.length = UInt64(length)
+        }
         let meter = session.meter ?? InflationMeter(output.inflation)
         session.meter = meter
         if sender == .originator {

@@ -145,7 +145,9 @@ extension SMBSession {
         if contents[key] == nil {
             guard contents.count < SMBSession.mostContents else { return }
             let name = files[key.file]?.name ?? []
-            let content = SMBContent(FileTracker(name: FileEvents.name(name.rawBytes), settings))
+            var file = FileTracker(name: FileEvents.name(name.rawBytes), settings)
+            if !key.isWrite { file.total = files[key.file]?.size }
+            let content = SMBContent(file)
             contentHeld += content.heldBytes
             contents[key] = content
         }

@@ -23,6 +23,8 @@ public enum TransactionDetail: UInt8, Sendable {
     case clientCertificate, hasCertificates, namesMatch
     // SSH: banners, and the lists of each side's KEXINIT, kex, host key, ciphers and so on in the order of RFC 4253
     case clientBanner, serverBanner, clientList, serverList, hostKey
+    // Files: bytes that they are said to have, bytes that did not come by, and the name that they were given, as JSON
+    case totalBytes, missingBytes, givenName
 }
 
 /// Values of a transaction, in the order they were written.

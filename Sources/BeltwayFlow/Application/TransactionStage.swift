@@ -26,7 +26,15 @@ public struct TransactionStage: ~Copyable {
     /// Head of the next transactions: the packet that is being looked at, from originator to responder.
     public var packet = TransactionRecord()
     /// What is done with files.
-    public var files = FileSettings()
+    public var files: FileSettings {
+        get {
+            var settings = fileSettings
+            settings.time = packet.time
+            return settings
+        }
+        set { fileSettings = newValue }
+    }
+    private var fileSettings = FileSettings()
     /// What events say.
     public var events = EventSettings()
     /// What was done with them.

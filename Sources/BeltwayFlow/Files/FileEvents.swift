@@ -55,6 +55,7 @@ extension TransactionStage {
         mark(FileEvents.Column.protocolName)
         text.openObject("fileinfo")
         let copy = file.preparedCopy()
+        if wantsDetails { file.write(details: &details) }
         file.write(number: number, storedAs: copy?.identifier, &self)
         end()
         if let copy { endedCopies.append(copy) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayWire
 
 /// What is done with the files that flows carry.
 public struct FileSettings: Sendable, Equatable {
@@ -31,6 +32,9 @@ public struct FileSettings: Sendable, Equatable {
     public var extraction: FileExtraction?
     /// Where the bytes of files go that are written to disk; nil if nobody writes any.
     public var queue: FileQueue?
+
+    /// Time of the packet that is being looked at.
+    var time = Timestamp.zero
 
     /// All files, with the digest that names a file best.
     public init() {}

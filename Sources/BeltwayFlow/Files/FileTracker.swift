@@ -5,7 +5,7 @@
 //
 // Bytes are those of the file itself: what encodes them (chunks, gzip, base64) is undone before.
 //
-// Invariant 1. `start` is empty once `magic` is known; it never holds more than `FileMagic.mostBytes`.
+// Invariant 1. `first` is empty once `magic` is known; it never holds more than `FileMagic.mostBytes`.
 // Invariant 2. What is copied to disk is what the digests are of: the bytes before the first that is missing.
 internal import BeltwayWire
 
@@ -13,6 +13,14 @@ internal import BeltwayWire
 struct FileTracker {
     /// Its name as a JSON string, quotation marks included; empty if it has none.
     let name: [UInt8]
+    /// Whether that is a name that it was given, and not where it was asked for.
+    private let isNamed: Bool
+    /// Time of the packet in which it begins.
+    private let start: Timestamp
+    /// Bytes that it is said to have.
+    var total: UInt64?
+    /// Bytes that were lost.
+    private var missing: UInt64 = 0
     /// Bytes so far.
     private(set) var size: UInt64 = 0
     /// Whether bytes are missing.
@@ -24,22 +32,24 @@ struct FileTracker {
     /// Where its bytes belong in a larger one (RFC 9110, 14.4).
     var range: ClosedRange<UInt64>?
     private var digests: FileDigests
-    private var start: [UInt8] = []
+    private var first: [UInt8] = []
     private var knownMagic: FileMagic?
     private let largest: UInt64
     private let queue: FileQueue?
     /// What of it goes to disk.
     private var copy: FileCopy?
 
-    init(name: [UInt8], _ settings: FileSettings) {
+    init(name: [UInt8], isNamed: Bool = true, _ settings: FileSettings) {
         self.name = name
+        self.isNamed = isNamed && !name.isEmpty
+        start = settings.time
         digests = FileDigests(settings.hashes)
         largest = settings.largest
         queue = settings.queue
     }
 
     /// Bytes that it keeps.
-    var heldBytes: Int { name.count + start.count + FileDigests.heldBytes + (copy?.heldBytes ?? 0) }
+    var heldBytes: Int { name.count + first.count + FileDigests.heldBytes + (copy?.heldBytes ?? 0) }
 
     /// Takes the next bytes.
     mutating func take(_ bytes: RawSpan) {
@@ -83,6 +93,7 @@ struct FileTracker {
     /// Bytes were lost, so many of them the file's: there is no digest of what is left.
     mutating func lose(_ length: UInt64) {
         hasGaps = true
+        missing &+= length
         size &+= length
         settle()
     }
@@ -92,23 +103,31 @@ struct FileTracker {
 
     /// What the first bytes look like.
     var magic: FileMagic {
-        knownMagic ?? (hasGaps && start.isEmpty ? .unknown : FileMagic(start.rawBytes, isWhole: true))
+        knownMagic ?? (hasGaps && first.isEmpty ? .unknown : FileMagic(first.rawBytes, isWhole: true))
     }
 
     /// Bytes are looked at where they are, if they are enough; else they are joined with those before.
     private mutating func look(_ bytes: RawSpan) {
-        if start.isEmpty, bytes.byteCount >= FileMagic.mostBytes {
+        if first.isEmpty, bytes.byteCount >= FileMagic.mostBytes {
             knownMagic = FileMagic(bytes.field(0..<FileMagic.mostBytes), isWhole: false)
             return
         }
-        start.append(copyOf: bytes.field(0..<FileMagic.mostBytes - start.count))
-        if start.count >= FileMagic.mostBytes { settle() }
+        first.append(copyOf: bytes.field(0..<FileMagic.mostBytes - first.count))
+        if first.count >= FileMagic.mostBytes { settle() }
     }
 
     private mutating func settle() {
-        guard knownMagic == nil, !start.isEmpty else { return }
-        knownMagic = FileMagic(start.rawBytes, isWhole: false)
-        start = []
+        guard knownMagic == nil, !first.isEmpty else { return }
+        knownMagic = FileMagic(first.rawBytes, isWhole: false)
+        first = []
+    }
+
+    /// Writes what no event shows of it.
+    func write(details: inout DetailWriter) {
+        details.append(.start, number: start.nanoseconds)
+        if let total { details.append(.totalBytes, number: total) }
+        details.append(.missingBytes, number: missing)
+        if isNamed { details.append(.givenName, name.rawBytes) }
     }
 
     /// Writes the members of `fileinfo`.
