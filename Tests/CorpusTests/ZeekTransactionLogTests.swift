@@ -96,7 +96,8 @@ extension `The corpus` {
         #expect(Double(equal) >= least * Double(all))
     }
 
-    /// The scripts of these baselines ask for digests and the like; what is compared does not depend on them.
+    // The scripts of these baselines ask for digests and the like; what is compared does not depend on them. Ranges of a
+    // file, which Zeek joins, certificates, and parts without a name are not ours (this folder's README).
     @Test func `gives the files that Zeek gives`() throws {
         let compared = [
             "source", "mime_type", "filename", "is_orig", "local_orig", "seen_bytes", "total_bytes",
@@ -104,7 +105,7 @@ extension `The corpus` {
         ]
         var ours: [String: [String: [[String: String]]]] = [:]
         var (matched, equal, all) = (0, 0, 0)
-        for baseline in ZeekBaseline.of("files", isPlain: false) where !baseline.capture.contains("/tls/") {
+        for baseline in ZeekBaseline.of("files", isPlain: false) where !baseline.capture.contains("range") {
             if ours[baseline.capture] == nil {
                 let text = try withTemporaryFolder { data -> String in
                     let path = (Corpus.root ?? "") + "/" + baseline.capture
@@ -116,8 +117,9 @@ extension `The corpus` {
             }
             for row in rows(try String(contentsOfFile: baseline.path, encoding: .utf8)) {
                 let mine = ours[baseline.capture]?[key(row)] ?? []
-                // A row of a file with the same bytes, if one flow had several.
-                let best = mine.first { $0["seen_bytes"] == row["seen_bytes"] } ?? mine.first
+                let best = mine.first {
+                    $0["filename"] == row["filename"] || $0["seen_bytes"] == row["seen_bytes"]
+                }
                 guard let best else {
                     print("files.log: \(baseline.capture): no row \(key(row)) \(row["filename"] ?? "")")
                     continue
@@ -136,6 +138,6 @@ extension `The corpus` {
         }
         print("files.log: \(matched) rows, \(equal) of \(all) values equal")
         #expect(matched >= 5)
-        #expect(10 * equal >= 8 * all)
+        #expect(10 * equal >= 9 * all)
     }
 }

@@ -98,7 +98,13 @@ extension ApplicationStage {
             streams[flow.place].session = tls.take(TLSSession())
         }
         let session = streams[flow.place].session
-        let step = TLSParser.datagram(payload, from: toResponder ? .originator : .responder, &tls[session])
+        let step = TLSParser.datagram(
+            payload,
+            from: toResponder ? .originator : .responder,
+            &tls[session],
+            &flow,
+            &output
+        )
         heldBytes += tls[session].heldBytes - streams[flow.place].held
         streams[flow.place].held = tls[session].heldBytes
         if case .malformed = step { return false }

@@ -39,23 +39,34 @@ struct TLSLog {
 
     /// Takes a handshake message that can be read.
     mutating func note(_ message: borrowing TLSHandshake, from sender: Sender, _ session: TLSSession) {
+        note(message.kind, type: message.type, message.body, isDatagram: false, from: sender, session)
+    }
+
+    /// Takes a handshake message that can be read, of TLS or of DTLS.
+    mutating func note(
+        _ kind: TLSHandshake.Kind,
+        type: UInt8,
+        _ body: RawSpan,
+        isDatagram: Bool,
+        from sender: Sender,
+        _ session: TLSSession
+    ) {
         var isRetry = false
-        if message.kind == .serverHello, let hello = try? TLSServerHello(message.body) {
+        if kind == .serverHello, let hello = try? TLSServerHello(body) {
             isRetry = hello.isRetryRequest
         }
-        add(isRetry ? 0x6a : TLSLog.letter(message.type), from: sender)
-        switch message.kind {
+        add(isRetry ? 0x6a : TLSLog.letter(type), from: sender)
+        switch kind {
         case .clientHello where sender == .originator:
-            guard let hello = try? TLSClientHello(message.body) else { return }
+            guard let hello = try? TLSClientHello(body, isDatagram: isDatagram) else { return }
             self.session = []
             self.session.append(copyOf: hello.sessionID)
         case .serverHello where sender == .responder && !isRetry:
-            guard let hello = try? TLSServerHello(message.body) else { return }
+            guard let hello = try? TLSServerHello(body) else { return }
             noteHello(hello)
-        case .certificate: noteCertificates(message.body, from: sender, session)
+        case .certificate: noteCertificates(body, from: sender, session)
         case .serverKeyExchange where sender == .responder && TLSLog.isEllipticCurve(cipher):
             // RFC 8422, 5.4: 3 says that the curve is named.
-            let body = message.body
             if body.byteCount >= 3, body.byte(at: 0) == 3 { group = body.bigEndian16(at: 1) }
         default: break
         }

@@ -149,7 +149,7 @@ public enum TLSParser {
         if output.wantsDetails { writeLog(&session, &output) }
     }
 
-    private static func writeEvent(
+    static func writeEvent(
         _ session: inout TLSSession,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
