@@ -56,8 +56,9 @@ internal import Synchronization
     func arm(at place: UInt64) {
         isArmed.store(true, ordering: .releasing)
         unsafe wakeUp.flag.pointee.store(isForRoom ? 1 : place &+ 2, ordering: .relaxed)
-        // Partners: the fences in ReaderWatch.wake and WakeUp.wake.
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        // Partners: the wakers' fences in ReaderWatch.wake and WakeUp.wake. One that is missed costs a tenth of a second
+        // (`sleep`), where membarrier is forbidden.
+        _ = AsymmetricFence.ofSleeper()
     }
 }
 

@@ -243,8 +243,9 @@ internal import Synchronization
             guard attached.readers.count < Self.attachedCapacity else { return nil }
             // Before the place is taken: a producer that does not see the new version has not reserved beyond it.
             unsafe version.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            // Partner: the fence in ReaderWatch.wake. The add alone orders no later load (arm64: ldapr).
-            atomicMemoryFence(ordering: .sequentiallyConsistent)
+            // Partner: the fence in ReaderWatch.wake. The add alone orders no later load (arm64: ldapr). The producer is
+            // of this process: if membarrier cannot be called here, it could not register.
+            _ = AsymmetricFence.ofSleeper()
             let (position, ordinal) = place()
             cursor.store(ReaderCursor.releasePosition, position)
             cursor.store(ReaderCursor.releaseOrdinal, ordinal)

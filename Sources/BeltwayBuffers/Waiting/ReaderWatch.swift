@@ -12,10 +12,9 @@ public import Synchronization
 /// is woken by itself. So a reader that waits for a batch is not woken by what wakes another one, nor by what wakes this
 /// process's workers with every publication.
 ///
-/// Ordering as for `WakeUp`, for each pair of flag and word by itself: one fence stands between the store that the
-/// sleepers wait for and the loads of all their flags; the sleeper stores its flag, fences, and looks again (arm64: dmb
-/// ish on both sides; x86-64: mfence or a locked instruction, since a store followed by a load is what TSO does
-/// reorder). So either the producer sees the flag, or the sleeper the tail. A flag that was seen is cleared before the
+/// Ordering as for `WakeUp`, for each pair of flag and word by itself: one fence of ``AsymmetricFence`` stands between the
+/// store that the sleepers wait for and the loads of all their flags; the sleeper stores its flag, fences, and looks
+/// again. So either the producer sees the flag, or the sleeper the tail. A flag that was seen is cleared before the
 /// word is added to (release), so a sleeper whose flag that was has loaded the old word, and FUTEX_WAIT finds it changed.
 ///
 /// Safe because each address belongs to a page that `cursors` keeps mapped.
@@ -38,6 +37,7 @@ public import Synchronization
     @usableFromInline let versionWord: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline var version: UInt64 = 0
     @usableFromInline var hasCursors = false
+    @usableFromInline let leavesFenceToSleepers = AsymmetricFence.isRegistered
 
     init(publication: WakeUp, coordination: Coordination) {
         unsafe flag = publication.flag
@@ -51,7 +51,7 @@ public import Synchronization
     /// Inlined as far as the common case goes: nobody sleeps, and nobody elsewhere reads.
     @inlinable @inline(__always)
     mutating func wake(tail: UInt64) {
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        AsymmetricFence.ofWaker(isRegistered: leavesFenceToSleepers)
         let isQuiet =
             unsafe flag.pointee.load(ordering: .relaxed) == 0
             && versionWord.pointee.load(ordering: .acquiring) == version

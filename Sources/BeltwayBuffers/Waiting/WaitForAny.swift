@@ -54,8 +54,9 @@ public func waitForAny(of places: [ReadingPlace], coalescing: Coalescing, nanose
         unsafe publication.flag.pointee.store(wakeAt, ordering: .relaxed)
         unsafe words.append(UnsafeRawPointer(publication.word).assumingMemoryBound(to: UInt32.self))
     }
-    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    let reachedAll = AsymmetricFence.ofSleeper()
     if happened() { return }
+    remaining = AsymmetricFence.sleep(remaining, afterFence: reachedAll)
     let code = unsafe beltway_futex_wait_any(words, seen, Int32(seen.count), remaining)
     // An older kernel sleeps on one word at a time only: a short sleep instead.
     if code == -ENOSYS { beltway_sleep(min(remaining, 1_000_000)) }

@@ -72,9 +72,9 @@ public func waitForBytes(
             seen.append(0)
             unsafe words.append(call.word)
         }
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        let reachedAll = AsymmetricFence.ofSleeper()
         if happened() { break }
-        let limit = Int64(clamping: end - now)
+        let limit = AsymmetricFence.sleep(Int64(clamping: end - now), afterFence: reachedAll)
         var code = unsafe beltway_futex_wait_any(words, seen, Int32(seen.count), limit)
         if code == -ENOSYS {
             // Linux before 5.16: one word only, and a short sleep where that would not do.

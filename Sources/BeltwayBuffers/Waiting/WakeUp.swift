@@ -7,7 +7,8 @@ internal import Synchronization
 ///     waker: store, fence, load flag            sleeper: load word, store flag, fence, look, FUTEX_WAIT on word
 ///            flag seen: clear it, add 1 to word, FUTEX_WAKE
 ///
-/// Of two seq_cst fences one is first: either the waker's load sees the flag, or the sleeper's look sees the store.
+/// Of their two fences (``AsymmetricFence``) one is first: either the waker's load sees the flag, or the sleeper's look
+/// sees the store.
 /// In the first case the word changes *after* the flag was cleared, so a sleeper whose flag that was has loaded the
 /// old word, and FUTEX_WAIT returns at once if it comes too late to be woken. (Sleeping on the tail itself would not
 /// do: `closed` leaves the tail as it is, and a flag set between the waker's load and its clearing would be gone.)
@@ -27,7 +28,7 @@ internal import Synchronization
 
     /// Wakes whoever sleeps; call it after the store that they wait for.
     func wake() {
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        AsymmetricFence.ofWaker(isRegistered: AsymmetricFence.isRegistered)
         guard unsafe flag.pointee.load(ordering: .relaxed) != 0 else { return }
         wakeNow()
     }
@@ -50,9 +51,10 @@ internal import Synchronization
     func wait(nanoseconds: Int64, flagged: UInt64 = 1, unless happened: () -> Bool) {
         let seen = unsafe UInt32(truncatingIfNeeded: word.pointee.load(ordering: .acquiring))
         unsafe flag.pointee.store(flagged, ordering: .relaxed)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        let reachedAll = AsymmetricFence.ofSleeper()
         if happened() { return }
-        _ = unsafe beltway_futex_wait(futex, seen, max(0, nanoseconds))
+        let limit = AsymmetricFence.sleep(max(0, nanoseconds), afterFence: reachedAll)
+        _ = unsafe beltway_futex_wait(futex, seen, limit)
     }
 
     /// Sleeps as a consumer that coalesces: first its delay without asking anybody, then until woken.

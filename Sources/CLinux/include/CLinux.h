@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CLinuxBarrier.h"
 #include "CLinuxCache.h"
 #include "CLinuxFutex.h"
 #include "CLinuxPacket.h"

@@ -17,7 +17,10 @@ enum LiveCaptures {
             pcap.add(frame)
         }
         var round = Array(pcap.bytes.dropFirst(headerLength))
-        FileManager.default.createFile(atPath: folder / name, contents: Data(pcap.bytes.prefix(headerLength)))
+        _ = FileManager.default.createFile(
+            atPath: folder / name,
+            contents: Data(pcap.bytes.prefix(headerLength))
+        )
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder / name))
         defer { try? file.close() }
         try file.seekToEnd()
