@@ -27,6 +27,7 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
         var flow = FlowConfiguration()
         let patient = FlowConfiguration.Timeouts(new: .max, established: .max, closed: .max)
         flow.tcp = patient
+        flow.silenceAfterReset = .max
         flow.capacity = 1 << 22
         tracker = FlowTracker(flow)
         streams = StreamStage(TCPReassembler(configuration), consumer: output)

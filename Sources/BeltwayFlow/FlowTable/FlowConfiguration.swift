@@ -23,6 +23,9 @@
 
     /// TCP.
     public var tcp = Timeouts(new: 60, established: 600, closed: 60)
+    /// Seconds after the last packet of a TCP connection that was reset from which data on its ports, without a SYN, is
+    /// another connection; old segments are long gone then (Linux keeps retransmitting no more once it was reset).
+    public var silenceAfterReset: UInt32 = 5
     /// UDP.
     public var udp = Timeouts(new: 30, established: 300, closed: 30)
     /// ICMP and ICMPv6.

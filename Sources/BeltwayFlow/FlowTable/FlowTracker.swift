@@ -170,11 +170,27 @@ public import BeltwayWire
         {
             return .timeout
         }
-        if headers.layers.contains(.tcp), headers.tcpFlags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn {
-            let toResponder = forward == table[slot].marks.contains(.originatorIsA)
-            if table[slot].isReused(bySYN: headers.sequence, toResponder: toResponder) { return .tcpReuse }
+        if headers.layers.contains(.tcp) {
+            if headers.tcpFlags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn {
+                let toResponder = forward == table[slot].marks.contains(.originatorIsA)
+                if table[slot].isReused(bySYN: headers.sequence, toResponder: toResponder) {
+                    return .tcpReuse
+                }
+            } else if table[slot].state == .closed, isAfterReset(slot, headers, time: time) {
+                return .tcpReuse
+            }
         }
         return nil
+    }
+
+    /// Whether a packet brings data long after a reset ended its connection: no old segment, then, but another connection
+    /// whose beginning was not seen (as in Zeek, which waits less).
+    @inline(never) @usableFromInline
+    func isAfterReset(_ slot: UInt32, _ headers: borrowing PacketHeaders, time: Timestamp) -> Bool {
+        let flags = table[slot].originatorFlags | table[slot].responderFlags
+        guard flags & TCPFlag.rst != 0, headers.payloadLength > 0 else { return false }
+        let silence = UInt64(configuration.silenceAfterReset) * 1_000_000_000
+        return time.nanoseconds(since: table[slot].last) > silence
     }
 
     /// Counts a packet into the flow in `slot`.
