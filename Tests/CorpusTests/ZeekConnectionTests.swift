@@ -15,6 +15,34 @@ struct `Connections against Zeek's conn.log` {
     /// Captures that hold what Beltway does not decode; their rows are left out and counted.
     static let undecoded = ["radiotap", "ayiya"]
 
+    /// Rows where the two differ by choice, by capture and fields' values in Zeek's log, and why.
+    static let named: [(file: String, isOf: @Sendable (Row) -> Bool, why: String)] = [
+        (
+            "ssh.client-side-half-duplex", { _ in true },
+            "one side captured: Zeek ends an attempt after 5 s, and its packets go on as a second connection"
+        ),
+        (
+            "vxlan-encapsulated-igmp-v2", { $0.values[1] == "C" },
+            "UDP checksums that a network card was to fill in: Zeek leaves such packets out"
+        ),
+        (
+            "", { $0.values[0] == "SHR" },
+            "Zeek takes a well-known port for the responder's, we who spoke first"
+        ),
+        (
+            "missing_ldap_logs", { _ in true },
+            "orig_ip_bytes: by the packets' headers ours"
+        ),
+        (
+            "gtp1_gn_normal_incl_fragmentation", { $0.conversation.number == 17 },
+            "Zeek counts a datagram that came in fragments as one packet, once it is whole; we every packet"
+        ),
+        (
+            "vntag", { $0.conversation.number == 253 },
+            "Zeek counts no payload where it has no analyser for the protocol"
+        ),
+    ]
+
     struct Row {
         var test: String
         var file: String
@@ -67,7 +95,9 @@ struct `Connections against Zeek's conn.log` {
     private static func values(of flow: FlowRecord) -> [String] {
         [
             flow.connectionState.name, flow.history.count == 0 ? "-" : flow.history.text,
-            "\(flow.payloadBytesToResponder)", "\(flow.payloadBytesToOriginator)",
+            // Of one instant Zeek shows no bytes, and neither does our conn.log.
+            flow.end > flow.start ? "\(flow.payloadBytesToResponder)" : "0",
+            flow.end > flow.start ? "\(flow.payloadBytesToOriginator)" : "0",
             "\(flow.packetsToResponder)", "\(flow.ipBytesToResponder)",
             "\(flow.packetsToOriginator)", "\(flow.ipBytesToOriginator)",
         ]
@@ -76,14 +106,13 @@ struct `Connections against Zeek's conn.log` {
     @Test func `have the same state, history, packets and bytes`() throws {
         let rows = Self.rows()
         #expect(rows.count > 100)
-        // Identifiers are the same in every test's log.
-        let parents = Set(rows.flatMap { row in row.parents.map { row.test + $0 } })
-        var (compared, equal, leftOut) = (0, 0, (outer: 0, undecoded: 0))
+        var (compared, equal, leftOut) = (0, 0, 0)
+        var named: [String: Int] = [:]
         var wrong: [String] = []
         for (_, rows) in Dictionary(grouping: rows, by: { $0.test }).sorted(by: { $0.key < $1.key }) {
             let file = rows[0].file
             if Self.undecoded.contains(where: file.contains) {
-                leftOut.undecoded += rows.count
+                leftOut += rows.count
                 continue
             }
             var flows = Dictionary(
@@ -100,10 +129,6 @@ struct `Connections against Zeek's conn.log` {
                 return Conversation(Int(flow.transportProtocol), flow.originatorEnd, end)
             }
             for row in rows {
-                if parents.contains(row.test + row.uid) {
-                    leftOut.outer += 1
-                    continue
-                }
                 compared += Self.fields.count
                 guard let flow = flows[row.conversation]?.first else {
                     wrong.append("\(file) \(row.conversation.text): \(row.values) by Zeek, none by us")
@@ -111,17 +136,26 @@ struct `Connections against Zeek's conn.log` {
                 }
                 if (flows[row.conversation]?.count ?? 0) > 1 { flows[row.conversation]?.removeFirst() }
                 let ours = Self.values(of: flow)
-                equal += zip(ours, row.values).count { $0 == $1 }
-                if ours != row.values {
+                let differing = zip(ours, row.values).count { $0 != $1 }
+                equal += Self.fields.count - differing
+                if differing != 0 {
+                    let choice = Self.named.first {
+                        ($0.file.isEmpty || file.contains($0.file)) && $0.isOf(row)
+                    }
+                    if let choice { named[choice.why, default: 0] += differing }
                     wrong.append("\(file) \(row.conversation.text): \(row.values) by Zeek, \(ours) by us")
                 }
             }
         }
         for line in wrong { print("zeek: \(line)") }
+        let chosen = named.values.reduce(0, +)
+        for (why, fields) in named.sorted(by: { $0.key < $1.key }) { print("zeek: \(fields) fields: \(why)") }
         print(
-            "zeek: \(equal) of \(compared) fields equal; left out \(leftOut.outer) rows of tunnels themselves, "
-                + "\(leftOut.undecoded) in captures that are not decoded"
+            "zeek: \(equal) of \(compared) fields equal, \(chosen) of the others differ by choice; left out "
+                + "\(leftOut) rows in captures that are not decoded"
         )
-        #expect(equal * 100 >= compared * 78)
+        #expect(compared > 950)
+        #expect(equal * 100 >= compared * 89)
+        #expect((equal + chosen) * 100 >= compared * 99)
     }
 }
