@@ -2,6 +2,7 @@
 import BeltwayFlow
 import BeltwayStore
 import BeltwayWire
+import GRDB
 import Testing
 
 /// A request for `name`, `number` seconds after noon, as the parser would hand it over.
@@ -80,6 +81,22 @@ private func transactions(
         #expect(try names("flow_id == 2") == ["mail.example.org"])
         #expect(try names("dns.id > 0").isEmpty)
         #expect(try names("ip == 10.0.0.0/8 and not dns.rrname ~ \"w*\"") == ["mail.example.org"])
+    }
+
+    @Test func `come from a partition of an earlier version, which lacks columns`() throws {
+        try fill(["www.example.org", "mail.example.org"])
+        let old = try DatabaseQueue(path: directory.partition(1))
+        try old.write { db in
+            let names = try db.columns(in: "t_dns").map(\.name)
+            #expect(names.contains("f_rrtype") && names.contains("f_id"))
+            for name in ["f_rrtype", "f_id"] { try db.execute(sql: "ALTER TABLE t_dns DROP COLUMN \(name)") }
+        }
+        try old.close()
+        #expect(
+            try transactions(in: directory).map { $0.columns[0] } == ["www.example.org", "mail.example.org"]
+        )
+        #expect(try transactions(in: directory, "rrname == mail.example.org").count == 1)
+        #expect(try transactions(in: directory, "dns.rrtype == A or dns.id > 0").isEmpty)
     }
 
     @Test func `are one log over several partitions`() throws {

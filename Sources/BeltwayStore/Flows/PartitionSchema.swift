@@ -84,25 +84,6 @@ enum PartitionSchema {
         return migrator
     }
 
-    /// Lets queries on this connection see a partition of an earlier version as one of this: a view of the table's name,
-    /// which SQLite looks through.
-    ///
-    /// Partitions are written by the version that made them, so nothing else has to be changed about them.
-    static func complete(_ db: Database) throws {
-        guard try db.tableExists("flows"), try lacksMetering(db) else { return }
-        let own = flowColumns.dropLast(meteredColumns.count).joined(separator: ", ")
-        let missing = meteredColumns.map { "\($0.missing) AS \($0.name)" }.joined(separator: ", ")
-        try db.execute(
-            sql: "CREATE TEMP VIEW flows AS SELECT rowid AS rowid, \(own), \(missing) FROM main.flows"
-        )
-    }
-
-    /// Whether the table of flows is one of an earlier version.
-    private static func lacksMetering(_ db: Database) throws -> Bool {
-        let sql = "SELECT count(*) FROM pragma_table_info('flows', 'main') WHERE name = ?"
-        return try Int.fetchOne(db, sql: sql, arguments: [meteredColumns[meteredColumns.count - 1].name]) == 0
-    }
-
     /// What sealing does in one transaction: nothing here costs the insert path anything.
     static let seal = """
         CREATE INDEX flows_start ON flows (start);
