@@ -64,6 +64,7 @@ struct SuricataOptions {
         var events: [String] = []
         if let seed = values[log + "community-id-seed"] { events.append("community-id-seed: \(seed)") }
         if flag(log + "ipv6-compress") == true { events.append("ipv6-compress: yes") }
+        if let kinds = anomalies { events.append("anomaly: {types: [\(kinds)]}") }
         events += group("dns", ["version", "requests", "responses"].map { ($0, log + "types.dns.\($0)") })
         events += group("http", [("dump-all-headers", log + "types.http.dump-all-headers")])
         events += group("smb", [("types", log + "types.smb.types")])
@@ -77,8 +78,30 @@ struct SuricataOptions {
         let off = protocolsOff
         if !off.isEmpty { lines.append("protocols-off: [\(off.joined(separator: ", "))]") }
         if let hashes = values[log + "types.files.force-hash"] { lines.append("files: {hashes: \(hashes)}") }
+        if let depth { lines.append("reassembly: {depth: \(depth)}") }
         if flag("vlan.use-for-tracking") == false { lines.append("vlans-separate-flows: no") }
         return lines.joined(separator: "\n")
+    }
+
+    /// Kinds of anomalies, if the case chooses among them; those of protocols are told unless it says no.
+    private var anomalies: String? {
+        let path = "outputs.eve-log.types.anomaly.types."
+        let kinds = ["applayer", "decode", "stream"].map { (name: $0, flag: flag(path + $0)) }
+        guard kinds.contains(where: { $0.flag != nil }) else { return nil }
+        return kinds.filter { $0.flag ?? ($0.name == "applayer") }.map(\.name).joined(separator: ", ")
+    }
+
+    /// Bytes of a stream that are looked at, if the case says how many.
+    private var depth: String? {
+        guard let text = values["stream.reassembly.depth"] else { return nil }
+        let digits = text.prefix(while: \.isNumber)
+        guard let number = Int(digits), number > 0 else { return nil }
+        return switch text.dropFirst(digits.count).lowercased() {
+        case "": "\(number)"
+        case "kb": "\(number)KiB"
+        case "mb": "\(number)MiB"
+        default: nil
+        }
     }
 
     private func group(_ name: String, _ keys: [(key: String, path: String)]) -> [String] {

@@ -13,10 +13,25 @@ extension ConfigurationFile {
             "ipv6-compress": { (f, n) throws(ApplianceError) in
                 f.configuration.events.compressesIPv6 = try f.flag(n)
             },
+            "anomaly": { (f, n) throws(ApplianceError) in try f.apply(n, f.anomalyKeys, in: "`anomaly`") },
             "dns": { (f, n) throws(ApplianceError) in try f.apply(n, f.dnsKeys, in: "`dns`") },
             "http": { (f, n) throws(ApplianceError) in try f.apply(n, f.httpKeys, in: "`http`") },
             "smtp": { (f, n) throws(ApplianceError) in try f.apply(n, f.mailKeys, in: "`smtp`") },
             "smb": { (f, n) throws(ApplianceError) in try f.apply(n, f.smbKeys, in: "`smb`") },
+        ]
+    }
+
+    private var anomalyKeys: [String: Setter] {
+        let names: [String: EventSettings.Anomalies] = [
+            "applayer": .applayer, "decode": .decode, "stream": .stream,
+        ]
+        return [
+            "types": { (f, n) throws(ApplianceError) in
+                f.configuration.events.anomalies = []
+                for item in try f.items(n) {
+                    f.configuration.events.anomalies.insert(try f.choice(item, names))
+                }
+            }
         ]
     }
 

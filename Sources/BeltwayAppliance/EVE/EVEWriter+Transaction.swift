@@ -18,9 +18,14 @@ extension EVEWriter {
     ) {
         lines.append("{\"timestamp\":\"")
         lines.append(transaction.time)
-        lines.append("\",\"flow_id\":")
-        lines.append(decimal: transaction.flowID)
-        lines.append(",\"in_iface\":")
+        if transaction.flowID != 0 {
+            lines.append("\",\"flow_id\":")
+            lines.append(decimal: transaction.flowID)
+            lines.append(",\"in_iface\":")
+        } else {
+            // A packet that belongs to no flow, for want of whole headers.
+            lines.append("\",\"in_iface\":")
+        }
         lines.append(interface)
         if transaction.packet != 0 {
             lines.append(",\"pcap_cnt\":")
@@ -30,6 +35,13 @@ extension EVEWriter {
         lines.append(transaction.kind.name)
         lines.append(0x22)
         lines.append(vlan: transaction.vlan, count: transaction.vlanCount)
+        guard transaction.ipVersion != 0 else {
+            lines.append(",\"pkt_src\":\"wire/pcap\"")
+            lines.append(body)
+            lines.append("}\n")
+            countEvent()
+            return
+        }
         lines.append(
             from: transaction.source,
             port: transaction.sourcePort,
@@ -40,7 +52,9 @@ extension EVEWriter {
             isShort: isShort,
             isFromFlowEnd: transaction.isFromFlowEnd
         )
-        appendIdentifier(transaction.flowID) { transaction.appendCommunityID(to: &$0, seed: $1) }
+        if transaction.flowID != 0 {
+            appendIdentifier(transaction.flowID) { transaction.appendCommunityID(to: &$0, seed: $1) }
+        }
         if transaction.showsNumber {
             lines.append(",\"tx_id\":")
             lines.append(decimal: UInt64(transaction.number))

@@ -82,7 +82,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Whether payload is parsed.
     private let parses: Bool
     /// Whether a packet's number in its ring means something: over files.
-    private let numbersPackets: Bool
+    let numbersPackets: Bool
+    /// Whether anomalies of packets are told.
+    let judges: Bool
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     var payloadSkipped: UInt64 = 0
     private(set) var alerts: UInt64 = 0
@@ -117,6 +119,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             consumer: WorkerOutlet(facts: facts, applications: applications)
         )
         parses = outlet.consumer.applications.count > 0
+        judges = parses && outlet.consumer.applications[0].tellsPackets
         readsPayload = detectors.count > 0 || parses
         staged.reserveCapacity(64)
     }
@@ -147,6 +150,15 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             facts: &outlet
         )
         guard readsPayload else { return }
+        judge(
+            headers,
+            packet: packet,
+            flow: flow,
+            time: descriptor.time,
+            ordinal: ordinal,
+            buffer: buffer,
+            interface: descriptor.interface
+        )
         if let flow {
             parse(
                 headers,
@@ -157,6 +169,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
                 buffer: buffer,
                 interface: descriptor.interface
             )
+            outlet.consumer.commit()
+        } else if judges {
             outlet.consumer.commit()
         }
         guard detectors.count > 0 else { return }
@@ -210,6 +224,15 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             return true
         }
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
+            judge(
+                headers,
+                packet: record.packet(in: bytes),
+                flow: flow,
+                time: record.time,
+                ordinal: ordinal,
+                buffer: entry.buffer,
+                interface: entry.interface
+            )
             if let flow {
                 parse(
                     headers,
@@ -226,7 +249,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         if isLive, !memory.isWhole(entry.position) {
             payloadSkipped &+= 1
             staged.removeAll(keepingCapacity: true)
-            if let flow { overwritten(headers, flow) }
+            if let flow { overwritten(headers, flow) } else { outlet.consumer.discard() }
             return true
         }
         outlet.consumer.commit()

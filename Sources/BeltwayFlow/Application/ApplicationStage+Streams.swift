@@ -50,6 +50,7 @@ extension ApplicationStage {
     /// Passes over bytes that will never come.
     public mutating func gap(_ length: UInt64, of stream: StreamView) {
         guard let slot = opened(stream) else { return }
+        output.streamAnomaly("stream.reassembly_seq_gap")
         change(slot) { stage, state, flow in
             let sender = state.sender(stream)
             guard !state[sender].isOver else { return }
@@ -61,6 +62,9 @@ extension ApplicationStage {
 
     /// A direction has ended; a reset ends both.
     public mutating func directionEnded(_ stream: StreamView, _ reason: StreamEnd) {
+        if reason == .depth, output.packet.flowID == stream.flowID {
+            output.streamAnomaly("stream.reassembly_depth_reached")
+        }
         let slot = Int(stream.slot)
         guard slot < flows.count, flows[slot].flowID == stream.flowID, flows[slot].place != 0 else { return }
         guard output.packet.flowID == stream.flowID else { return }

@@ -49,6 +49,24 @@ public struct EventSettings: Sendable, Equatable {
         public static let mailto = Schemes(rawValue: 8)
     }
 
+    /// Kinds of anomalies.
+    public struct Anomalies: OptionSet, Sendable, Hashable {
+        /// A bit for each.
+        public let rawValue: UInt8
+
+        /// Makes a set of its bits.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// What is wrong with the messages of a protocol.
+        public static let applayer = Anomalies(rawValue: 1)
+        /// What is wrong with the headers of a packet.
+        public static let decode = Anomalies(rawValue: 2)
+        /// What is wrong with a stream that is parsed.
+        public static let stream = Anomalies(rawValue: 4)
+    }
+
+    /// Anomalies that have an event.
+    public var anomalies: Anomalies = [.applayer]
     /// Form of `dns`: 3 as Suricata 8 writes it, 2 as Suricata 7 did.
     public var dnsVersion = 3
     /// Messages of DNS that have an event.

@@ -27,8 +27,12 @@ struct SSHSession {
     var server = SSHSide()
     var isWritten = false
     var start = Timestamp.zero
+    /// Whether the details were written, which wait for the server's key.
+    var isLogged = false
+    /// Fingerprint of the server's key, as its log has it.
+    var hostKey: [UInt8] = []
 
-    var heldBytes: Int { client.heldBytes + server.heldBytes }
+    var heldBytes: Int { client.heldBytes + server.heldBytes + hostKey.count }
 
     subscript(sender: Sender) -> SSHSide {
         get { sender == .originator ? client : server }
@@ -111,11 +115,24 @@ public enum SSHParser {
             if text.count <= mostHASSH { session[sender].hassh = text }
             session[sender].hasKeyExchange = true
             if output.wantsDetails { session[sender].details += details(lists, from: sender) }
-            if session[sender == .originator ? .responder : .originator].hasKeyExchange {
-                return .flowOver
+            guard session[sender.opposite].hasKeyExchange else {
+                return output.wantsDetails ? .consumed(length) : .over
             }
-            return .over
+            guard output.wantsDetails else { return .flowOver }
+            // The event is due, but the log waits for the server's key.
+            writeEvent(&session, &flow, &output)
+            return .consumed(length)
         case SSHPacket.newKeys: return .over
+        case SSHPacket.keyExchangeReply, SSHPacket.groupExchangeReply:
+            guard sender == .responder, output.wantsDetails, session.server.hasKeyExchange,
+                let place = packet.hostKey
+            else { return .consumed(length) }
+            // Zeek's form: 24 of the digest's 32 bytes.
+            var text = TextBuffer(capacity: 64)
+            text.append("SHA256:")
+            text.append(base64SHA256Of: packet.payload.field(place), first: 24)
+            session.hostKey = text.copy()
+            return .flowOver
         default: return .consumed(length)
         }
     }
@@ -126,18 +143,34 @@ public enum SSHParser {
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
+        writeEvent(&session, &flow, &output)
+        if output.wantsDetails { writeLog(&session, &output) }
+    }
+
+    private static func writeEvent(
+        _ session: inout SSHSession,
+        _ flow: inout ApplicationFlow,
+        _ output: inout TransactionStage
+    ) {
         guard !session.isWritten, session.client.hasBanner || session.server.hasBanner else { return }
         session.isWritten = true
         output.begin(.ssh, number: flow.transactions, object: "ssh")
         write("client", session.client, software: 0, hassh: 2, &output)
         write("server", session.server, software: 1, hassh: 3, &output)
-        if output.wantsDetails {
-            output.details.append(.start, number: session.start.nanoseconds)
-            output.details.append(session.client.details)
-            output.details.append(session.server.details)
-        }
         output.end()
         flow.transactions &+= 1
+    }
+
+    /// Writes the details as a record of their own, once.
+    private static func writeLog(_ session: inout SSHSession, _ output: inout TransactionStage) {
+        guard !session.isLogged, session.client.hasBanner || session.server.hasBanner else { return }
+        session.isLogged = true
+        output.beginDetails(.ssh)
+        output.details.append(.start, number: session.start.nanoseconds)
+        output.details.append(session.client.details)
+        output.details.append(session.server.details)
+        if !session.hostKey.isEmpty { output.details.append(.hostKey, session.hostKey.rawBytes) }
+        output.endDetails()
     }
 
     private static func write(

@@ -45,9 +45,9 @@ public struct TransactionStage: ~Copyable {
     var endedCopies: [FileCopy] = []
     /// Anomalies that were not written, since there were too many of them in one second.
     public internal(set) var anomaliesLeftOut: UInt64 = 0
-    /// Anomalies of the second that `anomalySecond` counts since the epoch.
-    var anomalies = 0
-    var anomalySecond: UInt64 = 0
+    var messageAnomalies = AnomalyBudget()
+    var packetAnomalies = AnomalyBudget()
+    var streamAnomalies = AnomalyBudget()
     /// Bodies that were too long, or values left out of lists, since the start.
     public private(set) var cut: UInt64 = 0
     @usableFromInline var staged: [TransactionRecord] = []

@@ -68,6 +68,11 @@ public struct SSHPacket: ~Escapable {
     /// The type of NEWKEYS, after which packets are encrypted.
     @inlinable public static var newKeys: UInt8 { 21 }
 
+    /// The type of the server's part of a key exchange (RFC 4253, 8; RFC 5656, 4).
+    @inlinable public static var keyExchangeReply: UInt8 { 31 }
+    /// The same where the group was negotiated (RFC 4419, 5).
+    @inlinable public static var groupExchangeReply: UInt8 { 33 }
+
     /// Views the packet at the start of `bytes`; throws if it is not whole or its padding leaves it no type.
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) throws(WireError) {
@@ -87,6 +92,18 @@ public struct SSHPacket: ~Escapable {
     public var type: UInt8 { bytes.unchecked8(5) }
     /// The payload, its type included.
     public var payload: RawSpan { @_lifetime(copy self) get { bytes.field(5..<5 &+ payloadLength) } }
+
+    /// Where the server's public key lies in the payload of a key exchange's reply; nil if what is there is none.
+    ///
+    /// A key begins with its algorithm's name (RFC 4253, 6.6), which tells it from a group's numbers.
+    public var hostKey: Range<Int>? {
+        let payload = payload
+        guard payload.byteCount >= 9 else { return nil }
+        let (length, name) = (Int(payload.unchecked32(1)), Int(payload.unchecked32(5)))
+        guard length <= payload.byteCount &- 5, 4...64 ~= name, name &+ 4 <= length else { return nil }
+        for index in 9..<9 &+ name where !(0x21..<0x7f ~= payload.unchecked8(index)) { return nil }
+        return 5..<5 &+ length
+    }
 
     /// Where the packet at the start of `bytes` ends.
     public static func framing(of bytes: RawSpan) -> Framing {

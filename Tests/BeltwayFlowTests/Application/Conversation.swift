@@ -39,6 +39,7 @@ struct Conversation {
     ///   - events: What events say.
     ///   - queue: Where files go that are stored.
     ///   - overwritten: Numbers of segments, from 1, that turn out to be overwritten when they were looked at.
+    ///   - wantsDetails: Whether transactions have details.
     init(
         _ talk: [Talk],
         port: UInt16 = 443,
@@ -46,12 +47,13 @@ struct Conversation {
         isMidstream: Bool = false,
         events: EventSettings = EventSettings(),
         queue: FileQueue? = nil,
-        overwritten: Set<UInt64> = []
+        overwritten: Set<UInt64> = [],
+        wantsDetails: Bool = false
     ) {
         var settings = FileSettings()
         settings.queue = queue
         settings.hashes = [.md5, .sha1, .sha256]
-        var stage = ApplicationStage(files: settings, events: events)
+        var stage = ApplicationStage(wantsDetails: wantsDetails, files: settings, events: events)
         var sink = TransactionList()
         var offsets: [UInt64] = [0, 0]
         var number: UInt64 = 0

@@ -62,4 +62,29 @@ private let server = Array("SSH-2.0-dropbear_2022.83\r\n".utf8)
             port: 22
         )
     }
+
+    @Test func `tell the fingerprint of the server's key to the log alone`() {
+        // A key as RFC 4253, 6.6 has it, in a reply of a key exchange with its padding of 4.
+        let key = [0, 0, 0, 11] + Array("ssh-ed25519".utf8) + [0, 0, 0, 4, 1, 2, 3, 4]
+        let payload: [UInt8] = [31, 0, 0, 0, UInt8(key.count)] + key + [0, 0, 0, 1, 7, 0, 0, 0, 1, 8]
+        let reply = [0, 0, 0, UInt8(payload.count + 5), 4] + payload + [0, 0, 0, 0]
+        let talk: [Talk] = [
+            .server(server), .client(client), .client(keyExchange), .server(keyExchange), .server(reply),
+            .client("encrypted"),
+        ]
+        for pieces in [3, 1448] {
+            let logged = Conversation(talk, port: 22, pieces: pieces, wantsDetails: true)
+            #expect(logged.transactions.count == 2)
+            // printf '..' | openssl dgst -sha256 -binary | head -c 24 | base64
+            #expect(
+                logged.transactions.last?.body.contains("SHA256:huY78Jldb5S8vXxjT3nKH+i2oG/1vi/D") == true
+            )
+        }
+        #expect(Conversation(talk, port: 22).transactions.count == 1)
+        // The group of RFC 4419 has the same type and is no key.
+        let group: [UInt8] = [0, 0, 0, 20, 4, 31, 0, 0, 0, 5, 0, 0xff, 1, 2, 3, 0, 0, 0, 1, 2, 0, 0, 0, 0]
+        let other = Conversation(Array(talk.dropLast(2)) + [.server(group)], port: 22, wantsDetails: true)
+        #expect(other.transactions.last?.body.contains("SHA256:") == false)
+        damage(talk, rounds: 100, seed: 77, port: 22)
+    }
 }
