@@ -96,6 +96,17 @@ import Testing
         #expect(found == 1)
     }
 
+    @Test func `remember little of an identification that is used again and again`() {
+        var tunnels = TunnelFragments()
+        let frames = pieces(Self.plain, of: 64, number: 7)
+        guard let first = frames.first, let last = frames.last else { return }
+        for _ in 0..<10_000 {
+            take([first, last], &tunnels)
+            #expect(tunnels.orderCount <= 200)
+        }
+        #expect(tunnels.otherCount == 0)
+    }
+
     @Test func `keep to the budget when firsts never come`() {
         var configuration = FragmentConfiguration()
         configuration.budget = 64 << 10

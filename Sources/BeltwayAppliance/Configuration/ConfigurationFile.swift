@@ -287,6 +287,8 @@ public struct ConfigurationFile {
             configuration.files.isOn = text == "on"
         } else {
             try apply(node, fileKeys, in: "`files`")
+            // A stored file is found by it.
+            if configuration.files.extraction != nil { configuration.files.hashes.insert(.sha256) }
         }
     }
 

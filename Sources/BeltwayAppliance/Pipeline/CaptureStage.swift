@@ -40,6 +40,8 @@ struct CaptureStage: ~Copyable, BatchStage {
     private let tellsTime: Bool
     /// Greatest time of the packets so far, whatever ring they are in.
     private var clock = Timestamp.zero
+    /// The clock when tunnels' fragments were last looked through, where nobody is told the time.
+    private var expired = Timestamp.zero
     /// The chunk that each ring's last packet was in, by its place in `rings`.
     private var chunks: [UInt64] = []
 
@@ -151,6 +153,10 @@ struct CaptureStage: ~Copyable, BatchStage {
             }
         }
         if let place { chunks[place] = chunkEnd / chunkLength &- 1 }
+        if !tellsTime, clock.nanoseconds(since: expired) > 1_000_000_000 {
+            expired = clock
+            tunnels.expire(through: clock)
+        }
         packets &+= batch.endOrdinal &- batch.firstOrdinal
         for lane in 0..<lanes.count { lanes[lane].publish() }
         // After the tails of all index buffers: a consumer whose buffer is empty may let go up to here.

@@ -60,7 +60,7 @@ final class CarriedQueue: Sendable {
             if state.head == state.packets.count {
                 state.packets.removeAll(keepingCapacity: state.packets.capacity <= 64)
                 state.head = 0
-            } else if state.head > 64 {
+            } else if state.head > 64, state.head * 2 > state.packets.count {
                 state.packets.removeFirst(state.head)
                 state.head = 0
             }

@@ -74,6 +74,7 @@ public struct PipelinePlan: Equatable, Sendable {
         // Live, with no rules and nobody who would get a fact, the capture is all that was asked for.
         let isCaptureAlone =
             !isOffline && !hasDetector && !configuration.storesFlows && !configuration.writesEvents
+            && configuration.zeek == nil && configuration.files.extraction == nil
             && configuration.workers == nil && configuration.workerWish == .automatic
         workers = isCaptureAlone ? 0 : configuration.workerCount
         worker = try Self.chooseWorker(configuration, threads: producers)

@@ -84,7 +84,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Whether a packet's number in its ring means something: over files.
     let numbersPackets: Bool
     /// Whether anomalies of packets are told.
-    let judges: Bool
+    private(set) var judges = false
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     var payloadSkipped: UInt64 = 0
     private(set) var alerts: UInt64 = 0
@@ -119,9 +119,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             consumer: WorkerOutlet(facts: facts, applications: applications)
         )
         parses = outlet.consumer.applications.count > 0
-        judges = parses && outlet.consumer.applications[0].tellsPackets
         readsPayload = detectors.count > 0 || parses
         staged.reserveCapacity(64)
+        if parses { judges = outlet.consumer.applications[0].tellsPackets }
     }
 
     /// Takes a packet in the thread of its producer.

@@ -123,19 +123,18 @@ struct WorkerLane: ~Copyable {
                 // was put together, whose fragments are counted.
                 if layer == IndexEntry.handedOver {
                     worker.take(holds.carried.take(entry.offset))
-                    reader.passOverMark()
-                } else if worker.carry(
-                    entry,
-                    layer: layer,
-                    ordinal: ordinal,
-                    memory: memory,
-                    linkType: linkType,
-                    isLive: isLive
-                ) {
-                    reader.passOverMark()
                 } else {
-                    reader.giveBackLapped()
+                    // One that was overwritten is lost with its packet, which is counted by the innermost layer's entry.
+                    _ = worker.carry(
+                        entry,
+                        layer: layer,
+                        ordinal: ordinal,
+                        memory: memory,
+                        linkType: linkType,
+                        isLive: isLive
+                    )
                 }
+                reader.passOverMark()
                 rings[index].consumed = (entry.position, ordinal)
                 continue
             }

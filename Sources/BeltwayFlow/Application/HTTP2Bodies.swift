@@ -180,9 +180,8 @@ extension HTTP2Message {
 
     fileprivate mutating func take(_ bytes: RawSpan) {
         if isDNS {
-            guard !isEnded, message.count + bytes.byteCount <= HTTP2Message.mostMessage else {
-                return message = []
-            }
+            guard !isEnded, !isSpoiled else { return }
+            guard message.count + bytes.byteCount <= HTTP2Message.mostMessage else { return spoil() }
             message.append(copyOf: bytes)
         } else {
             body?.take(bytes)
@@ -191,9 +190,13 @@ extension HTTP2Message {
 
     fileprivate mutating func lose(_ count: Int) {
         body?.lose(UInt64(count))
-        // What is left is no message.
+        if isDNS { spoil() }
+    }
+
+    /// What is left is no message of DNS.
+    private mutating func spoil() {
         message = []
-        isDNS = false
+        isSpoiled = true
     }
 }
 

@@ -18,6 +18,8 @@ struct HTTP2Message {
     /// Whether the body is a message of DNS (RFC 8484), and what is here of it.
     var isDNS = false
     var message: [UInt8] = []
+    /// Whether bytes of that message were lost, or it is too long: nothing more is made of it.
+    var isSpoiled = false
     /// Weight that the message was given, nil if none.
     var weight: UInt8?
     /// Why the stream was reset by the side that sent this, nil if it was not.

@@ -60,11 +60,16 @@ enum PacketAnomaly {
             }
         case .invalidTransport:
             return switch headers.transportProtocol {
-            case 6: "decoder.tcp.hlen_too_small"
+            case 6: isShort(headers) ? "decoder.tcp.pkt_too_small" : "decoder.tcp.hlen_too_small"
             case 17: "decoder.udp.len_invalid"
             default: nil
             }
         }
+    }
+
+    /// Whether the IP packet has no room for a header of TCP.
+    private static func isShort(_ headers: PacketHeaders) -> Bool {
+        Int(headers.ipLength) < Int(headers.transportOffset) - Int(headers.networkOffset) + 20
     }
 
     private static func network(_ headers: PacketHeaders, _ bytes: RawSpan) -> StaticString? {

@@ -143,10 +143,9 @@ extension SMBSession {
     ) {
         guard settings.isOn, !key.file.isUnset, count > 0 else { return }
         if contents[key] == nil {
-            guard contents.count < SMBSession.mostContents else { return }
-            let name = files[key.file]?.name ?? []
-            var file = FileTracker(name: FileEvents.name(name.rawBytes), settings)
-            if !key.isWrite { file.total = files[key.file]?.size }
+            guard contents.count < SMBSession.mostContents, let known = files[key.file] else { return }
+            var file = FileTracker(name: FileEvents.name(known.name.rawBytes), settings)
+            if !key.isWrite { file.total = known.size }
             let content = SMBContent(file)
             contentHeld += content.heldBytes
             contents[key] = content
@@ -186,11 +185,19 @@ extension SMBSession {
         guard var rest = self[sender].data else { return }
         let start = min(rest.skip, length)
         let count = min(rest.count, length - start)
+        let before = contents[rest.key]?.heldBytes ?? 0
         contents[rest.key]?.lose(UInt64(count), at: rest.offset)
+        contentHeld += (contents[rest.key]?.heldBytes ?? 0) - before
         rest.skip -= start
         rest.offset &+= UInt64(count)
         rest.count -= count
         self[sender].data = rest.count > 0 ? rest : nil
+    }
+
+    /// Forgets what was read of a file, or written to it.
+    mutating func dropContent(_ key: SMBContentKey) {
+        guard let content = contents.removeValue(forKey: key) else { return }
+        contentHeld -= content.heldBytes
     }
 
     /// Writes the file that was read or written by a transfer, if bytes of it came by.

@@ -94,6 +94,7 @@ extension SMBSession {
                 block.stretch(Int(block.u16(22)), count),
                 at: (block.wordCount >= 14 ? UInt64(block.u32(24)) << 32 : 0) | UInt64(block.u32(6)),
                 count: count,
+                skip: block.missing(before: Int(block.u16(22))),
                 &flow,
                 &output
             )
@@ -103,7 +104,7 @@ extension SMBSession {
             let isFile = !isPipe(UInt64(header.userID), UInt32(header.treeID), block.bytes)
             let data = isFile ? block.bytes.field(3..<3 + Int(block.u16(2))) : block.bytes
             let (place, count) = (UInt64(block.u32(4)), Int(block.u16(2)))
-            return write1(command, header, id, data, at: place, count: count, &flow, &output)
+            return write1(command, header, id, data, at: place, count: count, skip: 0, &flow, &output)
         case SMB1Command.transaction:
             guard block.wordCount >= 16, block.u16(28) == 0x26 else { return }
             var origin = SMBRequest()
@@ -134,6 +135,7 @@ extension SMBSession {
         _ data: RawSpan,
         at offset: UInt64,
         count: Int,
+        skip: Int,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
@@ -145,7 +147,7 @@ extension SMBSession {
         } else {
             transfer(of: id, isWrite: true, by: origin, &flow, output.packet.time)
             let key = SMBContentKey(file: id, isWrite: true)
-            take(data, of: key, at: offset, count: count, skip: 0, output.files)
+            take(data, of: key, at: offset, count: count, skip: skip, output.files)
         }
     }
 
@@ -282,7 +284,8 @@ extension SMBSession {
             describe(&origin, command, header)
             transfer(of: id, isWrite: false, by: origin, &flow, output.packet.time)
             let content = SMBContentKey(file: id, isWrite: false)
-            return take(data, of: content, at: read.offset, count: count, skip: 0, output.files)
+            let skip = block.missing(before: Int(block.u16(12)))
+            return take(data, of: content, at: read.offset, count: count, skip: skip, output.files)
         case SMB1Command.transaction:
             guard let block, block.wordCount >= 10 else { return }
             let data = block.stretch(Int(block.u16(14)), Int(block.u16(12)))

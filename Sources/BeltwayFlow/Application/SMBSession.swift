@@ -194,6 +194,8 @@ struct SMBSession {
     mutating func open(_ id: SMBIdentifier, _ file: SMBFile) {
         if let old = files[id] {
             held -= old.heldBytes
+            // Its closing was not seen: what comes now is of another file.
+            for isWrite in [false, true] { dropContent(SMBContentKey(file: id, isWrite: isWrite)) }
         } else if files.count >= SMBSession.mostFiles {
             return
         }

@@ -100,11 +100,6 @@ extension ApplicationStage {
         }
         if isFresh {
             let done = feed(bytes, from: sender, &state, &flow)
-            if state[sender].isWatched, flow.application == .unknown {
-                // No protocol begins like this; it may be the middle of one.
-                watch(bytes, from: sender, &state, &flow)
-                return
-            }
             if done == bytes.byteCount || state[sender].isOver { return }
             state[sender].carry.append(copyOf: bytes.extracting(droppingFirst: done))
         } else {

@@ -78,6 +78,8 @@ public final class FileQueue: Sendable, Equatable {
     private struct State {
         var pieces: [Piece] = []
         var pendingBytes = 0
+        /// Of these, the ones that the writing thread has or may take: it will be done with them.
+        var writableBytes = 0
         var keptBytes: UInt64 = 0
         var keptFiles = 0
         var open = 0
@@ -148,8 +150,12 @@ public final class FileQueue: Sendable, Equatable {
                     state.counters.overQuota &+= 1
                     return false
                 }
-                // What alone is more than may wait is let through when nothing waits.
-                guard state.pendingBytes == 0 || state.pendingBytes + count <= limits.pending else {
+                // What alone is more than may wait is let through when nothing waits. And a worker does not wait for bytes
+                // that nobody writes before a worker goes on: its own, of files that have ended and are not committed.
+                guard
+                    state.pendingBytes == 0 || state.pendingBytes + count <= limits.pending
+                        || waits && state.writableBytes == 0
+                else {
                     if waits { return nil }
                     state.counters.overPending &+= 1
                     return false
@@ -166,7 +172,12 @@ public final class FileQueue: Sendable, Equatable {
     /// Hands over a piece for whose bytes there is room.
     ///
     /// - Parameter piece: The piece.
-    public func put(_ piece: Piece) { state.withLock { $0.pieces.append(piece) } }
+    public func put(_ piece: Piece) {
+        state.withLock { state in
+            state.pieces.append(piece)
+            state.writableBytes += piece.count
+        }
+    }
 
     /// Gives back room that was reserved and not used.
     func giveBack(_ count: Int) {
@@ -221,7 +232,12 @@ public final class FileQueue: Sendable, Equatable {
     }
 
     /// Says that so many bytes no longer wait.
-    public func done(_ count: Int) { state.withLock { $0.pendingBytes -= count } }
+    public func done(_ count: Int) {
+        state.withLock { state in
+            state.pendingBytes -= count
+            state.writableBytes -= count
+        }
+    }
 
     /// Says what became of a file.
     ///

@@ -22,9 +22,11 @@ public struct TunnelFragments: ~Copyable {
     private var reassembler: FragmentReassembler
     private let vlansSeparateFlows: Bool
     /// Datagrams whose first fragment has shown that they carry no tunnel, and whose last one is still to come.
-    private var others: Set<DatagramKey> = []
-    private var order: [DatagramKey] = []
+    private var others: [DatagramKey: UInt64] = [:]
+    /// In the order in which they came, some of them forgotten or noted again since: those have another number.
+    private var order: [(key: DatagramKey, number: UInt64)] = []
     private var head = 0
+    private var noted: UInt64 = 0
 
     /// Makes one without fragments.
     public init(
@@ -55,7 +57,7 @@ public struct TunnelFragments: ~Copyable {
         if isUDP {
             let key = DatagramKey(headers, vlansSeparate: vlansSeparateFlows)
             if headers.isLaterFragment {
-                if others.contains(key) {
+                if others[key] != nil {
                     if !headers.moreFragments { forget(key) }
                     return
                 }
@@ -87,18 +89,24 @@ public struct TunnelFragments: ~Copyable {
     public mutating func expire(through time: Timestamp) { reassembler.expire(through: time) }
 
     private mutating func note(_ key: DatagramKey) {
-        guard others.insert(key).inserted else { return }
-        order.append(key)
-        if others.count > TunnelFragments.mostOthers {
-            // Keys that were forgotten meanwhile are passed over.
-            while head < order.count, others.remove(order[head]) == nil { head += 1 }
+        guard others[key] == nil else { return }
+        noted &+= 1
+        others[key] = noted
+        order.append((key, noted))
+        while others.count > TunnelFragments.mostOthers, head < order.count {
+            let oldest = order[head]
             head += 1
+            if others[oldest.key] == oldest.number { others[oldest.key] = nil }
         }
-        if head + others.count * 2 + 64 < order.count || head * 2 > order.count {
-            order = order[min(head, order.count)...].filter { others.contains($0) }
+        // What is left then is as long as `others`, so the next time is as many keys away.
+        if order.count - head > others.count * 2 + 64 || head * 2 > order.count {
+            order = order[head...].filter { others[$0.key] == $0.number }
             head = 0
         }
     }
 
-    private mutating func forget(_ key: DatagramKey) { others.remove(key) }
+    /// Places in the order of keys; for tests.
+    var orderCount: Int { order.count }
+
+    private mutating func forget(_ key: DatagramKey) { others[key] = nil }
 }

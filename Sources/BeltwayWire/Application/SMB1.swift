@@ -104,6 +104,9 @@ public struct SMB1Block: ~Escapable {
         )
     }
 
+    /// Bytes from the end of what is here to a place that is counted from the header's first byte; 0 if that is here.
+    public func missing(before start: Int) -> Int { max(0, start - message.byteCount) }
+
     /// The command of the next block and its place, or nil if this is the last.
     public var next: (command: UInt8, offset: Int)? {
         let offset = Int(u16(2))
