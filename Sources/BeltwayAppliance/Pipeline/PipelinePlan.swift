@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayFlow
 
 // Where each stage runs and how it is reached, decided once (paper, 5.3): the graph that `--explain` prints and the
 // threads that `RunSession` starts are both built from this.

@@ -60,7 +60,7 @@ enum PacketAnomaly {
             }
         case .invalidTransport:
             return switch headers.transportProtocol {
-            case 6: isShort(headers) ? "decoder.tcp.pkt_too_small" : "decoder.tcp.hlen_too_small"
+            case 6: isShort(headers, bytes) ? "decoder.tcp.pkt_too_small" : "decoder.tcp.hlen_too_small"
             case 17: "decoder.udp.len_invalid"
             default: nil
             }
@@ -68,8 +68,10 @@ enum PacketAnomaly {
     }
 
     /// Whether the IP packet has no room for a header of TCP.
-    private static func isShort(_ headers: PacketHeaders) -> Bool {
-        Int(headers.ipLength) < Int(headers.transportOffset) - Int(headers.networkOffset) + 20
+    private static func isShort(_ headers: PacketHeaders, _ bytes: RawSpan) -> Bool {
+        let start = Int(headers.networkOffset)
+        guard headers.ipVersion == 4, start < bytes.byteCount else { return false }
+        return Int(headers.ipLength) < Int(bytes.byte(at: start) & 15) * 4 + 20
     }
 
     private static func network(_ headers: PacketHeaders, _ bytes: RawSpan) -> StaticString? {
