@@ -228,7 +228,8 @@ static __attribute__((noinline)) void publish(struct ring_peer *ring) {
     store_times(ring);
     atomic_store_explicit(&ring->control->tail_ordinal, ring->ordinal, memory_order_release);
     atomic_store_explicit(&ring->control->tail, ring->tail, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
+    // As in a process that membarrier(2) reaches: a fence for the compiler, who sleeps pays for the rest.
+    atomic_thread_fence(memory_order_acq_rel);
     if (atomic_load_explicit(&ring->control->sleepers, memory_order_relaxed))
         atomic_store_explicit(&ring->control->sleepers, 0, memory_order_relaxed);
     // Whether a reader in another process has come or gone.
