@@ -17,7 +17,12 @@
     /// Bytes that all copies hold.
     private(set) var heldBytes = 0
 
-    deinit {
+    // Inlinable, since the compiler (6.3.1) puts it into inlinable code of other modules and stops if it may not.
+    @inlinable
+    deinit { freeAll() }
+
+    @usableFromInline
+    func freeAll() {
         for index in blocks.indices { unsafe blocks[index].bytes.deallocate() }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A packet that is not plain: SYN, FIN, RST, out of order, overlapping, cut, or the first of its flow.
 
+public import BeltwayBuffers
 public import BeltwayWire
 
 extension TCPReassembler {

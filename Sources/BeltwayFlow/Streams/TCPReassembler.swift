@@ -35,7 +35,8 @@ public struct TCPReassembler: ~Copyable {
     @usableFromInline let handsOverAtOnce: Bool
     /// By the tracker's slot: where in `flows` the flow's streams are.
     @usableFromInline var places: [UInt32] = []
-    @usableFromInline var flows: [StreamFlow] = []
+    /// Owned, so that writing into one asks nobody whether the memory is shared.
+    @usableFromInline var flows = OwnedArray<StreamFlow>(capacity: 0)
     @usableFromInline var firstFreeFlow = WaitingSegment.none
     @usableFromInline var activeFlows = 0
     @usableFromInline var segments: [WaitingSegment] = []
