@@ -148,9 +148,12 @@ public struct TransactionStage: ~Copyable {
     public mutating func writeScratch() { text.append(wireStringOf: scratch) }
 
     /// Closes the transaction's object and the transaction.
-    public mutating func end() {
+    ///
+    /// - Returns: False if it was too long, and taken back.
+    @discardableResult
+    public mutating func end() -> Bool {
         text.closeObject()
-        close()
+        return close()
     }
 
     /// Begins a transaction of details alone: it has no event.
@@ -162,9 +165,9 @@ public struct TransactionStage: ~Copyable {
     }
 
     /// Closes a transaction of details alone.
-    mutating func endDetails() { close() }
+    mutating func endDetails() { _ = close() }
 
-    private mutating func close() {
+    private mutating func close() -> Bool {
         let length = details.text.count
         if length > 0 {
             details.move(into: &text)
@@ -174,10 +177,11 @@ public struct TransactionStage: ~Copyable {
         if count > TransactionRecord.mostBytes + 4096 || count + length > 0xffff {
             cancel()
             cut &+= 1
-            return
+            return false
         }
         staged[staged.count - 1].bodyLength = UInt32(count + length)
         start = text.count
+        return true
     }
 
     /// Takes back the transaction that is being written.

@@ -57,7 +57,11 @@ extension TransactionStage {
         let copy = file.preparedCopy()
         if wantsDetails { file.write(details: &details) }
         file.write(number: number, storedAs: copy?.identifier, &self)
-        end()
+        guard end() else {
+            // What no event tells of is not kept.
+            if copy != nil { files.queue?.noteIncomplete() }
+            return
+        }
         if let copy { endedCopies.append(copy) }
         fileCounters.files &+= 1
         fileCounters.bytes &+= file.size

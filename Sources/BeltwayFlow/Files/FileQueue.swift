@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way of files to disk: workers hand over pieces, one thread writes them (FileVault in BeltwayStore).
 //
-//     worker 0: begin > reserve, put > reserve, put > end --+--> pieces --take--> writer --> done
-//     worker 1: begin > reserve, put > (lost: dropped) -----+      `- pendingBytes <= limits.pending
+//     worker 0: begin, reserve, put > reserve, put > end --+--> pieces --take--> writer --> done
+//     worker 1: begin, reserve, put > (lost: dropped) -----+      `- pendingBytes <= limits.pending
 //
 // Nobody locks it per packet: a piece is 64 KiB, or the rest of a file.
 //
@@ -37,9 +37,9 @@ public struct FileStoreCounters: Sendable, Equatable {
     public var bytes: UInt64 = 0
     /// Files whose content was stored already.
     public var duplicates: UInt64 = 0
-    /// Files that were not whole, and given up.
+    /// Files that were not whole, or whose event was too long, and given up.
     public var incomplete: UInt64 = 0
-    /// Files that a limit on bytes or files refused.
+    /// Files that a limit on bytes or files refused, or on files of more than a piece that are on their way at a time.
     public var overQuota: UInt64 = 0
     /// Files that would have had to wait for the disk too long.
     public var overPending: UInt64 = 0
@@ -190,7 +190,7 @@ public final class FileQueue: Sendable, Equatable {
     /// Counts a file that is larger than one may be.
     func noteTooLarge() { state.withLock { $0.counters.overQuota &+= 1 } }
 
-    /// Counts a file that was not whole.
+    /// Counts a file that was not whole, or that no event tells of.
     func noteIncomplete() { state.withLock { $0.counters.incomplete &+= 1 } }
 
     // MARK: The writing thread

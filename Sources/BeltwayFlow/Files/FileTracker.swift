@@ -67,8 +67,7 @@ struct FileTracker {
         if hasGaps { return }
         digests.update(bytes)
         if let queue {
-            // Its first byte decides whether there is room for it.
-            if size == UInt64(bytes.byteCount) { copy = queue.begin().map { FileCopy(queue, $0) } }
+            if size == UInt64(bytes.byteCount) { copy = FileCopy(queue) }
             copy?.take(bytes)
         }
     }
@@ -77,7 +76,8 @@ struct FileTracker {
     ///
     /// - Returns: Nil if there is none, or no room for it.
     func preparedCopy() -> FileCopy? {
-        guard let copy, let queue else { return nil }
+        // What a limit has ended is counted there.
+        guard let copy, let queue, copy.isGoing else { return nil }
         let isWhole = isClosed && range == nil
         guard isWhole || queue.limits.keepsPartial else {
             queue.noteIncomplete()
@@ -149,7 +149,8 @@ struct FileTracker {
         output.beginValue()
         if isClosed { output.text.append("\"CLOSED\"") } else { output.text.append("\"TRUNCATED\"") }
         output.mark(FileEvents.Column.state)
-        if isClosed { digests.write(columns: FileEvents.Column.digests, &output) }
+        // Of a part that is stored they are those of the part: they say where it lies.
+        if isClosed || identifier != nil { digests.write(columns: FileEvents.Column.digests, &output) }
         output.text.member("stored")
         output.beginValue()
         if identifier != nil { output.text.append("true") } else { output.text.append("false") }

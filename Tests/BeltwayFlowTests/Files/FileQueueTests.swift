@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
-import BeltwayFlow
 import Foundation
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import BeltwayFlow
 
 private let head = "HTTP/1.1 200 OK\r\nContent-Length: "
 
@@ -75,21 +76,64 @@ private func limits(_ change: (inout FileExtraction) -> Void = { _ in }) -> File
         let queue = limits()
         let talk = Conversation(pages([[1, 2, 3]], missing: 5), port: 80, queue: queue)
         #expect(isStored(talk) == [false])
-        #expect(content(queue) == [1: nil])
+        #expect(content(queue).isEmpty)
         #expect(queue.counters.incomplete == 1)
         let other = limits { $0.keepsPartial = true }
         #expect(isStored(Conversation(pages([[1, 2, 3]], missing: 5), port: 80, queue: other)) == [true])
         #expect(content(other) == [1: [1, 2, 3]])
     }
 
-    @Test func `is kept up to its first gap if parts are wanted`() {
+    @Test func `is kept up to its first gap if parts are wanted, and its event has the part's digest`() {
         let queue = limits { $0.keepsPartial = true }
         let talk: [Talk] = [
             .client("GET / HTTP/1.1\r\n\r\n"), .server("\(head)9\r\n\r\nabc"), .lost(3, toResponder: false),
             .server("ghi"),
         ]
-        #expect(isStored(Conversation(talk, port: 80, queue: queue)) == [true])
+        let conversation = Conversation(talk, port: 80, queue: queue)
+        #expect(isStored(conversation) == [true])
         #expect(content(queue) == [1: Array("abc".utf8)])
+        #expect(conversation.file()["state"] as? String == "TRUNCATED")
+        // RFC 1321, A.5.
+        #expect(conversation.file()["md5"] as? String == "900150983cd24fb0d6963f7d28e17f72")
+    }
+
+    @Test func `counts once if a limit ended it and it then broke off`() {
+        let queue = limits { $0.largest = 10 }
+        let body = [UInt8](repeating: 2, count: 11)
+        #expect(isStored(Conversation(pages([body], missing: 5), port: 80, queue: queue)) == [false])
+        #expect(queue.counters.overQuota == 1)
+        #expect(queue.counters.incomplete == 0)
+    }
+
+    @Test func `is not kept if its event is too long`() {
+        let queue = limits()
+        var settings = FileSettings()
+        settings.queue = queue
+        var file = FileTracker(name: [], settings)
+        file.take([1, 2, 3].span.bytes)
+        file.isComplete = true
+        var stage = TransactionStage()
+        stage.files = settings
+        stage.begin(.fileinfo, number: 0, object: "http")
+        for _ in 0..<TransactionRecord.mostBytes { stage.text.append(",\"a\":1") }
+        stage.endFile(file, application: "http", number: 0)
+        var facts = TransactionList()
+        #expect(stage.commit(into: &facts) == 0)
+        #expect(content(queue).compactMapValues { $0 }.isEmpty)
+        #expect(queue.counters.incomplete == 1)
+        #expect(stage.fileCounters.files == 0)
+    }
+
+    @Test func `takes no place of another before it is worth a piece`() {
+        let queue = limits { $0.count = 1 }
+        let idle = FileCopy(queue)
+        idle.take([UInt8](repeating: 1, count: 60_000).span.bytes)
+        #expect(queue.kept.files == 0)
+        #expect(isStored(Conversation(pages([[1]]), port: 80, queue: queue)) == [true])
+        #expect(queue.counters.overQuota == 0)
+        idle.take([UInt8](repeating: 1, count: 60_000).span.bytes)
+        #expect(!idle.isGoing)
+        #expect(queue.counters.overQuota == 1)
     }
 
     @Test func `is forgotten if the packet that ended it was overwritten`() {
