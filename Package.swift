@@ -188,7 +188,9 @@ let package = Package(
         tests("BeltwayBenchTests", ["beltway-bench"]),
         .testTarget(
             name: "CorpusTests",
-            dependencies: ["BeltwayTestSupport", "BeltwayClassify", "BeltwayFlow", "BeltwayWire"],
+            dependencies: [
+                "BeltwayTestSupport", "BeltwayAppliance", "BeltwayClassify", "BeltwayFlow", "BeltwayWire",
+            ],
             path: "Tests/CorpusTests",
             exclude: ["README.md"],
             swiftSettings: testSettings

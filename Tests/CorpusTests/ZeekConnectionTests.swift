@@ -4,6 +4,8 @@ import BeltwayTestSupport
 import Foundation
 import Testing
 
+@testable import BeltwayAppliance
+
 @Suite(.enabled(if: Corpus.root != nil && isReleaseBuild, "\(Corpus.absence) Or this is no release build."))
 struct `Connections against Zeek's conn.log` {
     /// Fields compared, in the order of `theirs`.
@@ -24,10 +26,6 @@ struct `Connections against Zeek's conn.log` {
         (
             "vxlan-encapsulated-igmp-v2", { $0.values[1] == "C" },
             "UDP checksums that a network card was to fill in: Zeek leaves such packets out"
-        ),
-        (
-            "", { $0.values[0] == "SHR" },
-            "Zeek takes a well-known port for the responder's, we who spoke first"
         ),
         (
             "missing_ldap_logs", { _ in true },
@@ -92,8 +90,10 @@ struct `Connections against Zeek's conn.log` {
         return rows
     }
 
+    /// What conn.log says of a flow.
     private static func values(of flow: FlowRecord) -> [String] {
-        [
+        let flow = ZeekRoles.areExchanged(flow) ? flow.exchanged : flow
+        return [
             flow.connectionState.name, flow.history.count == 0 ? "-" : flow.history.text,
             // Of one instant Zeek shows no bytes, and neither does our conn.log.
             flow.end > flow.start ? "\(flow.payloadBytesToResponder)" : "0",
@@ -155,7 +155,7 @@ struct `Connections against Zeek's conn.log` {
                 + "\(leftOut) rows in captures that are not decoded"
         )
         #expect(compared > 950)
-        #expect(equal * 100 >= compared * 89)
+        #expect(equal * 100 >= compared * 92)
         #expect((equal + chosen) * 100 >= compared * 99)
     }
 }

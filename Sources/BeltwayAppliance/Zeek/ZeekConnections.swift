@@ -11,8 +11,17 @@ enum ZeekConnections {
             + "orig_ip_bytes count,resp_pkts count,resp_ip_bytes count,tunnel_parents set[string],ip_proto count"
     )
 
-    /// Writes a flow's line.
+    /// Writes a flow's line, with its sides exchanged if ``ZeekRoles`` says so.
     static func append(_ flow: FlowRecord, to log: inout ZeekWriter) {
+        append(flow, isExchanged: ZeekRoles.areExchanged(flow), to: &log)
+    }
+
+    /// Writes a flow's line, with its sides exchanged or not.
+    static func append(_ flow: FlowRecord, isExchanged: Bool, to log: inout ZeekWriter) {
+        write(isExchanged ? flow.exchanged : flow, to: &log)
+    }
+
+    private static func write(_ flow: FlowRecord, to log: inout ZeekWriter) {
         log.beginLine()
         log.time("ts", flow.start)
         log.identifier("uid", of: flow.flowID)

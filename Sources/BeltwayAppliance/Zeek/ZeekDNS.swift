@@ -5,7 +5,11 @@
 //     question 18 ---- waits ------------------------- the flow ends --> a line without an answer
 //     answer 19   ---------------------------------------------------> a line without a question
 //
-// Invariant. At most `mostWaiting` questions wait; when there are more, all of them are written as unanswered.
+// A flow that begins with an answer has its sides exchanged, in conn.log too, whatever its ports: who answers is the
+// responder. Multicast DNS is left as it is, since there everybody answers everybody.
+//
+// Invariant 1. At most `mostWaiting` questions wait; when there are more, all of them are written as unanswered.
+// Invariant 2. Of at most `mostWaiting` flows it is known who answers; of others it is who did not speak first.
 internal import BeltwayFlow
 internal import BeltwayWire
 
@@ -28,6 +32,8 @@ struct ZeekDNS: ~Copyable {
     /// By flow, the oldest first.
     private var waiting: [UInt64: [Question]] = [:]
     private var count = 0
+    /// Flows that go on, and whether their sides are exchanged because they began with an answer.
+    private var isExchanged: [UInt64: Bool] = [:]
 
     init(mostWaiting: Int = 65_536) { self.mostWaiting = mostWaiting }
 
@@ -35,12 +41,15 @@ struct ZeekDNS: ~Copyable {
     mutating func append(_ record: TransactionRecord, _ details: TransactionDetails, to log: inout ZeekWriter)
     {
         guard let flags = details.number(.flags), let identifier = details.number(.identifier) else { return }
+        let isAnswer = flags & 0x8000 != 0
+        var record = record
+        if exchanges(record, isAnswer: isAnswer) { record.toResponder.toggle() }
         // Multicast questions have no identifier, and many answers.
-        if record.kind == .mdns, flags & 0x8000 == 0 {
+        if record.kind == .mdns, !isAnswer {
             ZeekDNS.write(record, details, TransactionDetails(RawSpan()), answer: nil, to: &log)
             return
         }
-        if flags & 0x8000 == 0 {
+        if !isAnswer {
             if count >= mostWaiting { flushAll(to: &log) }
             let bytes = (0..<details.bytes.byteCount).map { details.bytes.byte(at: $0) }
             let question = Question(record: record, details: bytes, identifier: identifier)
@@ -52,9 +61,6 @@ struct ZeekDNS: ~Copyable {
             let place = waiting[record.flowID]?.firstIndex(where: { $0.identifier == identifier }),
             let question = waiting[record.flowID]?.remove(at: place)
         else {
-            // Who answers is the responder, whoever was seen first.
-            var record = record
-            record.toResponder = record.kind == .mdns && record.toResponder
             ZeekDNS.write(record, TransactionDetails(RawSpan()), details, answer: record, to: &log)
             return
         }
@@ -63,8 +69,22 @@ struct ZeekDNS: ~Copyable {
         ZeekDNS.write(question.record, asked, details, answer: record, to: &log)
     }
 
+    /// Whether the sides of a message's flow are exchanged, because its first message was an answer.
+    private mutating func exchanges(_ record: TransactionRecord, isAnswer: Bool) -> Bool {
+        guard record.kind != .mdns else { return false }
+        if let known = isExchanged[record.flowID] { return known }
+        if isExchanged.count >= mostWaiting { isExchanged = [:] }
+        let exchanges = isAnswer && record.isFromZeekOriginator
+        isExchanged[record.flowID] = exchanges
+        return exchanges
+    }
+
+    /// Whether a flow's sides are exchanged beyond what its ports say; asked before ``ended(_:to:)``.
+    func exchanges(_ flow: FlowRecord) -> Bool { isExchanged[flow.flowID] ?? false }
+
     /// Writes a flow's questions that were not answered.
     mutating func ended(_ flowID: UInt64, to log: inout ZeekWriter) {
+        isExchanged[flowID] = nil
         guard let questions = waiting.removeValue(forKey: flowID) else { return }
         count -= questions.count
         for question in questions { ZeekDNS.write(question, to: &log) }

@@ -64,7 +64,7 @@ struct ZeekFiles {
             // Odd multiples of a word without pattern: no two files of a flow, and hardly two of two flows, are equal.
             identifier: record.flowID ^ flow.count &* 0xd1b5_4a32_d192_ed03,
             number: record.number,
-            isFromOriginator: record.toResponder,
+            isFromOriginator: record.isFromZeekOriginator,
             name: name,
             type: type
         )

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All logs of Zeek's that a run writes, from the facts that EVE and SQLite get too.
 //
-//     flow         --> conn.log        and what waits for the flow's end in the others
-//     transaction  --> dns.log, http.log, ssl.log, ssh.log; files.log, whose files http.log names
+//     flow         --> conn.log, tunnel.log    and what waits for the flow's end in the others
+//     transaction  --> dns.log, http.log, ssl.log, ssh.log; files.log, whose files http.log names; tunnel.log
 //
 // A full disk costs lines of the log that it hit, and no others.
 internal import BeltwayBuffers
@@ -14,7 +14,7 @@ struct ZeekLogs: ~Copyable {
     private static var tables: [ZeekTable] {
         [
             ZeekConnections.table, ZeekDNS.table, ZeekTLS.table, ZeekSSH.table, ZeekHTTP.table,
-            ZeekFiles.table,
+            ZeekFiles.table, ZeekTunnels.table,
         ]
     }
     private static var connections: Int { 0 }
@@ -23,6 +23,7 @@ struct ZeekLogs: ~Copyable {
     private static var ssh: Int { 3 }
     private static var http: Int { 4 }
     private static var files: Int { 5 }
+    private static var tunnels: Int { 6 }
 
     private var logs: OwnedArray<ZeekLog>
     private var dns = ZeekDNS()
@@ -45,7 +46,12 @@ struct ZeekLogs: ~Copyable {
 
     /// Takes a flow that ended.
     mutating func append(_ flow: FlowRecord) {
-        ZeekConnections.append(flow, to: &logs[ZeekLogs.connections].writer)
+        ZeekConnections.append(
+            flow,
+            isExchanged: ZeekRoles.areExchanged(flow) != dns.exchanges(flow),
+            to: &logs[ZeekLogs.connections].writer
+        )
+        ZeekTunnels.append(flow, to: &logs[ZeekLogs.tunnels].writer)
         dns.ended(flow.flowID, to: &logs[ZeekLogs.names].writer)
         quic.ended(flow.flowID, to: &logs[ZeekLogs.tls].writer)
         files.ended(flow.flowID)
@@ -66,6 +72,7 @@ struct ZeekLogs: ~Copyable {
         case .http:
             let files = files.take(of: record)
             ZeekHTTP.append(record, details, files, to: &logs[ZeekLogs.http].writer)
+            ZeekTunnels.append(proxied: record, details, to: &logs[ZeekLogs.tunnels].writer)
         case .fileinfo: files.append(record, details, body: body, to: &logs[ZeekLogs.files].writer)
         case .ssh: ZeekSSH.append(record, details, to: &logs[ZeekLogs.ssh].writer)
         default: break

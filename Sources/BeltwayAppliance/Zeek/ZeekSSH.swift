@@ -50,11 +50,11 @@ enum ZeekSSH {
     }
 
     static func originator(_ record: TransactionRecord) -> IPAddress {
-        record.toResponder ? record.source : record.destination
+        record.isFromZeekOriginator ? record.source : record.destination
     }
 
     static func responder(_ record: TransactionRecord) -> IPAddress {
-        record.toResponder ? record.destination : record.source
+        record.isFromZeekOriginator ? record.destination : record.source
     }
 
     /// 2 if both sides can (1.99 is both, RFC 4253, 5.1), 1 if both can only that, else 0.

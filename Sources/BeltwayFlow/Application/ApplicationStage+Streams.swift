@@ -220,6 +220,7 @@ extension TransactionRecord {
         ipVersion = flow.ipVersion
         vlan = flow.vlan
         vlanCount = flow.vlanCount
+        isMidstream = flow.isMidstream
         toResponder = true
     }
 }

@@ -318,6 +318,7 @@ extension TransactionRecord {
         ipVersion = headers.ipVersion
         vlan = (headers.vlan.outer & 0xfff, headers.vlan.inner & 0xfff)
         vlanCount = min(headers.vlanCount, 2)
+        isMidstream = flow.isMidstream
         toResponder = flow.toResponder
         if !toResponder { turn() }
     }

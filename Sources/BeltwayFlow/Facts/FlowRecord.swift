@@ -96,6 +96,16 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
         return hasCounterpart ? packetsToOriginator : nil
     }
 
+    /// TCP: whether neither a SYN nor an answer to one began the flow.
+    public var isMidstream: Bool {
+        guard transportProtocol == 6, history.count > 0 else { return false }
+        // S, ^H; Q is a SYN with other flags.
+        switch history.letter(0) {
+        case 0x53, 0x48, 0x5e, 0x51: return false
+        default: return true
+        }
+    }
+
     /// Whether packets of one direction only were seen.
     public var isOneSided: Bool { packetsToResponder == 0 || packetsToOriginator == 0 }
 

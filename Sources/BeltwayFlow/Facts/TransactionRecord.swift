@@ -42,6 +42,8 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var kind = TransactionKind.dns
     /// Whether source is the flow's originator.
     public var toResponder = true
+    /// TCP: whether neither a SYN nor an answer to one began its flow.
+    public var isMidstream = false
     /// Whether its number is written beside the body (EVE `tx_id`; DNS has it in its own object).
     public var showsNumber = false
     /// Whether no packet completed it: its flow ended.

@@ -43,6 +43,7 @@ extension FlowEntry {
             originatorFlags |= toResponder ? headers.tcpFlags : 0
             responderFlags |= toResponder ? 0 : headers.tcpFlags
             view.isEstablished = marks.contains(.handshake) || (midstream && marks.contains(.midstream))
+            view.isMidstream = !marks.contains(.originatorSequence)
         } else if key.transportProtocol != 6 {
             view.isEstablished = isTwoWay
             if !headers.layers.isDisjoint(with: [.icmp, .icmpv6]) { pairICMP(headers) }

@@ -11,6 +11,8 @@ public import BeltwayWire
     public var isEstablished = false
     /// Whether this packet began the flow.
     public var isFirstPacket = false
+    /// TCP: whether neither a SYN nor an answer to one began the flow.
+    public var isMidstream = false
     /// The flow's identifier.
     public var flowID: UInt64 = 0
     /// Least time of the flow's packets until now.

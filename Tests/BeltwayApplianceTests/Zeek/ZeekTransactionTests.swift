@@ -112,6 +112,29 @@ private func lines(
         #expect(lines.now.count == 1 && lines.atEnd.count == 1)
     }
 
+    @Test func `has who answers for the responder of a flow that begins with an answer, on any port`() throws
+    {
+        var (first, second) = (message(isAnswer: true, at: 0), message(isAnswer: false, at: 5))
+        (first.sourcePort, second.destinationPort) = (1053, 1053)
+        (first.toResponder, second.toResponder) = (true, false)
+        var dns = ZeekDNS()
+        var log = ZeekWriter(format: .tsv)
+        dns.append(first, TransactionDetails(answer(9).bytes.rawBytes), to: &log)
+        dns.append(second, TransactionDetails(question(8).bytes.rawBytes), to: &log)
+        var flow = FlowRecord()
+        flow.flowID = 7
+        let isExchanged = dns.exchanges(flow)
+        dns.ended(7, to: &log)
+        let isForgotten = !dns.exchanges(flow)
+        #expect(isExchanged && isForgotten)
+        let lines = String(decoding: log.lines.copy(), as: UTF8.self).split(separator: "\n")
+        #expect(
+            lines.map { $0.split(separator: "\t")[2...5].joined(separator: " ") } == [
+                "10.0.0.1 40000 8.8.8.8 1053", "10.0.0.1 40000 8.8.8.8 1053",
+            ]
+        )
+    }
+
     @Test func `is valid JSON with lists as lists`() throws {
         var dns = ZeekDNS()
         var log = ZeekWriter(format: .json)
