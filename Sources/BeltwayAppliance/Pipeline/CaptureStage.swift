@@ -18,9 +18,9 @@ internal import BeltwayWire
 ///
 /// Not generic, on purpose: Capture calls it through its protocol, so only what is concrete here is specialised.
 struct CaptureStage: ~Copyable, BatchStage {
-    private let classifier: PacketClassifier
+    let classifier: PacketClassifier
     /// The worker that this thread calls directly; none or one.
-    private var workers: OwnedArray<Worker<FactProducer>>
+    var workers: OwnedArray<Worker<FactProducer>>
     private let workerProgress: ConsumerCounters?
     private let workerFlows: FlowTableCounters?
     /// The statistics, if this thread calls them; none or one. (An optional would be asked by a call per packet.)
@@ -29,13 +29,13 @@ struct CaptureStage: ~Copyable, BatchStage {
     private var lanes: OwnedArray<IndexBufferProducer>
     private let hasTracer: Bool
     /// Beside `lanes`: packets that are in no ring.
-    private let carried: [CarriedQueue]
+    let carried: [CarriedQueue]
     /// Tunnels that come in fragments.
-    private var tunnels: TunnelFragments
+    var tunnels: TunnelFragments
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
     /// Whether packets come from files: their lanes get time marks, since facts must not depend on who is called.
-    private let isOffline: Bool
+    let isOffline: Bool
     /// Whether somebody here needs to be told the time: over files everybody, live the worker that is called.
     private let tellsTime: Bool
     /// Greatest time of the packets so far, whatever ring they are in.
@@ -171,114 +171,6 @@ struct CaptureStage: ~Copyable, BatchStage {
         if hasStatistics { statistics[0].showProgress() }
     }
 
-    /// Tells the workers of the flows that carry a packet in tunnels, each of its own layer: of its headers, that is.
-    ///
-    /// The layers are decoded once more, so that packets outside tunnels pay for one comparison.
-    @inline(never)
-    private mutating func carry(
-        _ packet: RawSpan,
-        _ linkType: LinkType,
-        _ tunnels: UInt8,
-        _ innermost: TunnelKind,
-        _ descriptor: Descriptor,
-        _ ordinal: UInt64,
-        _ number: UInt16
-    ) {
-        var headers = PacketHeaders()
-        var kind = innermost
-        for layer in (0..<tunnels).reversed() {
-            PacketDecoder.decode(packet, linkType: linkType, layer: layer, into: &headers)
-            let verdict = classifier.classify(headers, packet: packet)
-            if workers.count > 0 {
-                workers[0].carry(
-                    headers,
-                    kind,
-                    hash: verdict.flowHash,
-                    descriptor,
-                    ordinal: ordinal,
-                    buffer: number
-                )
-            } else {
-                let entry = IndexEntry(
-                    position: descriptor.position,
-                    flowHash: verdict.flowHash,
-                    ordinal: UInt32(truncatingIfNeeded: ordinal),
-                    length: descriptor.recordLength,
-                    buffer: number,
-                    interface: descriptor.interface,
-                    classification: verdict.classification.outside(layer: layer, tunnel: kind.rawValue)
-                )
-                push(entry, to: Int(verdict.worker))
-            }
-            kind = headers.tunnelKind
-        }
-    }
-
-    /// Takes a fragment, which may complete a datagram that carries a tunnel: each layer inside goes to its worker.
-    @inline(never)
-    private mutating func join(
-        _ headers: borrowing PacketHeaders,
-        _ hash: UInt32,
-        _ packet: RawSpan,
-        _ descriptor: Descriptor,
-        _ ordinal: UInt64,
-        _ number: UInt16
-    ) {
-        var frame = FragmentFrame(
-            headers: copy headers,
-            hash: hash,
-            time: descriptor.time,
-            originalLength: descriptor.originalLength,
-            ordinal: ordinal,
-            buffer: number,
-            interface: descriptor.interface
-        )
-        tunnels.take(frame, packet: packet)
-        while let datagram = tunnels.next() {
-            let before = datagram.first.map { datagram.frames[$0].headers.networkOffset } ?? 0
-            frame.originalLength = UInt32(before) + UInt32(datagram.bytes.count)
-            var kind = TunnelKind.none
-            for layer in (datagram.own.tunnelDepth + 1...datagram.headers.tunnelDepth).reversed() {
-                let worker = datagram.bytes.withPacket { bytes in
-                    PacketDecoder.decode(
-                        reassembled: bytes,
-                        of: datagram.own,
-                        layer: layer,
-                        into: &frame.headers
-                    )
-                    let verdict = classifier.classify(frame.headers, packet: bytes)
-                    frame.hash = verdict.flowHash
-                    // A fragment inside: its datagram may carry a tunnel in turn. Deeper each time, so this ends.
-                    if kind == .none, frame.headers.isFragment { tunnels.take(frame, packet: bytes) }
-                    return Int(verdict.worker)
-                }
-                let bytes = kind == .none ? datagram.bytes : []
-                hand(CarriedPacket(frame: frame, bytes: bytes, carries: kind), to: worker, descriptor)
-                kind = frame.headers.tunnelKind
-            }
-        }
-    }
-
-    /// Hands a packet that is in no ring to its worker.
-    private mutating func hand(_ packet: CarriedPacket, to worker: Int, _ descriptor: Descriptor) {
-        guard workers.count == 0 else {
-            workers[0].take(packet)
-            return
-        }
-        let frame = packet.frame
-        let entry = IndexEntry(
-            position: descriptor.position,
-            flowHash: frame.hash,
-            ordinal: UInt32(truncatingIfNeeded: frame.ordinal),
-            length: descriptor.recordLength,
-            offset: carried[worker].send(packet, isLive: !isOffline),
-            buffer: frame.buffer,
-            interface: frame.interface,
-            classification: Classification.fragment.outside(layer: IndexEntry.handedOver)
-        )
-        push(entry, to: worker)
-    }
-
     private func showWorker() {
         guard let workerFlows else { return }
         workerFlows.store(workers[0].flows, workers[0].parsed)
@@ -326,7 +218,7 @@ struct CaptureStage: ~Copyable, BatchStage {
     }
 
     @inline(__always)
-    private mutating func push(_ entry: IndexEntry, to lane: Int) {
+    mutating func push(_ entry: IndexEntry, to lane: Int) {
         while !lanes[lane].append(entry) {
             lanes[lane].publish()
             lanes[lane].waitForRoom()
