@@ -5,7 +5,8 @@
 ///
 ///     family (1) | version (1) | resource (2) | { length (2) | type (2) | value, padded to 4 } ...
 ///
-/// A field's length counts its own four bytes; length and type are in the byte order of the machine that captured.
+/// A field's length counts its own four bytes; length and type are in the byte order of the machine that captured, which
+/// the first field tells. Two bits of a type are flags (linux/netlink.h: nested, value in network order).
 public struct NetfilterLog: ~Escapable {
     @usableFromInline let bytes: RawSpan
     /// Where the packet is.
@@ -39,16 +40,17 @@ public struct NetfilterLog: ~Escapable {
         default: etherType = nil
         }
         var start = NetfilterLog.headerLength
+        let isLittle =
+            bytes.byteCount &- start >= 4
+            && NetfilterLog.isLittle(length: bytes.unchecked16(start), type: bytes.unchecked16(start &+ 2))
         var fields = 0
         while fields < NetfilterLog.mostFields {
             guard bytes.byteCount &- start >= 4 else {
                 throw .truncated(need: start &+ 4, have: bytes.byteCount)
             }
             let (first, second) = (bytes.unchecked16(start), bytes.unchecked16(start &+ 2))
-            // Types are small numbers: their byte that is not 0 tells the order.
-            let isLittle = second & 0xff == 0 && second != 0
             let length = Int(isLittle ? first.byteSwapped : first)
-            let type = isLittle ? second.byteSwapped : second
+            let type = (isLittle ? second.byteSwapped : second) & 0x3fff
             guard length >= 4 else { throw .invalid(field: .fieldLength, value: UInt64(length)) }
             if type == NetfilterLog.payloadType {
                 payloadRange = (start &+ 4)..<min(start &+ length, bytes.byteCount)
@@ -59,6 +61,14 @@ public struct NetfilterLog: ~Escapable {
             fields &+= 1
         }
         throw .invalid(field: .fieldLength, value: UInt64(fields))
+    }
+
+    /// Whether a field whose head was read as of network order is in the other one.
+    private static func isLittle(length: UInt16, type: UInt16) -> Bool {
+        // Types are small numbers: the byte that has more than flags is the low one.
+        let (first, second) = (type >> 8 & 0x3f, type & 0x3f)
+        if (first == 0) != (second == 0) { return second == 0 }
+        return length.byteSwapped < length
     }
 
     /// The packet.

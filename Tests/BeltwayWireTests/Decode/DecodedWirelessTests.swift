@@ -112,6 +112,13 @@ private func joined(_ pieces: [UInt8]...) -> [UInt8] { pieces.flatMap { $0 } }
         let big: [UInt8] = [2, 0, 0, 40, 0, 5, 0, 10, 0, 0, 0, 0, 0, length, 0, 9]
         #expect(decode(joined(little, datagram), .netfilterLog).layers == [.link, .ip, .tcp])
         #expect(decode(joined(big, datagram), .netfilterLog).layers == [.link, .ip, .tcp])
+        // The first field tells the order, whatever flags its type has (NLA_F_NESTED) and whatever the others look like.
+        let nested: [UInt8] = [2, 0, 0, 40, 5, 0, 10, 0x80, 0, 0, 0, 0, length, 0, 9, 0]
+        let nestedBig: [UInt8] = [2, 0, 0, 40, 0, 5, 0x80, 10, 0, 0, 0, 0, 0, length, 0, 9]
+        let later: [UInt8] = [2, 0, 0, 40, 5, 0, 10, 0, 0, 0, 0, 0, 4, 0, 0, 0x80, length, 0, 9, 0x40]
+        for head in [nested, nestedBig, later] {
+            #expect(decode(joined(head, datagram), .netfilterLog).layers == [.link, .ip, .tcp], "\(head)")
+        }
         let version6 = joined([10, 0, 0, 0, 8, 0, 9, 0], PacketBuilder().ipv6().udp().bytes)
         #expect(decode(version6, .netfilterLog).ipVersion == 6)
         for count in 0..<little.count {
