@@ -63,10 +63,10 @@ struct MailFacts {
 
     /// Takes a line of text that is not encoded, and looks for addresses in it.
     mutating func text(_ line: RawSpan, _ settings: EventSettings) {
-        guard let first = line.firstIndex(of: 0x3a) else { return }
+        guard addresses.count < Self.mostAddresses, let first = line.firstIndex(of: 0x3a) else { return }
         for (scheme, word) in Self.schemes where settings.mailSchemes.contains(scheme) {
             var colon: Int? = first
-            while let place = colon {
+            while let place = colon, addresses.count < Self.mostAddresses {
                 find(word, at: place, of: line, showsScheme: settings.showsMailSchemes)
                 colon = line.firstIndex(of: 0x3a, from: place + 1)
             }
@@ -82,7 +82,7 @@ struct MailFacts {
         let name = word.utf8.firstIndex(of: 0x3a).map {
             word.utf8.distance(from: word.utf8.startIndex, to: $0)
         }
-        guard let name, colon >= name, addresses.count < Self.mostAddresses else { return }
+        guard let name, colon >= name else { return }
         let start = colon - name
         guard line.extracting(droppingFirst: start).starts(ignoringCase: word) else { return }
         // `shttp:` is another scheme.
