@@ -32,6 +32,9 @@ struct CaptureStage: ~Copyable, BatchStage {
     let carried: [CarriedQueue]
     /// Tunnels that come in fragments.
     var tunnels: TunnelFragments
+    private let tunnelCounters: ReassemblyCounters
+    /// What of them has been shown.
+    private var tunnelsShown: UInt64 = 0
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
     /// Whether packets come from files: their lanes get time marks, since facts must not depend on who is called.
@@ -55,6 +58,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         carried: [CarriedQueue],
         hasTracer: Bool,
         fragments: FragmentConfiguration,
+        tunnelCounters: ReassemblyCounters,
         isOffline: Bool
     ) {
         self.classifier = classifier
@@ -66,6 +70,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.hasTracer = hasTracer
         self.carried = carried
         tunnels = TunnelFragments(fragments, vlansSeparateFlows: classifier.vlansSeparateFlows)
+        self.tunnelCounters = tunnelCounters
         self.isOffline = isOffline
         tellsTime = isOffline || self.workers.count > 0
     }
@@ -169,6 +174,13 @@ struct CaptureStage: ~Copyable, BatchStage {
         )
         if hasWorker { showWorker() }
         if hasStatistics { statistics[0].showProgress() }
+        if tunnels.changes != tunnelsShown { showTunnels() }
+    }
+
+    @inline(never)
+    private mutating func showTunnels() {
+        tunnelsShown = tunnels.changes
+        tunnelCounters.store(tunnels: tunnels.statistics)
     }
 
     private func showWorker() {
@@ -187,6 +199,8 @@ struct CaptureStage: ~Copyable, BatchStage {
     }
 
     mutating func finish() {
+        tunnels.finish()
+        showTunnels()
         for lane in 0..<lanes.count { lanes[lane].close() }
         if statistics.count > 0 { statistics[0].finish() }
         if workers.count > 0 {

@@ -3,7 +3,8 @@ internal import BeltwayFlow
 internal import BeltwayTrace
 internal import Synchronization
 
-/// What a worker shows of its reassembly of fragments and streams: stored once per batch, read at leisure.
+/// What a worker shows of its reassembly of fragments and streams, or a producer of tunnels' fragments: stored once per
+/// batch, read at leisure.
 final class ReassemblyCounters: Sendable {
     private let values = Mutex(ReassemblyProgress())
 
@@ -27,7 +28,16 @@ final class ReassemblyCounters: Sendable {
         values.withLock { $0 = stored }
     }
 
-    /// Adds this worker's to the sum over all workers.
+    /// Stores what a producer did with fragments that may carry tunnels, all of which a worker counts too.
+    func store(tunnels: FragmentStatistics) {
+        values.withLock { progress in
+            progress.tunnels = tunnels.reassembled
+            progress.tunnelsTimedOut = tunnels.timedOut
+            progress.tunnelsEvicted = tunnels.evicted
+        }
+    }
+
+    /// Adds these to the sum over all workers and producers.
     func add(to sum: inout ReassemblyProgress) {
         let own = values.withLock { $0 }
         sum.fragments += own.fragments
@@ -36,6 +46,9 @@ final class ReassemblyCounters: Sendable {
         sum.evicted += own.evicted
         sum.overlappingFragments += own.overlappingFragments
         sum.invalid += own.invalid
+        sum.tunnels += own.tunnels
+        sum.tunnelsTimedOut += own.tunnelsTimedOut
+        sum.tunnelsEvicted += own.tunnelsEvicted
         sum.streams += own.streams
         sum.bytes += own.bytes
         sum.gaps += own.gaps

@@ -192,7 +192,8 @@ extension RunSession {
             lanes: producers,
             carried: lanes.map(\.holds.carried),
             hasTracer: plan.hasTracer,
-            fragments: configuration.flow.fragments,
+            fragments: tunnelFragments,
+            tunnelCounters: addTunnelCounters(),
             isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd

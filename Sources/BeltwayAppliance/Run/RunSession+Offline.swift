@@ -43,7 +43,8 @@ extension RunSession {
             lanes: lanes,
             carried: holds.map(\.carried),
             hasTracer: plan.hasTracer,
-            fragments: configuration.flow.fragments,
+            fragments: tunnelFragments,
+            tunnelCounters: addTunnelCounters(),
             isOffline: true
         )
         try startReading(stage, holds, statistics.inbox)

@@ -24,6 +24,23 @@ extension RunSession {
         return called
     }
 
+    /// Where one more producer shows what it did with fragments that may carry tunnels.
+    func addTunnelCounters() -> ReassemblyCounters {
+        let counters = ReassemblyCounters()
+        tunnelCounters.append(counters)
+        return counters
+    }
+
+    /// How a producer puts together fragments that may carry tunnels: the memory is that of all producers together.
+    var tunnelFragments: FragmentConfiguration {
+        var fragments = configuration.flow.fragments
+        fragments.budget = max(
+            min(fragments.budget, 256 << 10),
+            fragments.budget / max(1, plan.producers.count)
+        )
+        return fragments
+    }
+
     /// The statistics that a capture thread calls; or, where they have a thread, whereby that gets its readers.
     struct PlacedStatistics: ~Copyable {
         var called = OwnedArray<StatisticsStage>(capacity: 1)

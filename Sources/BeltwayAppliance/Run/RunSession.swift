@@ -43,6 +43,8 @@ public final class RunSession {
     var queues: [FactQueue] = []
     var consumerCounters: [ConsumerCounters] = []
     var flowTables: [FlowTableCounters] = []
+    /// What producers did with fragments that may carry tunnels.
+    var tunnelCounters: [ReassemblyCounters] = []
     var loggers: PacketLoggers
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
@@ -301,6 +303,7 @@ public final class RunSession {
             snapshot.progress.applications.add(table.applications)
             table.reassembly.add(to: &snapshot.progress.reassembly)
         }
+        for counters in tunnelCounters { counters.add(to: &snapshot.progress.reassembly) }
         snapshot.progress.fileStore = fileQueue?.counters
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)
@@ -375,7 +378,9 @@ public final class RunSession {
         summary.remainingBytes = loggers.remainingBytes
         summary.notStored = loggers.passedOver
         for table in flowTables { summary.applications.add(table.applications) }
-        for table in flowTables { table.reassembly.add(to: &summary.reassembly) }
+        for counters in flowTables.map(\.reassembly) + tunnelCounters {
+            counters.add(to: &summary.reassembly)
+        }
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.fileStore = fileQueue?.counters
         summary.data = data?.path

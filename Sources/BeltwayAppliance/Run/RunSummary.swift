@@ -113,7 +113,9 @@ public struct RunSummary: Equatable, Sendable {
             "\"flows_evicted\":\(flowsEvicted)",
             "\"fragments\":{\"seen\":\(reassembly.fragments),\"reassembled\":\(reassembly.datagrams),"
                 + "\"timed_out\":\(reassembly.timedOut),\"evicted\":\(reassembly.evicted),"
-                + "\"overlaps\":\(reassembly.overlappingFragments),\"invalid\":\(reassembly.invalid)}",
+                + "\"overlaps\":\(reassembly.overlappingFragments),\"invalid\":\(reassembly.invalid),"
+                + "\"tunnels\":{\"reassembled\":\(reassembly.tunnels),"
+                + "\"timed_out\":\(reassembly.tunnelsTimedOut),\"evicted\":\(reassembly.tunnelsEvicted)}}",
             "\"streams\":{\"flows\":\(reassembly.streams),\"bytes\":\(reassembly.bytes),"
                 + "\"gaps\":\(reassembly.gaps),\"gap_bytes\":\(reassembly.gapBytes),"
                 + "\"waited\":\(reassembly.waited),\"copied_bytes\":\(reassembly.copiedBytes),"

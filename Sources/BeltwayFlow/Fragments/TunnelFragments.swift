@@ -41,6 +41,8 @@ public struct TunnelFragments: ~Copyable {
     public var weight: Int { reassembler.weight }
     /// Counters: of datagrams that may carry tunnels.
     public var statistics: FragmentStatistics { reassembler.statistics }
+    /// Changes whenever ``statistics`` may have.
+    public var changes: UInt64 { reassembler.statistics.fragments &+ reassembler.statistics.timedOut }
     /// Datagrams that carry no tunnel and that are known for it.
     var otherCount: Int { others.count }
 
@@ -87,6 +89,9 @@ public struct TunnelFragments: ~Copyable {
     ///
     /// - Parameter time: As for ``FlowTracker/expire(through:limit:facts:)``.
     public mutating func expire(through time: Timestamp) { reassembler.expire(through: time) }
+
+    /// Gives up everything that waits.
+    public mutating func finish() { reassembler.finish() }
 
     private mutating func note(_ key: DatagramKey) {
         guard others[key] == nil else { return }

@@ -74,6 +74,12 @@ public struct ReassemblyProgress: Equatable, Sendable {
     public var overlappingFragments: UInt64 = 0
     /// Datagrams and fragments that are wrong: beyond 65,535 bytes, too many pieces, odd lengths.
     public var invalid: UInt64 = 0
+    /// Datagrams put together at capture since they may carry tunnels; they are among `datagrams` too.
+    public var tunnels: UInt64 = 0
+    /// Such datagrams given up: not complete in time.
+    public var tunnelsTimedOut: UInt64 = 0
+    /// Such datagrams given up to keep to the memory allowed.
+    public var tunnelsEvicted: UInt64 = 0
     /// TCP flows whose streams were followed.
     public var streams: UInt64 = 0
     /// Bytes of streams handed over in order.

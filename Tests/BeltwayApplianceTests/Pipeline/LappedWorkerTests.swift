@@ -71,9 +71,10 @@ struct SteppedCapture: ~Copyable {
             workerFlows: nil,
             statistics: OwnedArray(capacity: 0),
             lanes: lanes,
-            carried: [],
+            carried: [holds.carried],
             hasTracer: false,
             fragments: FragmentConfiguration(),
+            tunnelCounters: ReassemblyCounters(),
             isOffline: false
         )
         stage.open(ring)
