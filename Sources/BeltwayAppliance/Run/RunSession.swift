@@ -111,7 +111,13 @@ public final class RunSession {
         let writer = try startWriter()
         try startFiles()
         openSharing()
-        if configuration.isOffline { try startOffline() } else { try startLive() }
+        do throws(ApplianceError) {
+            if configuration.isOffline { try startOffline() } else { try startLive() }
+        } catch {
+            // Nothing will come for it: it must not wait for ever.
+            finishFiles()
+            throw error
+        }
         watch(since: started)
         for thread in producerThreads { thread.join() }
         for thread in consumerThreads { thread.join() }
