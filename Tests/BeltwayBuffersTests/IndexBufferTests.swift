@@ -85,16 +85,60 @@ private func entry(_ number: UInt64) -> IndexEntry {
         let buffer = try IndexBuffer(name: "worker 1", capacity: 64, policy: .blocking)
         var producer = IndexBufferProducer(buffer)
         var reader = IndexBufferReader(buffer)
-        for number in UInt64(0)..<3 { _ = producer.append(entry(number)) }
+        _ = producer.append(entry(0))
+        _ = producer.append(mark: entry(1))
+        _ = producer.append(entry(2))
         producer.close()
         _ = reader.takeNext()
-        _ = reader.takeNext()
-        reader.passOverMark()
+        if let mark = reader.takeNext() { reader.passOverMark(mark) }
         _ = reader.takeNext()
         let ledger = (reader.read, reader.lost, reader.offered)
         #expect(ledger == (2, 0, 2))
         let isAtEnd = reader.isAtEnd
         #expect(isAtEnd)
+    }
+
+    @Test(arguments: UInt64(0)..<8)
+    func `counts as lost packets alone, however often it was lapped`(seed: UInt64) throws {
+        var random = RandomSource(seed: seed)
+        let buffer = try IndexBuffer(name: "worker 1", capacity: 64, policy: .fastReader)
+        var producer = IndexBufferProducer(buffer)
+        var reader = IndexBufferReader(buffer)
+        var (packets, taken, shown) = (UInt64(0), UInt64(0), UInt64(0))
+        for round in 0..<200 {
+            // Rounds without a mark as well, and rounds of nothing else.
+            let share = [0, 1, 3, 10][Int(random.next() % 4)]
+            for _ in 0..<Int(random.next() % 150) {
+                let isMark = Int(random.next() % 10) < share
+                while !(isMark ? producer.append(mark: entry(2)) : producer.append(entry(1))) {
+                    producer.publish()
+                }
+                if !isMark { packets += 1 }
+                if random.oneIn(8) { producer.publish() }
+            }
+            producer.publish()
+            var limit = Int(random.next() % 100)
+            if round % 10 == 9 { limit = .max }
+            while limit > 0, let next = reader.takeNext() {
+                limit -= 1
+                if next.position == entry(2).position {
+                    reader.passOverMark(next)
+                } else if random.oneIn(16) {
+                    reader.giveBackLapped()
+                } else {
+                    taken += 1
+                }
+            }
+            reader.settleLost()
+            let (read, lost, offered) = (reader.read, reader.lost, reader.offered)
+            #expect(read == taken && read + lost == offered, "seed \(seed)")
+            #expect(
+                lost >= shown && offered <= packets,
+                "seed \(seed): never more than is true, never less than before"
+            )
+            shown = lost
+            if limit > 0 { #expect(offered == packets, "seed \(seed): exact when everything was taken") }
+        }
     }
 
     @Test func `is ended by a producer that is dropped`() throws {

@@ -49,7 +49,7 @@ extension CaptureStage {
                     interface: descriptor.interface,
                     classification: verdict.classification.outside(layer: layer, tunnel: kind.rawValue)
                 )
-                push(entry, to: Int(verdict.worker))
+                push(mark: entry, to: Int(verdict.worker))
             }
             kind = headers.tunnelKind
         }
@@ -111,12 +111,11 @@ extension CaptureStage {
             position: descriptor.position,
             flowHash: frame.hash,
             ordinal: UInt32(truncatingIfNeeded: frame.ordinal),
-            length: descriptor.recordLength,
-            offset: carried[worker].send(packet, isLive: !isOffline),
+            length: carried[worker].send(packet, isLive: !isOffline),
             buffer: frame.buffer,
             interface: frame.interface,
             classification: Classification.fragment.outside(layer: IndexEntry.handedOver)
         )
-        push(entry, to: worker)
+        push(mark: entry, to: worker)
     }
 }

@@ -228,11 +228,20 @@ struct CaptureStage: ~Copyable, BatchStage {
         if workers.count > 0 { workers[0].idle(through: clock) }
         tunnels.expire(through: clock)
         guard isOffline else { return }
-        for lane in 0..<lanes.count { push(.timeMark(clock), to: lane) }
+        for lane in 0..<lanes.count { push(mark: .timeMark(clock), to: lane) }
+    }
+
+    /// Appends what is no packet's entry, and counts as none.
+    @inline(never)
+    mutating func push(mark entry: IndexEntry, to lane: Int) {
+        while !lanes[lane].append(mark: entry) {
+            lanes[lane].publish()
+            lanes[lane].waitForRoom()
+        }
     }
 
     @inline(__always)
-    mutating func push(_ entry: IndexEntry, to lane: Int) {
+    private mutating func push(_ entry: IndexEntry, to lane: Int) {
         while !lanes[lane].append(entry) {
             lanes[lane].publish()
             lanes[lane].waitForRoom()

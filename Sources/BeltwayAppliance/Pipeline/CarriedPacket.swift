@@ -28,6 +28,8 @@ final class CarriedQueue: Sendable {
         var packets: [(number: UInt32, packet: CarriedPacket)] = []
         var head = 0
         var sent: UInt32 = 0
+        /// Number of the last one that was asked for.
+        var asked: UInt32 = 0
     }
 
     /// Packets that wait at a time, live: 64 KiB each at most.
@@ -47,9 +49,13 @@ final class CarriedQueue: Sendable {
         }
     }
 
-    /// Takes the packet of an entry, and throws away those whose entries were lapped; nil if it was left out.
-    func take(_ number: UInt32) -> CarriedPacket? {
+    /// Takes the packet of an entry, and throws away those whose entries were lapped.
+    ///
+    /// - Returns: The packet, nil if it was left out; and how many before it nobody asked for.
+    func take(_ number: UInt32) -> (packet: CarriedPacket?, missed: UInt32) {
         state.withLock { state in
+            let missed = number &- 1 &- state.asked
+            state.asked = number
             var found: CarriedPacket?
             while state.head < state.packets.count {
                 let next = state.packets[state.head]
@@ -64,7 +70,7 @@ final class CarriedQueue: Sendable {
                 state.packets.removeFirst(state.head)
                 state.head = 0
             }
-            return found
+            return (found, missed)
         }
     }
 }

@@ -44,7 +44,8 @@ final class ConsumerCounters: Sendable {
     var read: UInt64 { readCount.load(ordering: .relaxed) }
     /// Packets that were overwritten before it could take them.
     var lost: UInt64 { lostCount.load(ordering: .relaxed) }
-    /// Packets counted in flows whose payload was passed over for want of headroom.
+    /// Packets counted in flows whose payload was passed over for want of headroom; and packets of tunnels in fragments
+    /// that were left out, which are counted in the flows of the fragments alone.
     var payloadSkipped: UInt64 { skippedCount.load(ordering: .relaxed) }
     /// How far it is behind.
     var lag: ConsumerLag {

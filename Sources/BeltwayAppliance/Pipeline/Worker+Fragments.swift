@@ -84,9 +84,10 @@ extension Worker where Sink: ~Copyable {
         }
     }
 
-    /// Takes a packet whose tunnel came in fragments; nil if it had to be left out.
+    /// Takes a packet whose tunnel came in fragments, nil if it had to be left out, after so many that were missed.
     @inline(never)
-    mutating func take(_ packet: CarriedPacket?) {
+    mutating func take(_ packet: CarriedPacket?, missed: UInt32 = 0) {
+        payloadSkipped &+= UInt64(missed)
         guard let packet else {
             payloadSkipped &+= 1
             return

@@ -45,8 +45,8 @@ protocol EntryConsumer: ~Copyable {
         linkType: LinkType,
         isLive: Bool
     ) -> Bool
-    /// Takes a packet whose tunnel came in fragments; nil if it had to be left out.
-    mutating func take(_ packet: CarriedPacket?)
+    /// Takes a packet whose tunnel came in fragments, nil if it had to be left out, after so many that were missed.
+    mutating func take(_ packet: CarriedPacket?, missed: UInt32)
     /// Everything that was there has been taken.
     mutating func batchEnded()
     /// No packet earlier than `time` will come.
@@ -66,7 +66,7 @@ extension EntryConsumer where Self: ~Copyable {
         linkType: LinkType,
         isLive: Bool
     ) -> Bool { true }
-    mutating func take(_ packet: CarriedPacket?) {}
+    mutating func take(_ packet: CarriedPacket?, missed: UInt32) {}
 }
 
 /// The flow tracker, the parsers and the detector of one share of the flows.

@@ -109,7 +109,7 @@ struct WorkerLane: ~Copyable {
             }
             taken += 1
             if let time = entry.timeMark {
-                reader.passOverMark()
+                reader.passOverMark(entry)
                 worker.idle(through: time)
                 continue
             }
@@ -122,7 +122,9 @@ struct WorkerLane: ~Copyable {
                 // One more look at a packet that is counted by its innermost layer's entry, which comes later; or one that
                 // was put together, whose fragments are counted.
                 if layer == IndexEntry.handedOver {
-                    worker.take(holds.carried.take(entry.offset))
+                    // What was lapped, or had to be left out, came before it.
+                    let (packet, missed) = holds.carried.take(entry.length)
+                    worker.take(packet, missed: missed)
                 } else {
                     // One that was overwritten is lost with its packet, which is counted by the innermost layer's entry.
                     _ = worker.carry(
@@ -134,7 +136,7 @@ struct WorkerLane: ~Copyable {
                         isLive: isLive
                     )
                 }
-                reader.passOverMark()
+                reader.passOverMark(entry)
                 rings[index].consumed = (entry.position, ordinal)
                 continue
             }
@@ -148,6 +150,7 @@ struct WorkerLane: ~Copyable {
                 rings[index].consumed = rings[index].complete
             }
         }
+        reader.settleLost()
         reader.release()
         for ring in rings {
             ring.hold.ring.release(through: ring.consumed.position, ordinal: ring.consumed.ordinal)
@@ -189,7 +192,7 @@ extension IndexEntry {
     /// No ring has this number: the table of an instance has 4,096.
     private static var timeMarkBuffer: UInt16 { .max }
 
-    /// In place of a layer: the entry stands for a packet in the lane's ``CarriedQueue``, whose number is its offset.
+    /// In place of a layer: the entry stands for a packet in the lane's ``CarriedQueue``, whose number is its length.
     static var handedOver: UInt8 { 0xfe }
 
     /// An entry that is no packet but tells a consumer the time; see ``CaptureStage``.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
 
 /// A private ring of index entries between a classifier and one consumer (IBuf; paper, 3.4).
 ///
@@ -15,6 +16,8 @@ public final class IndexBuffer: Sendable {
     public var policy: BufferPolicy { ring.policy }
     /// What the one consumer holds from the start.
     let slot: Int?
+    /// Entries that are no packets, appended so far: whoever has seen a tail has seen the count of those before it.
+    private let appendedMarks = Atomic<UInt64>(0)
 
     /// Makes an index buffer.
     ///
@@ -39,6 +42,11 @@ public final class IndexBuffer: Sendable {
 
     /// Whether the producer has ended; load it before the tail.
     public var isClosed: Bool { ring.isClosed }
+    /// Entries that are no packets, appended so far; its producer alone stores it, before the tail that shows them.
+    var marks: UInt64 {
+        get { appendedMarks.load(ordering: .relaxed) }
+        set { appendedMarks.store(newValue, ordering: .relaxed) }
+    }
     /// Entries published since the buffer was made.
     public var published: UInt64 { ring.tailOrdinal }
 }

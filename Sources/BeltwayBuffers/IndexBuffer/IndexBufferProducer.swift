@@ -19,6 +19,21 @@ public struct IndexBufferProducer: ~Copyable, Sendable {
     @inlinable @inline(__always)
     public mutating func append(_ entry: IndexEntry) -> Bool { entries.append(entry) }
 
+    /// Appends an entry that is no packet but a word to the consumer; its `offset` becomes its number among these.
+    ///
+    /// So a consumer that lost entries knows how many of them were no packets: ``IndexBufferReader/passOverMark(_:)``.
+    ///
+    /// - Returns: As ``append(_:)``.
+    public mutating func append(mark entry: IndexEntry) -> Bool {
+        var entry = entry
+        let known = buffer.marks
+        entry.offset = UInt32(truncatingIfNeeded: known &+ 1)
+        buffer.marks = known &+ 1
+        if entries.append(entry) { return true }
+        buffer.marks = known
+        return false
+    }
+
     /// Makes everything appended so far readable, and wakes the consumer if it sleeps.
     @inlinable public mutating func publish() { entries.publish() }
 

@@ -2,14 +2,26 @@
 
 /// The handle that takes entries from an index buffer.
 ///
-/// Invariant: `published == read + lost`, in entries. An entry that was taken but whose record turned out to be
-/// lapped is moved from read to lost by ``giveBackLapped()``.
+/// Invariant 1. `offered == read + lost`, in packets. An entry that was taken but whose record turned out to be lapped is
+///              moved from read to lost by ``giveBackLapped()``.
+/// Invariant 2. An entry that is no packet is in none of the three, whether it was taken or overwritten: it has a number
+///              among its like, so the next one that is taken tells how many were overwritten before it. Until then
+///              `lost` leaves out as many as may have been, and is never more than is true; when everything was taken, or
+///              nothing but packets was appended, it is exact.
 public struct IndexBufferReader: ~Copyable, Sendable {
     /// The buffer that is read.
     public let buffer: IndexBuffer
     @usableFromInline var entries: RingReader<EntryLayout>
     /// Entries taken that were no packets; see ``passOverMark()``.
     @usableFromInline var marks: UInt64 = 0
+    /// Such entries that were overwritten before the last one that was taken.
+    private var lostMarks: UInt64 = 0
+    /// Entries overwritten before that one.
+    private var settled: UInt64 = 0
+    /// Entries that were taken and given back: packets.
+    private var givenBack: UInt64 = 0
+    /// Packets that are known to be lost.
+    private var proven: UInt64 = 0
 
     /// Makes the one consumer of a buffer; it is offered everything since the buffer was made.
     public init(_ buffer: IndexBuffer) {
@@ -17,12 +29,17 @@ public struct IndexBufferReader: ~Copyable, Sendable {
         entries = RingReader(adopting: buffer.slot, of: buffer.ring)
     }
 
-    /// Entries used.
+    /// Packets used.
     @inlinable public var read: UInt64 { entries.read &- marks }
-    /// Entries whose slot or record was overwritten before they could be used.
-    @inlinable public var lost: UInt64 { entries.lost }
+    /// Packets whose entry or record was overwritten before they could be used.
+    public var lost: UInt64 {
+        let unknown = min(overwritten, buffer.marks &- marks &- lostMarks)
+        return max(proven, entries.lost &- lostMarks &- unknown)
+    }
     /// Packets offered so far.
-    @inlinable public var offered: UInt64 { entries.ordinal &- marks }
+    public var offered: UInt64 { read &+ lost }
+    /// Entries overwritten since the last one that was no packet.
+    private var overwritten: UInt64 { entries.lost &- givenBack &- settled }
     /// Entries published and not yet taken.
     public var backlog: UInt64 { buffer.published &- min(buffer.published, entries.ordinal) }
 
@@ -50,10 +67,23 @@ public struct IndexBufferReader: ~Copyable, Sendable {
     }
 
     /// Counts the entry taken last as lost: its record was overwritten while it was used.
-    @inlinable public mutating func giveBackLapped() { entries.giveBackEntry() }
+    public mutating func giveBackLapped() {
+        entries.giveBackEntry()
+        givenBack &+= 1
+    }
 
     /// Counts the entry taken last as neither offered nor read: it was no packet but a word to the consumer.
-    @inlinable public mutating func passOverMark() { marks &+= 1 }
+    ///
+    /// - Parameter entry: That entry, as ``IndexBufferProducer/append(mark:)`` numbered it.
+    public mutating func passOverMark(_ entry: IndexEntry) {
+        let before = entry.offset &- 1 &- UInt32(truncatingIfNeeded: marks &+ lostMarks)
+        lostMarks &+= min(UInt64(before), overwritten)
+        marks &+= 1
+        settled = entries.lost &- givenBack
+    }
+
+    /// Keeps ``lost`` from becoming less when more is appended: call it before the count is shown.
+    public mutating func settleLost() { proven = lost }
 
     /// Lets a blocking producer overwrite everything taken so far, and wakes it if it waits.
     public func release() {

@@ -214,6 +214,29 @@ private struct Outcome {
         #expect(outcome.facts.alerts.count == Int(outcome.read))
     }
 
+    @Test func `counts packets alone, though those in tunnels have an entry for each layer`() throws {
+        var capture = try SteppedCapture(ringCapacity: 1 << 20, entries: 64)
+        var worker = makeWorker()
+        var packets = 0
+        var lane = WorkerLane(capture.index, holds: capture.holds, isLive: true)
+        for burst in [3, 50, 200, 1, 31] {
+            capture.capture(
+                (0..<burst).map { number in
+                    PacketBuilder().ethernet().ipv4(ipProtocol: 47).payload([0, 0, 8, 0])
+                        .ipv4(from: "192.168.0.1", to: "192.168.0.2").udp(from: UInt16(1000 + number), to: 9)
+                        .payload("inside").bytes
+                }
+            )
+            packets += burst
+            while lane.drain(limit: 16, into: &worker) > 0 {}
+            let offered = lane.reader.read + lane.reader.lost
+            #expect(offered == UInt64(packets))
+        }
+        let (entries, lost) = (capture.index.published, lane.reader.lost)
+        #expect(entries == UInt64(2 * packets))
+        #expect(lost > 100)
+    }
+
     @Test func `resumes after every lap and keeps the identity`() throws {
         var capture = try SteppedCapture()
         var worker = makeWorker()
