@@ -35,6 +35,8 @@ struct HTTPSession {
     var answer = JSONFragment()
     /// Whether an answer's head was read and its body has not ended.
     var isAnswering = false
+    /// Content-Length of an answer that calls itself chunked.
+    var plainLength: Int?
     /// Bytes of the answer's body on the wire.
     var answerLength: UInt64 = 0
     var client = Expecting.head
@@ -98,6 +100,7 @@ public enum HTTPParser {
             return .consumed(bytes.byteCount)
         case .chunks(var chunks):
             var position = 0
+            let wasFresh = chunks.isFresh
             while true {
                 switch chunks.next(in: bytes, from: position) {
                 case .data(let range):
@@ -112,12 +115,18 @@ public enum HTTPParser {
                     note(chunks, sender, &session)
                     ended(sender, &session, &flow, &output)
                     return .consumed(end)
-                case .damaged:
-                    // What follows has no end that could be known.
+                case .damaged(let place):
                     if sender == .originator { return .malformed }
-                    session.answerLength &+= UInt64(bytes.byteCount)
-                    set(.untilClose, sender, &session)
-                    return .consumed(bytes.byteCount)
+                    // What has no first size was never in chunks. Behind a size that is none no end can be known.
+                    let isPlain = wasFresh && chunks.dataLength == 0
+                    let start = isPlain ? 0 : place
+                    session.answerLength &+= UInt64(start)
+                    let length = isPlain ? session.plainLength : nil
+                    set(length.map { .body(remaining: $0) } ?? .untilClose, sender, &session)
+                    let rest = bytes.extracting(droppingFirst: start)
+                    let next = step(rest, from: sender, &side, &session, &flow, &output)
+                    if case .consumed(let count) = next { return .consumed(start + count) }
+                    return next
                 }
             }
         }
@@ -143,13 +152,13 @@ public enum HTTPParser {
             return step(bytes, from: sender, &side, &session, &flow, &output)
         }
         // A head that comes in small pieces is looked through once.
-        if side.scanned > 0, !hasEmptyLine(bytes, from: side.scanned),
+        if side.scanned > 0, !HTTP1.hasEmptyLine(bytes, from: side.scanned),
             bytes.byteCount < HTTP1.maximumHeadLength
         {
             side.scanned = bytes.byteCount
             return .needMore
         }
-        switch HTTP1.framing(of: bytes) {
+        switch HTTP1.framing(of: bytes, from: sender) {
         case .needMore:
             side.scanned = bytes.byteCount
             return .needMore
@@ -163,20 +172,6 @@ public enum HTTPParser {
             guard let isUpgraded = isRead else { return .malformed }
             return isUpgraded ? .upgraded(length) : .consumed(length)
         }
-    }
-
-    /// Whether a line without anything ends at or after `start`; a little before it may belong to the line.
-    private static func hasEmptyLine(_ bytes: RawSpan, from start: Int) -> Bool {
-        var index = max(start - 2, 0)
-        while let end = bytes.firstIndex(of: 0x0a, from: index) {
-            let next = end + 1
-            if next < bytes.byteCount, bytes.byte(at: next) == 0x0a { return true }
-            if next + 1 < bytes.byteCount, bytes.byte(at: next) == 0x0d, bytes.byte(at: next + 1) == 0x0a {
-                return true
-            }
-            index = next
-        }
-        return false
     }
 
     /// Reads a request's head.
@@ -243,6 +238,7 @@ public enum HTTPParser {
         session.fragmentBytes += session.answer.heldBytes
         session.isAnswering = true
         session.answerLength = 0
+        session.plainLength = head.headers.contentLength
         if facts.encoding == .unknown {
             output.anomaly("ABNORMAL_CE_HEADER", of: "http", number: flow.transactions)
         }

@@ -5,7 +5,7 @@
 //     Host: example.org LF           LF alone ends a line as well
 //       folded                       a line that begins with a blank continues the one before
 //     no colon CR LF                 a line without a name
-//     CR LF                          the first empty line ends the head
+//     CR LF                          the first empty line ends the head, or one of a few blanks
 //
 // Whoever attacks chooses the form that two readers read differently; so nothing is refused here that servers
 // are known to take, and what is odd can be asked for (`isFolded`, an empty name, `version` absent).
@@ -15,13 +15,26 @@ public enum HTTP1 {
     /// The longest head that is read, in bytes.
     @inlinable public static var maximumHeadLength: Int { 1 << 16 }
 
+    /// Bytes that browsers pass over before an answer's first line.
+    private static var mostBefore: Int { 4 }
+
     /// Where the head at the start of `bytes` ends, its empty line included; empty lines before it count too.
-    public static func framing(of bytes: RawSpan) -> Framing {
+    ///
+    /// - Parameters:
+    ///   - bytes: What a side sent.
+    ///   - sender: Which side; a few bytes of anything before an answer are passed over.
+    public static func framing(of bytes: RawSpan, from sender: Sender = .originator) -> Framing {
         var position = startOfHead(bytes)
+        if sender == .responder {
+            position = startOfAnswer(bytes)
+            let needed = mostBefore &+ 5
+            let isBegun = bytes.field(position..<position &+ 5).equals(ignoringCase: "HTTP/")
+            if !isBegun, bytes.byteCount < needed { return .needMore(atLeast: needed) }
+        }
         let limit = min(bytes.byteCount, maximumHeadLength)
         var isFirst = true
         while let end = bytes.firstIndex(of: 0x0a, from: position, before: limit) {
-            let isEmpty = end == position || end == position &+ 1 && bytes.unchecked8(position) == 0x0d
+            let isEmpty = bytes.isEmptyLine(position..<end)
             // HTTP/0.9 has one line, a method and a target, and no head to wait for.
             if isEmpty || isFirst && isVersion09(bytes, position..<end) { return .complete(length: end &+ 1) }
             isFirst = false
@@ -29,6 +42,30 @@ public enum HTTP1 {
         }
         return bytes.byteCount >= maximumHeadLength
             ? .notThisProtocol : .needMore(atLeast: bytes.byteCount &+ 1)
+    }
+
+    /// Whether a line without anything ends at or after `start`; a little before it may belong to the line.
+    public static func hasEmptyLine(_ bytes: RawSpan, from start: Int) -> Bool {
+        var index = max(start &- RawSpan.mostBlanks &- 1, 0)
+        while let end = bytes.firstIndex(of: 0x0a, from: index) {
+            guard
+                let next = bytes.firstIndex(of: 0x0a, from: end &+ 1, before: end &+ RawSpan.mostBlanks &+ 2)
+            else {
+                index = end &+ 1
+                continue
+            }
+            if bytes.isEmptyLine(end &+ 1..<next) { return true }
+            index = next
+        }
+        return false
+    }
+
+    /// Where an answer's first line begins.
+    static func startOfAnswer(_ bytes: RawSpan) -> Int {
+        for start in 0...mostBefore where bytes.field(start..<start &+ 5).equals(ignoringCase: "HTTP/") {
+            return start
+        }
+        return startOfHead(bytes)
     }
 
     /// Empty lines that some clients send after a body (RFC 9112, 2.2).
@@ -81,6 +118,26 @@ public enum HTTP1 {
 }
 
 extension RawSpan {
+    /// Blanks that an empty line may have.
+    static var mostBlanks: Int { 32 }
+
+    /// Whether a line, which ends before its LF, has nothing or a few blanks.
+    func isEmptyLine(_ line: Range<Int>) -> Bool {
+        guard line.count <= RawSpan.mostBlanks else { return false }
+        for index in line where !isBlank(unchecked8(index)) && unchecked8(index) != 0x0d { return false }
+        return true
+    }
+
+    /// Where the line at `start` ends, and where the next begins: behind CR LF, LF, or CR alone.
+    func line(from start: Int) -> (end: Int, next: Int) {
+        var end = start
+        while end < byteCount, unchecked8(end) != 0x0a, unchecked8(end) != 0x0d { end &+= 1 }
+        if end &+ 1 < byteCount, unchecked8(end) == 0x0d, unchecked8(end &+ 1) == 0x0a {
+            return (end, end &+ 2)
+        }
+        return (end, Swift.min(end &+ 1, byteCount))
+    }
+
     /// A line without the CR before its LF.
     func trimmedLine(_ line: Range<Int>) -> Range<Int> {
         guard !line.isEmpty, unchecked8(line.upperBound &- 1) == 0x0d else { return line }
@@ -154,9 +211,9 @@ public struct HTTPResponseHead: ~Escapable {
     /// Views a head that ``HTTP1/framing(of:)`` called complete; throws if it does not begin with `HTTP/`.
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) throws(WireError) {
-        let start = HTTP1.startOfHead(bytes)
-        let lineEnd = bytes.firstIndex(of: 0x0a, from: start) ?? bytes.byteCount
-        let line = bytes.trimmedLine(start..<lineEnd)
+        let start = HTTP1.startOfAnswer(bytes)
+        let (lineEnd, next) = bytes.line(from: start)
+        let line = start..<lineEnd
         guard bytes.field(line).starts(ignoringCase: "HTTP/") else {
             throw .invalid(field: .startLine, value: UInt64(start))
         }
@@ -170,7 +227,7 @@ public struct HTTPResponseHead: ~Escapable {
         codeRange = code
         status = code.count == 3 ? bytes.decimal(code) ?? 0 : 0
         reasonRange = bytes.trimmed(codeEnd..<rest.upperBound)
-        headerRange = min(lineEnd &+ 1, bytes.byteCount)..<bytes.byteCount
+        headerRange = next..<bytes.byteCount
         self.bytes = bytes
     }
 

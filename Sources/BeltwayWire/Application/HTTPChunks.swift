@@ -4,6 +4,9 @@
 //     1a ; extension CR LF | 26 bytes CR LF | 0 CR LF | trailer fields CR LF | CR LF
 //
 // The reader keeps 24 bytes of state and no data: what it finds lies in the bytes it was given.
+//
+// A size is read as browsers read it that take most, with C's `strtoul`: white space and `0x` before the digits, anything
+// behind them.
 
 /// A reader of chunks; feed it a body's bytes piece by piece.
 public struct HTTPChunks: Sendable {
@@ -19,6 +22,9 @@ public struct HTTPChunks: Sendable {
 
     /// Makes a reader that expects a chunk's size.
     public init() {}
+
+    /// Whether it was fed nothing yet but white space.
+    public var isFresh: Bool { place == .size && count == 0 && remaining == 0 && dataLength == 0 }
 
     /// What the reader found.
     @frozen public enum Step: Equatable, Sendable {
@@ -88,9 +94,11 @@ public struct HTTPChunks: Sendable {
             remaining = remaining << 4 | digit
         } else if byte == 0x0a, count > 0 {
             beginChunk()
-        } else if count > 0, byte == 0x0d || byte == 0x3b || isBlank(byte) {
+        } else if count == 1, remaining == 0, lower == 0x78 {
+            count = 0
+        } else if count > 0 {
             (place, count) = (.extensions, 0)
-        } else if !isBlank(byte), byte != 0x0d, byte != 0x0a {
+        } else if byte &- 0x09 > 4, byte != 0x20 {
             place = .damaged
         }
     }

@@ -13,6 +13,8 @@
 }
 
 /// Header fields one after the other, in place (RFC 9112, 5), up to the empty line.
+///
+/// A line ends at CR LF, at LF, and at CR alone, as browsers have it.
 public struct HTTPHeaders: ~Escapable {
     /// The lines as they stand; a field's ranges are positions in them.
     public let bytes: RawSpan
@@ -36,30 +38,34 @@ public struct HTTPHeaders: ~Escapable {
     @_lifetime(self: copy self)
     public mutating func next() -> Field? {
         guard position < bytes.byteCount else { return nil }
-        let start = position
-        var end = lineEnd(from: start)
-        if bytes.trimmedLine(start..<end).isEmpty {
+        var start = position
+        // Of separators such as LF CR the second half.
+        while start &+ 1 < bytes.byteCount, bytes.unchecked8(start) == 0x0d,
+            bytes.unchecked8(start &+ 1) != 0x0a
+        {
+            start &+= 1
+        }
+        var line = bytes.line(from: start)
+        if bytes.isEmptyLine(start..<line.end) {
             position = bytes.byteCount
             return nil
         }
-        let firstEnd = end
-        while end &+ 1 < bytes.byteCount, isBlank(bytes.unchecked8(end &+ 1)) {
-            end = lineEnd(from: end &+ 1)
+        let firstEnd = line.end
+        while line.next < bytes.byteCount, isBlank(bytes.unchecked8(line.next)) {
+            let more = bytes.line(from: line.next)
+            if bytes.isEmptyLine(line.next..<more.end) { break }
+            line = more
         }
-        position = min(end &+ 1, bytes.byteCount)
-        let line = bytes.trimmedLine(start..<end)
+        position = line.next
+        let isFolded = line.end > firstEnd
         guard let colon = bytes.firstIndex(of: 0x3a, from: start, before: firstEnd) else {
-            return Field(name: start..<start, value: bytes.trimmed(line), isFolded: end > firstEnd)
+            return Field(name: start..<start, value: bytes.trimmed(start..<line.end), isFolded: isFolded)
         }
         return Field(
             name: bytes.trimmed(start..<colon),
-            value: bytes.trimmed(colon &+ 1..<max(line.upperBound, colon &+ 1)),
-            isFolded: end > firstEnd
+            value: bytes.trimmed(colon &+ 1..<max(line.end, colon &+ 1)),
+            isFolded: isFolded
         )
-    }
-
-    private func lineEnd(from start: Int) -> Int {
-        bytes.firstIndex(of: 0x0a, from: start) ?? bytes.byteCount
     }
 
     /// Where the value of the first field of this name lies in ``bytes``, or nil; letters in either case.

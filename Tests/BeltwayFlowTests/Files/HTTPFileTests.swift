@@ -52,6 +52,35 @@ private func answer(_ body: String, _ fields: String = "") -> String {
         #expect(open.file()["sha256"] as? String == sha256("abcdefg"))
     }
 
+    @Test(
+        arguments: [
+            "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n\r\nxabcdef",
+            "Transfer-Encoding : chunked\r\n\r\nxabcdef",
+            "Transfer-Encoding: chunked\r\n\r\n\u{c}3,\r\nxab\r\n4\u{0}\r\ncdef\r\n0\r\n\r\n",
+            "A: b\rTransfer-Encoding: chunked\r\n \n0x7\r\nxabcdef\r\n0\r\n\r\n",
+        ]
+    )
+    func `are what a browser takes them for, whatever their head says`(answer: String) {
+        for pieces in [1, 7, 1448] {
+            let talk = Conversation(
+                [.client(request), .server("\0HTTP/1.1 200 OK\r\n" + answer), .closed(toResponder: false)],
+                port: 80,
+                pieces: pieces
+            )
+            #expect(talk.file()["sha256"] as? String == sha256("xabcdef"))
+        }
+    }
+
+    @Test func `keep what comes behind a chunk whose size is none`() {
+        let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz"
+        let talk = Conversation(
+            [.client(request), .server(answer), .closed(toResponder: false)],
+            port: 80,
+            pieces: 4
+        )
+        #expect(talk.file()["sha256"] as? String == sha256("abcxyz"))
+    }
+
     @Test func `that break off are truncated and have no digest`() {
         let talk = Conversation(
             [.client(request), .server("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")],

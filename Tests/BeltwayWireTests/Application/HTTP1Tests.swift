@@ -8,12 +8,47 @@ import Testing
         arguments: [
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\nbody", 27), ("GET / HTTP/1.1\nHost: a\n\nbody", 24),
             ("\r\n\r\nGET / HTTP/1.1\r\n\r\n", 22), ("GET /old\r\nrest", 10), ("HTTP/1.1 200\r\n\r\n", 16),
+            ("GET / HTTP/1.1\nA: b\n \t\nbody", 23), ("GET / HTTP/1.1\nA: b\n\r\r\nbody", 23),
         ]
     )
     func `ends at its first empty line, whatever ends a line`(message: String, length: Int) {
         let bytes = Array(message.utf8)
         let framing = HTTP1.framing(of: bytes.span.bytes)
         #expect(framing == .complete(length: length))
+    }
+
+    @Test(
+        arguments: [
+            " HTTP/1.1 200\r\n\r\n", "\0HTTP/1.1 200\r\n\r\n", " \t\r\nHTTP/1.1 200\r\n\r\n",
+            "HTTP/1.1 200\r\n\r\n",
+        ]
+    )
+    func `of a response may have four bytes before it, wherever it is cut`(message: String) throws {
+        let bytes = Array(message.utf8)
+        for length in 0..<bytes.count {
+            let piece = Array(bytes[..<length])
+            guard case .needMore = HTTP1.framing(of: piece.span.bytes, from: .responder) else {
+                Issue.record("ends after \(length) bytes")
+                continue
+            }
+        }
+        let framing = HTTP1.framing(of: bytes.span.bytes, from: .responder)
+        #expect(framing == .complete(length: bytes.count))
+        let status = try HTTPResponseHead(bytes.span.bytes).status
+        #expect(status == 200)
+    }
+
+    @Test(arguments: ["A: b\n\n", "A: b\r\n \r\n", "A: b\n\t\n", "A: b\n\r\r\n", "A: b\n\nbody"])
+    func `is seen to end when it comes in pieces`(rest: String) {
+        let bytes = Array(("HTTP/1.1 200\r\n" + rest).utf8)
+        guard case .complete(let length) = HTTP1.framing(of: bytes.span.bytes) else {
+            Issue.record("does not end")
+            return
+        }
+        let seen = (0...length).filter { HTTP1.hasEmptyLine(bytes.span.bytes, from: $0) }.count
+        let before = Array(bytes[..<(length - 1)])
+        let tooEarly = HTTP1.hasEmptyLine(before.span.bytes, from: 0)
+        #expect(seen == length + 1 && !tooEarly)
     }
 
     @Test func `is bounded`() {
@@ -75,6 +110,24 @@ import Testing
 
     @Test(
         arguments: [
+            "HTTP/1.1 200 ok\rA: 1\rB: \"2\"\r\n\n", "HTTP/1.1 200 ok\n\rA: 1\n\rB: \"2\"\r\n\r\n",
+            "HTTP/1.1 200 ok\r\nA: 1\rB: \"2\"\r\n\r\n",
+            "HTTP/1.1 200 ok\r\nA: 1\r\nB: \"2\"\n \nC: no\r\n\r\n",
+        ]
+    )
+    func `has lines that end at CR alone, and none behind a blank one`(message: String) throws {
+        let bytes = Array(message.utf8)
+        let head = try HTTPResponseHead(bytes.span.bytes)
+        var headers = head.headers
+        var found = [text(head.reason)]
+        while let field = headers.next() {
+            found.append(text(headers.bytes.field(field.name)) + "=" + text(headers.bytes.field(field.value)))
+        }
+        #expect(found == ["ok", "A=1", "B=\"2\""])
+    }
+
+    @Test(
+        arguments: [
             ("Content-Length: 5", HTTPBody.length(5)), ("content-length:0", .none),
             ("Content-Length: 5x", .untilClose),
             ("Transfer-Encoding: gzip, Chunked\r\nContent-Length: 5", .chunked), ("A: b", .untilClose),
@@ -121,6 +174,8 @@ import Testing
                 var headers = HTTPHeaders(span)
                 while let field = headers.next() { sum += field.name.count + field.value.count }
                 #expect(sum <= 3 * span.byteCount + 2)
+                sum = HTTP1.hasEmptyLine(span, from: span.byteCount / 2) ? 1 : 0
+                _ = HTTP1.framing(of: span, from: .responder)
                 return HTTP1.framing(of: span)
             }
         }
@@ -156,6 +211,14 @@ import Testing
         let result = Self.read("4;x=1\r\nWiki\r\n0A\npedia in \n\r\n000\r\nT: 1\r\n\r\nGET", step: step)
         #expect(result.data == "Wikipedia in \n")
         #expect(result.last == .end(41))
+    }
+
+    @Test(arguments: ["5,", "5\0", "\u{c}5", "0x5", " \t5 ", "05;a=b", "5g"])
+    func `have sizes as browsers read them`(size: String) {
+        for step in [1, 100] {
+            let found = Chunks.read(size + "\r\nabcde\r\n0\r\n\r\n", step: step)
+            #expect(found.data == "abcde")
+        }
     }
 
     @Test(arguments: ["g\r\n", "1\r\nab", "1234567890123\r\n", "-1\r\n"])
