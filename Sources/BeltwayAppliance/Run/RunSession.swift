@@ -29,7 +29,7 @@ public final class RunSession {
     /// Live, each queue counts by itself: its ring's name, and what it has counted.
     var queueCounters: [(name: String, counters: CaptureCounters)] = []
     /// What all producers have counted.
-    private var captured: CaptureCounts {
+    var captured: CaptureCounts {
         var counts = counters.counts
         for queue in queueCounters { counts.add(queue.counters.counts) }
         return counts
@@ -135,84 +135,6 @@ public final class RunSession {
         console.print(configuration.summaryAsJSON ? summary.json : summary.table)
         if !configuration.summaryAsJSON { suggestNext() }
         return outcome.hasFailed ? 1 : 0
-    }
-
-    // MARK: Before anything starts
-
-    private func checkFilter() throws(ApplianceError) {
-        guard let expression = configuration.filter else { return }
-        do { try checkFilterExpression(expression) } catch { throw .usage(error.description) }
-    }
-
-    private func checkCaptures() throws(ApplianceError) {
-        for path in configuration.captures where path != "-" {
-            if let problem = unreadableFile(path) { throw .failure("cannot read \(path): \(problem)") }
-        }
-    }
-
-    /// Finds the interfaces before anything is made on disk: a name that was mistyped should leave nothing behind.
-    ///
-    /// - Returns: Whether the kernel can run the filter on all of them.
-    private func checkInterfaces() throws(ApplianceError) -> Bool {
-        guard !configuration.usesLibpcap else { return false }
-        var filtersInKernel = true
-        for name in configuration.interfaces {
-            do {
-                if try CaptureInterface(named: name).isCooked { filtersInKernel = false }
-            } catch {
-                // What would run on another machine can be looked at here.
-                guard configuration.explanation != nil else { throw .failure("\(error)") }
-            }
-        }
-        return filtersInKernel
-    }
-
-    private func loadRules() throws(ApplianceError) {
-        guard let paths = configuration.rules ?? BundledRules.path.map({ [$0] }) else { return }
-        for path in paths {
-            if let problem = unreadable(path) {
-                throw .failure("cannot read the rules at \(path): \(problem)")
-            }
-        }
-        let report = RuleLoader.load(paths: paths, variables: configuration.variables)
-        for problem in report.unreadable { console.note(problem.description) }
-        for problem in report.refused.prefix(5) { console.note(problem.description) }
-        if report.refused.count > 5 {
-            console.note(
-                "\(report.refused.count - 5) more rules were refused; `beltway rules check` lists them all"
-            )
-        }
-        rulesLoaded = report.loaded
-        rulesFailed = report.refused.count
-        if configuration.rules != nil || report.loaded > 0 {
-            console.note(
-                "\(report.loaded) rules loaded, \(report.refused.count) refused, \(report.disabled) disabled"
-            )
-        }
-        if report.loaded > 0 { ruleSet = report.ruleSet }
-    }
-
-    private func openData() throws(ApplianceError) {
-        let writes =
-            configuration.storesFlows || configuration.storesPackets || configuration.writesEvents
-            || configuration.zeek != nil || configuration.files.extraction != nil
-        guard writes || wantsSharing else { return }
-        do {
-            let directory = try DataDirectory.choose(configuration.data, isOffline: configuration.isOffline)
-            data = directory
-            directory.remember(vlansSeparateFlows: configuration.vlansSeparateFlows)
-            if !configuration.isOffline { flowSalt = directory.flowSalt }
-            console.note("data directory \(directory.path) (\(directory.reason))")
-        } catch {
-            guard writes else {
-                console.note("\(error.description); other processes cannot attach to this run")
-                return
-            }
-            guard !DataDirectory.isTaken(error) else { throw error }
-            // The capture goes on: what cannot be written is said, and the exit status tells.
-            console.note("\(error.description); nothing will be written")
-            outcome.fail()
-        }
     }
 
     private func startWriter() throws(ApplianceError) -> DataPlaneThread {
@@ -330,88 +252,4 @@ public final class RunSession {
     }
 
     var allConsumers: [ConsumerCounters] { consumerCounters + loggers.counters }
-
-    // MARK: At the end
-
-    private func reportProblems() {
-        for problem in writerProgress.notedProblems { noteFailure(problem) }
-        if !loggers.problems.isEmpty { outcome.fail() }
-    }
-
-    private func summarise(since started: Date) -> RunSummary {
-        var summary = RunSummary()
-        let counts = captured
-        summary.packets = counts.received
-        summary.bytes = counts.bytes
-        summary.truncated = counts.truncated
-        summary.filtered = counts.filtered
-        summary.isOffline = configuration.isOffline
-        if let decoder = board.snapshot?.decoder {
-            summary.undecoded = decoder.count(.unsupportedLinkType) + decoder.count(.unsupportedNetwork)
-        }
-        summary.received = counts.received
-        summary.dropped = counts.dropped
-        summary.queues = queueCounters.map {
-            let counts = $0.counters.counts
-            return RunSummary.Queue(
-                name: $0.name,
-                received: counts.received,
-                dropped: counts.dropped,
-                filtered: counts.filtered
-            )
-        }
-        summary.flows = writerProgress.flows.load(ordering: .relaxed)
-        summary.alerts = writerProgress.alerts.load(ordering: .relaxed)
-        summary.factsDropped = queues.reduce(0) { $0 + $1.dropped }
-        summary.rowsLost = writerProgress.rowsLost.load(ordering: .relaxed)
-        summary.eventsLost = writerProgress.eventsLost.load(ordering: .relaxed)
-        summary.seconds = Date().timeIntervalSince(started)
-        summary.consumers =
-            allConsumers.map {
-                RunSummary.Consumer(
-                    name: $0.name,
-                    published: $0.published,
-                    read: $0.read,
-                    lost: $0.lost,
-                    payloadSkipped: $0.payloadSkipped
-                )
-            } + attachedConsumers
-        let use = ResourceUse.now
-        summary.cpuSeconds = use.cpuSeconds
-        summary.peakRSSInBytes = use.peakRSSInBytes
-        summary.threads = threads.map { .init(name: $0.name, cpuSeconds: $0.processorSeconds) }
-        summary.storedBytes = loggers.storedBytes
-        summary.remainingBytes = loggers.remainingBytes
-        summary.notStored = loggers.passedOver
-        for table in flowTables { summary.applications.add(table.applications) }
-        for counters in flowTables.map(\.reassembly) + tunnelCounters {
-            counters.add(to: &summary.reassembly)
-        }
-        summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
-        summary.fileStore = fileQueue?.counters
-        summary.data = data?.path
-        return summary
-    }
-
-    private func suggestNext() {
-        guard let data else { return }
-        let option = configuration.data == nil ? "" : " --data \(shellWord(data.path))"
-        let folder = FileManager.default.currentDirectoryPath + "/"
-        var program = CommandLine.arguments.first ?? "beltway"
-        if program.hasPrefix(folder) { program = String(program.dropFirst(folder.count)) }
-        program = shellWord(program)
-        var commands: [String] = []
-        if configuration.storesFlows {
-            commands.append("\(program) query\(option) --limit 10 flows")
-            commands.append("\(program) query\(option) alerts")
-        }
-        if configuration.storesPackets {
-            commands.append("\(program) extract\(option) -w out.pcapng 'port == 443'")
-        }
-        if !configuration.storesFlows, configuration.writesEvents {
-            commands.append("tail -n 3 \(shellWord(data.path + "/eve.json"))")
-        }
-        guard !commands.isEmpty else { return }
-        console.print("\nTry next:\n" + commands.map { "  " + $0 }.joined(separator: "\n"))
-    }
 }
