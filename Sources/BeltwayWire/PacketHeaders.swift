@@ -6,8 +6,8 @@
 //   0           ^           ^ networkOffset                   ^ transportOffset   ^ payloadOffset
 //
 // Of a packet in a tunnel these are the headers inside, as far in as decoding came (or was told to come: `layerLimit`);
-// `outer` keeps the ends of those next outside. Offsets count from the packet's first byte. A value is always whole: what could not be decoded is zero, and
-// `layers` and `trouble` say how far decoding came.
+// `outer` keeps the ends of those next outside. Offsets count from the packet's first byte. A value is always whole: what
+// could not be decoded is zero, and `layers` and `trouble` say how far decoding came.
 
 /// Decoded headers of one packet; plain bits, so that it can be staged, compared and thrown away.
 @frozen public struct PacketHeaders: Sendable, BitwiseCopyable {

@@ -89,7 +89,8 @@ extension RunSession {
 
     /// The filter as the kernel runs it.
     ///
-    /// Not on tagged packets, which it shows without their outer tag: these come to the producer's own filter. On a cooked socket it would see no link header: there, the producer filters alone.
+    /// Not on tagged packets, which it shows without their outer tag: these come to the producer's own filter. On a cooked
+    /// socket it would see no link header: there, the producer filters alone.
     private func kernelFilter(for interface: CaptureInterface) throws(ApplianceError) -> [KernelInstruction] {
         guard let expression = configuration.filter, !interface.isCooked else { return [] }
         do {
@@ -155,7 +156,8 @@ extension RunSession {
     /// Entries of one consumer's index buffer, a power of two.
     ///
     /// One for every 256 bytes of the ring, so that packets of that length lap the ring as soon as their entries do; of
-    /// several consumers that share the packets each gets half as many more than its part. At a million packets a second that is a quarter of a second's patience with a worker.
+    /// several consumers that share the packets each gets half as many more than its part. At a million
+    /// packets a second that is a quarter of a second's patience with a worker.
     private func laneCapacity(sharedBy consumers: Int) -> Int {
         var capacity = 16_384
         while capacity < configuration.ringCapacity / 256 * 3 / max(3, 2 * consumers) { capacity *= 2 }

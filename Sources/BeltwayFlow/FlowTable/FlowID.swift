@@ -25,7 +25,8 @@ public import BeltwayWire
 ///
 /// The inputs do not depend on which worker saw the packet or when, so neither does the identifier; a tuple that is
 /// used again starts with another ordinal and so gets another one. 53 bits, because JSON readers keep numbers as
-/// doubles. Flows that may carry tunnels are named by their key alone (``FlowTracker``). Never 0, which means "no flow". Two of ten million flows share one with probability 0.6 %.
+/// doubles. Flows that may carry tunnels are named by their key alone (``FlowTracker``). Never 0, which means "no flow".
+/// Two of ten million flows share one with probability 0.6 %.
 public enum FlowID {
     /// Returns the identifier of the flow that a packet begins.
     ///
