@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import BeltwayFlow
 
 private let head = "HTTP/1.1 200 OK\r\nContent-Length: "
