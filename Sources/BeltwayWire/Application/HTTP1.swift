@@ -23,6 +23,7 @@ public enum HTTP1 {
     /// - Parameters:
     ///   - bytes: What a side sent.
     ///   - sender: Which side; a few bytes of anything before an answer are passed over.
+    /// - Returns: Where it ends, if it is here.
     public static func framing(of bytes: RawSpan, from sender: Sender = .originator) -> Framing {
         var position = startOfHead(bytes)
         if sender == .responder {
