@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: what a flow carries, through the whole application stage: detection, parsers, bodies and files.
 //
-//     input    port 1 | step | step ..     port: which of `ports`; its high bit says UDP
-//     step     what 1 | length 1 | bytes   what: bit 0 who speaks, bits 1 to 3 what happens (see `Step`)
+//     input    port 1 | step | step ..     port: which of `ports`; its high bit says UDP, bit 6 begins with the opening
+//                                          of the protocol that the run is about (see `Selection`)
+//     step     what 1 | length 1 | bytes   what: bit 0 who speaks, bits 1 to 3 what happens (see `Step`), bits 4 to 7
+//                                          which hand-over comes before (see `Handovers`)
 
 import BeltwayBuffers
 import BeltwayFlow
@@ -47,7 +49,8 @@ private struct Worker: ~Copyable {
         queue = FileQueue(limits, waits: false)
         var settings = FileSettings()
         settings.queue = queue
-        stage = ApplicationStage(wantsDetails: true, files: settings)
+        let events = Selection.current?.events ?? EventSettings()
+        stage = ApplicationStage(wantsDetails: true, files: settings, events: events)
         self.isDatagram = isDatagram
         for (source, destination) in [(UInt16(40_000), port), (port, 40_000)] {
             var packet = [UInt8](repeating: 0, count: 14 + 20 + 20)
@@ -113,6 +116,13 @@ private struct Worker: ~Copyable {
         stage.commit(into: &reader)
     }
 
+    /// Question and answer of a hand-over, with what follows in the same segment as the last of them, or as the question.
+    mutating func handOver(_ number: Int, isForward: Bool, _ rest: [UInt8]) {
+        let (question, answer) = Handovers.all[number % Handovers.all.count]
+        step(.bytes, isForward: true, (isForward ? question + rest : question).span.bytes)
+        step(.bytes, isForward: false, (isForward ? answer : answer + rest).span.bytes)
+    }
+
     mutating func end(slot: Int) {
         var record = FlowRecord()
         record.flowID = UInt64(slot) + 7
@@ -147,13 +157,29 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     guard let start, count > 1 else { return 0 }
     // A copy of its own length, so that the sanitizer sees a read beyond it.
     let input = Array(UnsafeBufferPointer(start: start, count: count))
-    var worker = Worker(port: ports[Int(input[0] & 15)], isDatagram: input[0] & 0x80 != 0)
+    let selection = Selection.current
+    let isDatagram =
+        switch selection?.transport ?? .both {
+        case .datagrams: true
+        case .streams: false
+        case .both: input[0] & 0x80 != 0
+        }
+    var worker = Worker(port: selection?.port ?? ports[Int(input[0] & 15)], isDatagram: isDatagram)
+    if let selection, input[0] & 0x40 != 0, !isDatagram {
+        for said in selection.opening {
+            worker.step(.bytes, isForward: said.isForward, said.bytes.span.bytes)
+        }
+    }
     var index = 1
     while index + 2 <= input.count {
         let what = input[index]
         let end = min(index + 2 + Int(input[index + 1]), input.count)
         let bytes = Array(input[index + 2..<end])
-        worker.step(Step(rawValue: what >> 1 & 7) ?? .bytes, isForward: what & 1 == 0, bytes.span.bytes)
+        if what >> 4 != 0, !isDatagram {
+            worker.handOver(Int(what >> 4), isForward: what & 1 == 0, bytes)
+        } else {
+            worker.step(Step(rawValue: what >> 1 & 7) ?? .bytes, isForward: what & 1 == 0, bytes.span.bytes)
+        }
         index = end
     }
     worker.finish()
