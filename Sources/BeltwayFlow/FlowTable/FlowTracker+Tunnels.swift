@@ -77,6 +77,8 @@ extension FlowEntry {
         tunnelID = isBack ? 0 : headers.tunnelID
         tunnelIDBack = isBack ? headers.tunnelID : 0
         let carrier = FlowKey(carrierOf: headers, vlansSeparateFlows: configuration.vlansSeparateFlows)
+        // Teredo off its port: nobody can know the name of that flow.
+        guard carrier.mayCarryTunnel else { return }
         parentID = FlowID.make(carrier: carrier, salt: configuration.salt)
     }
 }

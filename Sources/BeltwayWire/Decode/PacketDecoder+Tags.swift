@@ -89,6 +89,11 @@ extension PacketDecoder {
             case EtherType.bridgedEthernet:
                 headers.etherType = try Ethernet(bytes).etherType
                 return start &+ Ethernet.headerLength
+            case ERSPAN.typeTwo, ERSPAN.typeThree:
+                // Mirrored frames that a switch sends without IP and GRE around them.
+                let mirror = try ERSPAN(bytes, etherType: headers.etherType)
+                headers.etherType = EtherType.bridgedEthernet
+                return start &+ mirror.headerLength
             case EtherType.backboneServiceTag where bytes.byteCount >= 4:
                 headers.etherType = EtherType.bridgedEthernet
                 return start &+ 4

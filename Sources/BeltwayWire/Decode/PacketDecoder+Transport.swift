@@ -90,6 +90,10 @@ extension PacketDecoder {
         )
         if mayCarryTunnel(headers.sourcePort) || mayCarryTunnel(headers.destinationPort) {
             decodeUDPTunnel(packet, &headers)
+        } else if headers.capturedPayloadLength >= 40,
+            packet.unchecked8(start &+ UDP.headerLength) >> 4 == 6
+        {
+            decodeTeredo(packet, &headers)
         }
     }
 

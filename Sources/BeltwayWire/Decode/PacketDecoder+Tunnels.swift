@@ -86,6 +86,18 @@ extension PacketDecoder {
         }
     }
 
+    /// Enters Teredo on ports that are no tunnel's, if a datagram has its shape.
+    @inline(never) @usableFromInline static func decodeTeredo(
+        _ packet: RawSpan,
+        _ headers: inout PacketHeaders
+    ) {
+        let start = Int(headers.payloadOffset)
+        let end = start &+ Int(headers.capturedPayloadLength)
+        guard end <= packet.byteCount, headers.ipVersion == 4, Teredo.isLikely(packet.extracting(start..<end))
+        else { return }
+        enter(.teredo, nil, packet, EtherType.ipv6, start..<end, &headers)
+    }
+
     /// Enters a tunnel that is an IP protocol of its own.
     static func decodeIPTunnel(_ packet: RawSpan, _ number: UInt8, _ headers: inout PacketHeaders) {
         let start = Int(headers.payloadOffset)

@@ -128,6 +128,53 @@ import Testing
         }
     }
 
+    @Test func `takes Teredo off its port by its shape alone`() {
+        let outside = PacketBuilder().ethernet().ipv4().udp(from: 50_000, to: 51_000)
+        let (client, peer) = ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1")
+        for (from, to) in [(client, peer), (peer, client), (client, client)] {
+            let packet = outside.ipv6(from: from, to: to).udp(to: 53).payload("query").bytes
+            #expect(decode(packet).tunnelKind == .teredo)
+            #expect(decode(packet).destinationPort == 53)
+            // Cut by the snap length or followed by more, it is not known for sure.
+            for count in 42..<packet.count { #expect(decode(Array(packet[..<count])).tunnelDepth == 0) }
+        }
+        let bubble = outside.ipv6(from: client, to: peer, nextHeader: 59).bytes
+        #expect(decode(bubble).tunnelDepth == 1 && decode(bubble).ipVersion == 6)
+    }
+
+    @Test func `does not take for Teredo what lacks a bit of its shape`() {
+        let outside = PacketBuilder().ethernet().ipv4().udp(from: 50_000, to: 51_000)
+        let (client, peer) = ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1")
+        let others = [
+            outside.ipv6(from: "2001:1::1", to: peer).udp().payload("x"),
+            outside.ipv6(from: client, to: peer, payloadLength: 8).udp().payload("x"),
+            outside.ipv6(from: client, to: peer, payloadLength: 10).udp().payload("x"),
+            outside.ipv6(from: client, to: peer, nextHeader: 200).udp().payload("x"),
+            outside.ipv6(from: "2001:0:4136:e378:8100:63bf:3fff:fdd2", to: peer).udp().payload("x"),
+            PacketBuilder().ethernet().ipv6().udp(from: 50_000, to: 51_000).ipv6(from: client, to: peer)
+                .udp(),
+        ]
+        for packet in others {
+            let headers = decode(packet.bytes)
+            #expect(headers.tunnelDepth == 0 && headers.sourcePort == 50_000 && headers.trouble == .none)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `takes mirrored frames that come without IP around them`(isThree: Bool) {
+        let header: [UInt8] =
+            isThree ? [0x20, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0] : [0x10, 1, 0, 5, 0, 0, 0, 0]
+        let outside = PacketBuilder().ethernet(etherType: isThree ? 0x22eb : 0x88be).payload(header)
+            .ethernet()
+        let packet = outside.ipv4(from: "192.168.0.1", to: "192.168.0.2").udp(to: 53).payload("query").bytes
+        let headers = decode(packet)
+        #expect(headers.tunnelDepth == 0 && headers.destinationPort == 53 && headers.payloadLength == 5)
+        for count in 0..<packet.count { #expect(decode(Array(packet[..<count])).payloadLength <= 5) }
+        var wrong = packet
+        wrong[14] = 0x30
+        #expect(decode(wrong).trouble == .unsupportedNetwork)
+    }
+
     @Test func `keeps the outer headers if nothing that leads to IP is inside`() {
         let udp = PacketBuilder().ethernet().ipv4().udp(from: 40_001, to: 4789)
         let payloads: [[UInt8]] = [
