@@ -19,10 +19,13 @@ extension ApplicationStage {
         case .smtp: state.session = smtp.take(SMTPSession())
         case .ftp: state.session = ftp.take(FTPSession())
         case .smb: state.session = smb.take(SMBSession())
-        case .http2: state.session = http2.take(HTTP2Session())
+        case .http2:
+            state.session = http2.take(HTTP2Session())
+            if let upgrade = state.upgrades.first { http2[state.session].begin(upgrade, &flow, &output) }
         case .socks, .imap, .pop3, .ldap, .postgreSQL: state.session = handover.take(HandoverSession())
         default: break
         }
+        state.upgrades = []
     }
 
     /// One message of the flow's protocol.

@@ -36,7 +36,7 @@ extension HTTP2Stream {
     }
 
     /// Base64url without padding (RFC 4648, section 5); empty if it is none.
-    private static func decoded(_ text: RawSpan) -> [UInt8] {
+    static func decoded(_ text: RawSpan) -> [UInt8] {
         var bytes: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0

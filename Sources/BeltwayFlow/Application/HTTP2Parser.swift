@@ -195,7 +195,7 @@ extension HTTP2Session {
 
 extension HTTP2Stream {
     /// Notes a field.
-    fileprivate mutating func note(_ item: HPACKItem, from sender: Sender) {
+    mutating func note(_ item: HPACKItem, from sender: Sender) {
         var text = TextBuffer(capacity: 256)
         text.openObject()
         switch item {

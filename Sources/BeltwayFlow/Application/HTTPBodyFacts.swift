@@ -14,6 +14,9 @@ struct HTTPBodyFacts {
     /// Of Content-Encoding (RFC 9110, 8.4).
     var encoding = HTTPContentEncoding.identity
 
+    /// Whether it has the settings of a client that asks for HTTP/2 (RFC 7540, 3.2.1).
+    var asksHTTP2 = false
+
     var heldBytes: Int { name.count + boundary.count + (range?.raw.count ?? 0) }
 
     /// Takes a field, if it is one of those.
@@ -25,6 +28,7 @@ struct HTTPBodyFacts {
             boundary.append(copyOf: value.field(place).field(0..<256))
         case 13 where range == nil && field.equals(ignoringCase: "content-range"):
             range = HTTPContentRange(value)
+        case 14 where field.equals(ignoringCase: "http2-settings"): asksHTTP2 = true
         case 16 where field.equals(ignoringCase: "content-encoding"):
             encoding.add(value)
         case 19 where name.isEmpty && field.equals(ignoringCase: "content-disposition"):

@@ -42,6 +42,8 @@ struct HTTPSession {
     var client = Expecting.head
     var server = Expecting.head
     var fragmentBytes = 0
+    /// The request that waits for its answer, if that may make the connection one of HTTP/2.
+    var upgrade: HTTP2Upgrade?
     /// What looks at the bodies that come, nil where there is none.
     var requestBody: HTTPBodyReader?
     var answerBody: HTTPBodyReader?
@@ -50,6 +52,7 @@ struct HTTPSession {
 
     var heldBytes: Int {
         fragmentBytes + (requestBody?.heldBytes ?? 0) + (answerBody?.heldBytes ?? 0)
+            + (upgrade?.heldBytes ?? 0)
     }
 }
 
@@ -196,6 +199,7 @@ public enum HTTPParser {
         )
         if output.wantsDetails { request.fragment.details = details(of: head, at: output.packet.time) }
         session.fragmentBytes += request.fragment.heldBytes
+        if facts.asksHTTP2, session.pending.isEmpty { session.upgrade = HTTP2Upgrade(head) }
         session.pending.append(request)
         let number = flow.transactions &+ UInt32(session.pending.count - 1)
         if request.isBare {
@@ -223,6 +227,7 @@ public enum HTTPParser {
             if output.wantsDetails { noteInformation(head, &session) }
             return false
         }
+        if head.status != 101 { session.upgrade = nil }
         let request = session.pending.first
         var facts = HTTPBodyFacts()
         if request == nil {

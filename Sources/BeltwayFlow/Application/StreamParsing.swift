@@ -79,8 +79,13 @@ struct StreamState {
         }
     }
 
+    /// The request that has made the connection one of HTTP/2, until that begins; none or one.
+    var upgrades: [HTTP2Upgrade] = []
+
     var isOver: Bool { originator.isOver && responder.isOver }
-    var carried: Int { originator.carry.count + responder.carry.count }
+    var carried: Int {
+        originator.carry.count + responder.carry.count + (upgrades.first?.heldBytes ?? 0)
+    }
 }
 
 extension ApplicationStage {
@@ -171,6 +176,8 @@ extension ApplicationStage {
     /// The stream is another protocol's from here on: it is looked for anew.
     private mutating func upgrade(_ state: inout StreamState, _ flow: inout ApplicationFlow) {
         finish(state, &flow)
+        state.upgrades = []
+        if flow.application == .http, let upgrade = http[state.session].upgrade { state.upgrades = [upgrade] }
         end(state.session, flow)
         state.session = 0
         for sender in [Sender.originator, .responder] {

@@ -71,6 +71,54 @@ private let talk: [Talk] = [
         #expect(heard.object(3)["length"] as? Int == 2)
     }
 
+    private static func asking(_ fields: String) -> [Talk] {
+        [
+            .client("GET /a HTTP/1.1\r\nHost: x.example\r\nUser-Agent: me/1\r\n\(fields)\r\n"),
+            .server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), .server(settings),
+            .client(preface + settings), .server(frame(1, 4, 1, answer)), .server(frame(0, 1, 1, [1, 2])),
+        ]
+    }
+
+    @Test(arguments: [1, 7, 1448])
+    func `have the request of an upgrade as that of stream 1, and its settings`(pieces: Int) {
+        let fields =
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: x, h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+        let heard = Conversation(Self.asking(fields), port: 80, pieces: pieces)
+        #expect(heard.application == .http2)
+        #expect(heard.object(0)["status"] as? Int == 101)
+        let asked = (heard.object(1)["http2"] as? [String: Any])?["request"] as? [String: Any]
+        let wishes = asked?["settings"] as? [[String: Any]] ?? []
+        #expect(wishes.map { $0["settings_value"] as? Int } == [100, 65_535])
+        let joined = heard.object(heard.objects.count - 1)
+        #expect((joined["http2"] as? [String: Any])?["stream_id"] as? Int == 1)
+        #expect(joined["http_method"] as? String == "GET" && joined["url"] as? String == "/a")
+        #expect(
+            joined["hostname"] as? String == "x.example" && joined["http_user_agent"] as? String == "me/1"
+        )
+        #expect(joined["status"] as? Int == 200 && joined["length"] as? Int == 2)
+        let names = (joined["request_headers"] as? [[String: String]] ?? []).map { $0["name"] }
+        #expect(names == [":method", ":path", ":authority", "user-agent"])
+    }
+
+    @Test(arguments: [
+        "Upgrade: h2c\r\n", "HTTP2-Settings: AAMAAABk\r\n",
+        "Upgrade: websocket\r\nHTTP2-Settings: AAMAAABk\r\n",
+    ])
+    func `have no request of an upgrade that did not ask for them`(fields: String) {
+        let heard = Conversation(Self.asking(fields), port: 80)
+        let last = heard.object(heard.objects.count - 1)
+        #expect((last["http2"] as? [String: Any])?["stream_id"] as? Int == 1)
+        #expect(last["http_method"] == nil)
+    }
+
+    @Test(arguments: ["!!", "AAMAAA", "", String(repeating: "AAMAAABk", count: 500)])
+    func `do without settings that cannot be read`(settings: String) {
+        let talk = Self.asking("Upgrade: h2c\r\nHTTP2-Settings: \(settings)\r\n")
+        let heard = Conversation(talk, port: 80)
+        #expect(heard.object(heard.objects.count - 1)["url"] as? String == "/a")
+        #expect(heard.counters.malformed == 0)
+    }
+
     @Test func `have fields that go on in CONTINUATION, of which there may not be too many`() {
         let parts = [
             frame(1, 1, 1, Array(request.prefix(9))), frame(9, 0, 1, Array(request.dropFirst(9).prefix(4))),
