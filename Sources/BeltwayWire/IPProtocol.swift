@@ -30,6 +30,8 @@ public enum IPProtocol {
     @inlinable public static var destinationOptions: UInt8 { 60 }
     /// Ethernet in IP (RFC 3378).
     @inlinable public static var etherIP: UInt8 { 97 }
+    /// A compressed datagram (RFC 3173).
+    @inlinable public static var compression: UInt8 { 108 }
     /// Stream Control Transmission Protocol (RFC 9260).
     @inlinable public static var sctp: UInt8 { 132 }
     /// IPv6 mobility header (RFC 6275, 6.1).

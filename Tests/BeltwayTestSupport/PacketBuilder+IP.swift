@@ -84,6 +84,25 @@ extension PacketBuilder {
         }
     }
 
+    /// What follows compressed (RFC 3173), by default as one stored block of deflate (RFC 1951, 3.2.4).
+    public func compressed(
+        index: UInt16 = 2,
+        _ deflate: @escaping @Sendable ([UInt8]) -> [UInt8] = PacketBuilder.storedBlock
+    ) -> PacketBuilder {
+        adding { inner in
+            var result = inner
+            result.bytes = [inner.ipProtocol, 0] + big(index) + deflate(inner.bytes)
+            (result.ipProtocol, result.checksumAt) = (108, nil)
+            return result
+        }
+    }
+
+    /// Bytes as a stored block, the last.
+    @Sendable public static func storedBlock(_ bytes: [UInt8]) -> [UInt8] {
+        let (low, high) = (UInt8(bytes.count & 255), UInt8(bytes.count >> 8))
+        return [1, low, high, ~low, ~high] + bytes
+    }
+
     /// Fills a transport checksum, now that the addresses are known (RFC 9293 3.1, RFC 768, RFC 8200 8.1).
     static func checksummed(_ inner: Inner, pseudo addresses: [UInt8]) -> [UInt8] {
         guard let place = inner.checksumAt else { return inner.bytes }

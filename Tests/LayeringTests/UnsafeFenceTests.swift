@@ -95,6 +95,7 @@ private let fence: [String: String] = [
     "BeltwayFlow/Files/FileDigests.swift": "call: hashes read the bytes they are given",
     "BeltwayFlow/Fingerprints/Digests.swift": "call: hashes read the bytes they are given",
     "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",
+    "BeltwayFlow/Fragments/DatagramInflater.swift": "memory: owns a z_stream and the room for what comes out",
     "BeltwayFlow/Fragments/PacketBytes.swift": "memory: lends an array as the bytes of a packet",
     "BeltwayFlow/Metering/TCPMeterTable.swift": "memory: owns the slab of TCP meters",
     "BeltwayFlow/Streams/SegmentCopies.swift": "memory: owns bytes copied out of the ring",

@@ -20,6 +20,7 @@ extension EVEWriter {
         lines.append(applications: snapshot.progress.applications)
         lines.append(files: snapshot.progress.applications.files, snapshot.progress.fileStore)
         lines.append(reassembly: snapshot.progress.reassembly)
+        if let member = snapshot.progress.compression.json { lines.append(Array(",\(member)".utf8)) }
         lines.append(detection: snapshot.progress.detection)
         lines.append(",\"facts_dropped\":")
         lines.append(decimal: snapshot.progress.factsDropped)

@@ -35,6 +35,9 @@ struct CaptureStage: ~Copyable, BatchStage {
     private let tunnelCounters: ReassemblyCounters
     /// What of them has been shown.
     private var tunnelsShown: UInt64 = 0
+    /// Compressed datagrams.
+    var compressed = CompressedPackets()
+    private let compression: CompressionCounters
     private var rings: [DataBuffer] = []
     private var packets: UInt64 = 0
     /// Whether packets come from files: their lanes get time marks, since facts must not depend on who is called.
@@ -59,6 +62,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         hasTracer: Bool,
         fragments: FragmentConfiguration,
         tunnelCounters: ReassemblyCounters,
+        compression: CompressionCounters,
         isOffline: Bool
     ) {
         self.classifier = classifier
@@ -71,6 +75,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.carried = carried
         tunnels = TunnelFragments(fragments, vlansSeparateFlows: classifier.vlansSeparateFlows)
         self.tunnelCounters = tunnelCounters
+        self.compression = compression
         self.isOffline = isOffline
         tellsTime = isOffline || self.workers.count > 0
     }
@@ -107,9 +112,11 @@ struct CaptureStage: ~Copyable, BatchStage {
             if descriptor.time > clock { clock = descriptor.time }
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             let verdict = classifier.classify(headers, packet: packet)
-            // One comparison for both, neither of which most packets are.
+            // One comparison for all, none of which most packets are.
             let isFragment: UInt8 = verdict.classification == .fragment ? 1 : 0
-            if headers.tunnelDepth | isFragment != 0, hasWorker || workerLanes > 0 {
+            let isCompressed: UInt8 = headers.transportProtocol == IPProtocol.compression ? 1 : 0
+            var isHandedOver = false
+            if headers.tunnelDepth | isFragment | isCompressed != 0, hasWorker || workerLanes > 0 {
                 if headers.tunnelDepth != 0 {
                     carry(
                         packet,
@@ -123,9 +130,11 @@ struct CaptureStage: ~Copyable, BatchStage {
                 }
                 if isFragment != 0 {
                     join(headers, verdict.flowHash, packet, descriptor, ordinal, number)
+                } else if isCompressed != 0 {
+                    isHandedOver = inflate(headers, packet, descriptor, ordinal, number)
                 }
             }
-            if hasWorker {
+            if hasWorker, !isHandedOver {
                 workers[0].consume(
                     headers,
                     hash: verdict.flowHash,
@@ -146,7 +155,7 @@ struct CaptureStage: ~Copyable, BatchStage {
                     interface: descriptor.interface,
                     classification: verdict.classification
                 )
-                if workerLanes > 0 { push(entry, to: Int(verdict.worker)) }
+                if workerLanes > 0, !isHandedOver { push(entry, to: Int(verdict.worker)) }
                 if hasTracer, verdict.classification != .other { push(entry, to: lanes.count - 1) }
             }
             if hasStatistics {
@@ -162,6 +171,7 @@ struct CaptureStage: ~Copyable, BatchStage {
             expired = clock
             tunnels.expire(through: clock)
         }
+        if let done = compressed.takeStatistics() { compression.add(done) }
         packets &+= batch.endOrdinal &- batch.firstOrdinal
         for lane in 0..<lanes.count { lanes[lane].publish() }
         // After the tails of all index buffers: a consumer whose buffer is empty may let go up to here.
@@ -241,7 +251,7 @@ struct CaptureStage: ~Copyable, BatchStage {
     }
 
     @inline(__always)
-    private mutating func push(_ entry: IndexEntry, to lane: Int) {
+    mutating func push(_ entry: IndexEntry, to lane: Int) {
         while !lanes[lane].append(entry) {
             lanes[lane].publish()
             lanes[lane].waitForRoom()

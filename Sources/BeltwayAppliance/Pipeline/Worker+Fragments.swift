@@ -84,7 +84,8 @@ extension Worker where Sink: ~Copyable {
         }
     }
 
-    /// Takes a packet whose tunnel came in fragments, nil if it had to be left out, after so many that were missed.
+    /// Takes a packet whose tunnel came in fragments or that was compressed, nil if it had to be left out, after so many that
+    /// were missed.
     @inline(never)
     mutating func take(_ packet: CarriedPacket?, missed: UInt32 = 0) {
         payloadSkipped &+= UInt64(missed)
@@ -93,6 +94,7 @@ extension Worker where Sink: ~Copyable {
             return
         }
         let frame = packet.frame
+        latest = frame.time
         if packet.carries == .none, frame.headers.isFragment {
             packet.bytes.withPacket { fragments.take(frame, packet: $0) }
             fragments.settle()

@@ -31,7 +31,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     var payloadSkipped: UInt64 = 0
     var alerts: UInt64 = 0
-    private(set) var latest = Timestamp.zero
+    var latest = Timestamp.zero
     var flows: FlowStatistics { tracker.statistics }
     var parsed: ApplicationTally? { parses ? outlet.consumer.applications[0].tally : nil }
     func showReassembly(_ counters: ReassemblyCounters) {

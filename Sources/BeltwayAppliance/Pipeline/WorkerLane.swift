@@ -121,6 +121,13 @@ struct WorkerLane: ~Copyable {
             if let layer = entry.classification.outerLayer {
                 // One more look at a packet that is counted by its innermost layer's entry, which comes later; or one that
                 // was put together, whose fragments are counted.
+                if layer == IndexEntry.replaced {
+                    // The packet itself, in another form.
+                    let (packet, missed) = holds.carried.take(entry.offset)
+                    worker.take(packet, missed: missed)
+                    rings[index].consumed = (entry.position + Int(entry.length), ordinal &+ 1)
+                    continue
+                }
                 if layer == IndexEntry.handedOver {
                     // What was lapped, or had to be left out, came before it.
                     let (packet, missed) = holds.carried.take(entry.length)
@@ -194,6 +201,8 @@ extension IndexEntry {
 
     /// In place of a layer: the entry stands for a packet in the lane's ``CarriedQueue``, whose number is its length.
     static var handedOver: UInt8 { 0xfe }
+    /// The same of a packet that lies in its ring compressed, as which it is counted; its number is its offset.
+    static var replaced: UInt8 { 0xfd }
 
     /// An entry that is no packet but tells a consumer the time; see ``CaptureStage``.
     static func timeMark(_ time: Timestamp) -> IndexEntry {

@@ -196,6 +196,7 @@ extension RunSession {
             hasTracer: plan.hasTracer,
             fragments: tunnelFragments,
             tunnelCounters: addTunnelCounters(),
+            compression: compression,
             isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd

@@ -45,6 +45,7 @@ extension RunSession {
             hasTracer: plan.hasTracer,
             fragments: tunnelFragments,
             tunnelCounters: addTunnelCounters(),
+            compression: compression,
             isOffline: true
         )
         try startReading(stage, holds, statistics.inbox)

@@ -63,6 +63,7 @@ extension RunSession {
         for counters in flowTables.map(\.reassembly) + tunnelCounters {
             counters.add(to: &summary.reassembly)
         }
+        summary.compression = compression.statistics
         summary.flowsEvicted = flowTables.reduce(0) { $0 + $1.evictions }
         summary.fileStore = fileQueue?.counters
         summary.data = data?.path

@@ -45,6 +45,7 @@ public final class RunSession {
     var flowTables: [FlowTableCounters] = []
     /// What producers did with fragments that may carry tunnels.
     var tunnelCounters: [ReassemblyCounters] = []
+    let compression = CompressionCounters()
     var loggers: PacketLoggers
     var consumerThreads: [DataPlaneThread] = []
     var producerThreads: [DataPlaneThread] = []
@@ -232,6 +233,7 @@ public final class RunSession {
             table.reassembly.add(to: &snapshot.progress.reassembly)
         }
         for counters in tunnelCounters { counters.add(to: &snapshot.progress.reassembly) }
+        snapshot.progress.compression = compression.statistics
         snapshot.progress.fileStore = fileQueue?.counters
         snapshot.progress.detection.alerts = writerProgress.alerts.load(ordering: .relaxed)
         snapshot.progress.detection.rulesLoaded = UInt64(rulesLoaded)

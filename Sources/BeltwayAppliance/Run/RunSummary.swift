@@ -84,6 +84,8 @@ public struct RunSummary: Equatable, Sendable {
     public var flowsEvicted: UInt64 = 0
     /// What putting fragments and TCP segments together did.
     public var reassembly = ReassemblyProgress()
+    /// Compressed datagrams.
+    public var compression = CompressionStatistics()
     /// Packets that the logger read and could not store, for want of room or of a disk that takes them.
     public var notStored: UInt64 = 0
     /// Bytes of packets stored on disk.
@@ -123,6 +125,7 @@ public struct RunSummary: Equatable, Sendable {
             "\"rows_lost\":\(rowsLost)",
             "\"events_lost\":\(eventsLost)",
         ]
+        if let member = compression.json { fields.append(member) }
         if !queues.isEmpty {
             let numbers = queues.map {
                 "\(quoted($0.name)):{\"received\":\($0.received),\"dropped\":\($0.dropped),"

@@ -62,6 +62,11 @@ final class InflationAccount {
         credit = min(credit + count * Int(InflationAccount.modestRatio), InflationAccount.mostCredit)
     }
 
+    /// Bytes that one message of so many may grow to, if what is beyond `most` is too much in any case.
+    func bound(of count: Int, most: Int) -> Int {
+        credit > 0 ? most : min(most, count * Int(InflationAccount.modestRatio))
+    }
+
     /// - Returns: False if there is no credit left.
     func give(_ count: Int) -> Bool {
         credit = max(credit - count, -InflationAccount.mostCredit)

@@ -11,6 +11,8 @@ public struct PipelineProgress: Equatable, Sendable {
     public var flows = FlowProgress()
     /// Fragments and TCP streams, of all workers together.
     public var reassembly = ReassemblyProgress()
+    /// Compressed datagrams.
+    public var compression = CompressionStatistics()
     /// The detectors, all workers together.
     public var detection = DetectionProgress()
     /// The parsers, all workers together.

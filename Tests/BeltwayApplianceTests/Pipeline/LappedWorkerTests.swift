@@ -75,6 +75,7 @@ struct SteppedCapture: ~Copyable {
             hasTracer: false,
             fragments: FragmentConfiguration(),
             tunnelCounters: ReassemblyCounters(),
+            compression: CompressionCounters(),
             isOffline: false
         )
         stage.open(ring)
