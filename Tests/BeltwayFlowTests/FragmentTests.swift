@@ -37,6 +37,8 @@ private struct Fragments: ~Copyable {
         reassembler = FragmentReassembler(configuration)
     }
 
+    init(hosts: HostPolicies) { reassembler = FragmentReassembler(hosts: hosts) }
+
     init(_ policy: FragmentPolicy) {
         var configuration = FragmentConfiguration()
         configuration.policy = policy
@@ -270,6 +272,25 @@ private func datagram(_ count: Int) -> [UInt8] {
                 "round \(round): \(parts)"
             )
         }
+    }
+}
+
+@Suite struct `Fragments for hosts with a policy of their own` {
+    @Test(arguments: [
+        ("10.0.0.2", 32, "aaaabbbb"), ("10.0.0.1", 32, "aaaaaaaa"), ("10.0.0.0", 8, "aaaabbbb"),
+    ])
+    func `are put together as the host that gets them does`(network: String, length: Int, expected: String) {
+        var hosts = HostPolicies()
+        let policy = HostPolicies.Policy(segments: .last, fragments: .last)
+        hosts.add(PacketBuilder.address(network), length: length, version: 4, policy)
+        var fragments = Fragments(hosts: hosts)
+        let (old, new) = (Array("aaaaaaaa".utf8), Array("aaaabbbb".utf8))
+        fragments.take(fragment(old[...], at: 0, isLast: false, ipProtocol: 200))
+        fragments.take(fragment(new[...], at: 0, isLast: false, ipProtocol: 200))
+        fragments.take(fragment(old[...], at: 8, isLast: true, ipProtocol: 200))
+        let whole = fragments.whole
+        #expect(whole.count == 1)
+        #expect(whole.first?.dropFirst(20).prefix(8).elementsEqual(expected.utf8) == true)
     }
 }
 

@@ -78,8 +78,8 @@ final class StreamBench {
     /// Identifiers of the flows, in the order in which they began.
     var flows: [UInt64] = []
 
-    init(_ configuration: StreamConfiguration = StreamConfiguration()) {
-        stage = StreamStage(TCPReassembler(configuration), consumer: StreamRecorder())
+    init(_ configuration: StreamConfiguration = StreamConfiguration(), hosts: HostPolicies = HostPolicies()) {
+        stage = StreamStage(TCPReassembler(configuration, hosts: hosts), consumer: StreamRecorder())
     }
 
     convenience init(_ overlap: OverlapPolicy) {

@@ -33,6 +33,7 @@ extension ConfigurationFile {
             "overlap": { (f, n) throws(ApplianceError) in
                 f.configuration.streams.overlap = try f.choice(n, overlaps)
             },
+            "policies": { (f, n) throws(ApplianceError) in try f.hostPolicies(n) },
             "depth": { (f, n) throws(ApplianceError) in
                 f.configuration.streams.depth = UInt64(try f.size(n))
             },

@@ -57,6 +57,8 @@ public struct RunConfiguration: Sendable {
     public var flow = FlowConfiguration()
     /// How TCP streams are put in order.
     public var streams = StreamConfiguration()
+    /// Overlap policies of networks that have one of their own, for streams and for fragments.
+    public var hosts = HostPolicies()
     /// Processors that data-plane threads are pinned to, in order of start; empty for none.
     public var pinned: [Int] = []
     /// Whether the interface is put in promiscuous mode.

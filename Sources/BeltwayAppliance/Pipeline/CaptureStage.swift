@@ -63,6 +63,7 @@ struct CaptureStage: ~Copyable, BatchStage {
         fragments: FragmentConfiguration,
         tunnelCounters: ReassemblyCounters,
         compression: CompressionCounters,
+        hosts: HostPolicies = HostPolicies(),
         isOffline: Bool
     ) {
         self.classifier = classifier
@@ -73,8 +74,12 @@ struct CaptureStage: ~Copyable, BatchStage {
         self.lanes = lanes
         self.hasTracer = hasTracer
         self.carried = carried
-        tunnels = TunnelFragments(fragments, vlansSeparateFlows: classifier.vlansSeparateFlows)
         self.tunnelCounters = tunnelCounters
+        tunnels = TunnelFragments(
+            fragments,
+            vlansSeparateFlows: classifier.vlansSeparateFlows,
+            hosts: hosts
+        )
         self.compression = compression
         self.isOffline = isOffline
         tellsTime = isOffline || self.workers.count > 0

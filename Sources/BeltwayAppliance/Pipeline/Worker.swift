@@ -47,18 +47,20 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         detector: consuming Detector?,
         facts: consuming Sink,
         numbersPackets: Bool,
-        streams: StreamConfiguration = StreamConfiguration()
+        streams: StreamConfiguration = StreamConfiguration(),
+        hosts: HostPolicies = HostPolicies()
     ) {
         fragments = FragmentReassembler(
             tracker.configuration.fragments,
-            vlansSeparateFlows: tracker.configuration.vlansSeparateFlows
+            vlansSeparateFlows: tracker.configuration.vlansSeparateFlows,
+            hosts: hosts
         )
         self.tracker = tracker
         self.numbersPackets = numbersPackets
         detectors = OwnedArray(capacity: 1)
         if let detector { detectors.append(detector) }
         outlet = StreamStage(
-            TCPReassembler(streams),
+            TCPReassembler(streams, hosts: hosts),
             consumer: WorkerOutlet(facts: facts, applications: applications)
         )
         parses = outlet.consumer.applications.count > 0

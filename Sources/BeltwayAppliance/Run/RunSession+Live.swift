@@ -197,6 +197,7 @@ extension RunSession {
             fragments: tunnelFragments,
             tunnelCounters: addTunnelCounters(),
             compression: compression,
+            hosts: configuration.hosts,
             isOffline: false
         )
         let run: @Sendable () -> LiveCaptureEnd

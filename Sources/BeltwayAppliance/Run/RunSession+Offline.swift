@@ -46,6 +46,7 @@ extension RunSession {
             fragments: tunnelFragments,
             tunnelCounters: addTunnelCounters(),
             compression: compression,
+            hosts: configuration.hosts,
             isOffline: true
         )
         try startReading(stage, holds, statistics.inbox)
@@ -140,7 +141,8 @@ extension RunSession {
             detector: ruleSet.map { Detector($0) },
             facts: facts,
             numbersPackets: plan.isOffline,
-            streams: configuration.streams
+            streams: configuration.streams,
+            hosts: configuration.hosts
         )
     }
 

@@ -23,6 +23,7 @@ public struct FragmentReassembler: ~Copyable {
     public private(set) var weight = 0
 
     private let vlansSeparateFlows: Bool
+    private let hosts: HostPolicies
     private let timeout: UInt64
     private var waiting: [DatagramKey: FragmentedDatagram] = [:]
     /// By age; those that are gone are swept out before they are half of them.
@@ -36,9 +37,11 @@ public struct FragmentReassembler: ~Copyable {
     /// Makes a reassembler without fragments.
     public init(
         _ configuration: FragmentConfiguration = FragmentConfiguration(),
-        vlansSeparateFlows: Bool = true
+        vlansSeparateFlows: Bool = true,
+        hosts: HostPolicies = HostPolicies()
     ) {
         self.configuration = configuration
+        self.hosts = hosts
         self.vlansSeparateFlows = vlansSeparateFlows
         timeout = UInt64(configuration.timeout) * 1_000_000_000
     }
@@ -104,8 +107,7 @@ public struct FragmentReassembler: ~Copyable {
             packet.extracting(part.range),
             at: Int(frame.headers.fragmentOffset),
             isLast: !frame.headers.moreFragments,
-            nextHeader: part.nextHeader,
-            configuration.policy
+            nextHeader: part.nextHeader
         )
         switch placement {
         case .used: break
@@ -147,7 +149,9 @@ public struct FragmentReassembler: ~Copyable {
     }
 
     private mutating func begin(_ key: DatagramKey, _ time: Timestamp) -> FragmentedDatagram {
-        let datagram = FragmentedDatagram(key, begun: time)
+        let own = hosts.isEmpty ? nil : hosts.policy(of: key.destination, version: key.ipVersion)
+        let policy = own?.fragments ?? configuration.policy
+        let datagram = FragmentedDatagram(key, begun: time, policy)
         waiting[key] = datagram
         ages.append(datagram)
         weight += datagram.weight

@@ -65,6 +65,8 @@ public final class FragmentedDatagram {
 
     let key: DatagramKey
     let begun: Timestamp
+    /// Of the host that it is for.
+    private let policy: FragmentPolicy
     var isSpoiled = false
     var isGone = false
     private var payload: [UInt8] = []
@@ -80,7 +82,8 @@ public final class FragmentedDatagram {
         var fragment: Int
     }
 
-    init(_ key: DatagramKey, begun: Timestamp) {
+    init(_ key: DatagramKey, begun: Timestamp, _ policy: FragmentPolicy) {
+        self.policy = policy
         self.key = key
         self.begun = begun
     }
@@ -103,8 +106,7 @@ public final class FragmentedDatagram {
         _ part: RawSpan,
         at offset: Int,
         isLast: Bool,
-        nextHeader number: UInt8,
-        _ policy: FragmentPolicy
+        nextHeader number: UInt8
     ) -> Placement {
         let end = offset + part.byteCount
         if end > 65_535 { return .tooLong }
@@ -122,15 +124,14 @@ public final class FragmentedDatagram {
         }
         let number = ranges.count
         ranges.append(offset..<end)
-        return insert(part, offset..<end, number, policy) ? .overlapping : .used
+        return insert(part, offset..<end, number) ? .overlapping : .used
     }
 
     /// Copies the bytes that stand; whether there were others in their place.
     private func insert(
         _ part: RawSpan,
         _ range: Range<Int>,
-        _ number: Int,
-        _ policy: FragmentPolicy
+        _ number: Int
     ) -> Bool {
         var low = runs.partitioningIndex { $0.end > range.lowerBound }
         // In order, as nearly all are: nothing to look through.

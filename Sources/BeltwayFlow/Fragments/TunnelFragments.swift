@@ -31,9 +31,10 @@ public struct TunnelFragments: ~Copyable {
     /// Makes one without fragments.
     public init(
         _ configuration: FragmentConfiguration = FragmentConfiguration(),
-        vlansSeparateFlows: Bool = true
+        vlansSeparateFlows: Bool = true,
+        hosts: HostPolicies = HostPolicies()
     ) {
-        reassembler = FragmentReassembler(configuration, vlansSeparateFlows: vlansSeparateFlows)
+        reassembler = FragmentReassembler(configuration, vlansSeparateFlows: vlansSeparateFlows, hosts: hosts)
         self.vlansSeparateFlows = vlansSeparateFlows
     }
 

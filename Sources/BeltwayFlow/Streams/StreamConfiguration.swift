@@ -2,7 +2,7 @@
 
 /// What a reassembler can be told.
 @frozen public struct StreamConfiguration: Sendable, BitwiseCopyable {
-    /// Whose bytes stand where segments overlap.
+    /// Whose bytes stand where segments overlap, of hosts that have no policy of their own (``HostPolicies``).
     public var overlap = OverlapPolicy.first
     /// Bytes of each direction that are handed over, at most; then it ends with ``StreamEnd/depth``.
     public var depth = UInt64.max

@@ -28,6 +28,16 @@ public import BeltwayWire
     /// Packets of the receiver that acknowledged the hole.
     @usableFromInline var impatience: UInt8 = 0
     @usableFromInline var marks: Marks = []
+    /// Whose bytes stand where segments overlap: the receiver's policy.
+    @usableFromInline var overlap = OverlapPolicy.first {
+        didSet {
+            if overlap.waitsForAcknowledgement {
+                marks.insert(.waitingForAcknowledgement)
+            } else {
+                marks.remove(.waitingForAcknowledgement)
+            }
+        }
+    }
 
     @inlinable init() {}
 
@@ -49,6 +59,8 @@ public import BeltwayWire
         @inlinable static var full: Marks { Marks(rawValue: 32) }
         /// Segments wait (`head` is one).
         @inlinable static var waiting: Marks { Marks(rawValue: 64) }
+        /// Nothing is handed over before it is acknowledged (`overlap`).
+        @inlinable static var waitingForAcknowledgement: Marks { Marks(rawValue: 128) }
     }
 
     /// Sequence number that is expected next.
@@ -56,7 +68,7 @@ public import BeltwayWire
 
     /// Whether a segment at `next` may be handed over without looking any further.
     @inlinable @inline(__always) var isPlain: Bool {
-        marks.intersection([.based, .fin, .full, .waiting]) == .based
+        marks.intersection([.based, .fin, .full, .waiting, .waitingForAcknowledgement]) == .based
     }
 
     /// How far `sequence` lies beyond what is expected; negative before it (RFC 9293, 3.4: modulo 2^32).

@@ -66,6 +66,22 @@ extension TCPReassembler {
         return flows[Int(places[Int(flow.slot)])].flowID != flow.flowID
     }
 
+    /// Sets the policies of both directions: those of who gets the data.
+    private func setPolicies(of flow: inout StreamFlow, _ headers: borrowing PacketHeaders, toResponder: Bool)
+    {
+        flow.halves[0].overlap = configuration.overlap
+        flow.halves[1].overlap = configuration.overlap
+        if hosts.isEmpty { return }
+        let forward = toResponder ? 0 : 1
+        let version = headers.ipVersion
+        if let policy = hosts.policy(of: headers.destination, version: version) {
+            flow.halves[forward].overlap = policy.segments
+        }
+        if let policy = hosts.policy(of: headers.source, version: version) {
+            flow.halves[1 - forward].overlap = policy.segments
+        }
+    }
+
     /// The flow's streams, made if this packet is the first that needs them; -1 if it does not, or they are too many.
     ///
     /// A SYN without data needs none: the tracker knows its sequence number, and a flood of them costs nothing here.
@@ -90,6 +106,7 @@ extension TCPReassembler {
         }
         while places.count <= slot { places.append(WaitingSegment.none) }
         var made = StreamFlow(flowID: flow.flowID, slot: flow.slot)
+        setPolicies(of: &made, headers, toResponder: flow.toResponder)
         let known = tracker.sequencesOfSYNs(slot: flow.slot)
         if let sequence = known.originator { made.halves[0].begin(at: sequence &+ 1) }
         if let sequence = known.responder { made.halves[1].begin(at: sequence &+ 1) }

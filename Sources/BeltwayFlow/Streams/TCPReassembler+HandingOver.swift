@@ -86,7 +86,7 @@ extension TCPReassembler {
         }
         step.view.time = segment.time
         var length = UInt64(segment.length)
-        if configuration.overlap.waitsForAcknowledgement, force == .never {
+        if state.overlap.waitsForAcknowledgement, force == .never {
             let acknowledged = state.acknowledgedOffset
             guard acknowledged > state.delivered else { return step }
             length = min(length, acknowledged &- state.delivered)

@@ -34,7 +34,7 @@ extension TCPReassembler {
             }
             return placement
         }
-        if distance < 0, configuration.overlap == .drop {
+        if distance < 0, half.overlap == .drop {
             counts.dropped &+= 1
             return placement
         }
@@ -53,7 +53,7 @@ extension TCPReassembler {
             firstOffset: offsets.lowerBound,
             firstWithin: within
         )
-        let isNext = offsets.lowerBound == half.delivered && !configuration.overlap.waitsForAcknowledgement
+        let isNext = offsets.lowerBound == half.delivered && !half.overlap.waitsForAcknowledgement
         if isNext,
             half.head == WaitingSegment.none || segments[Int(half.head)].offset >= offsets.upperBound
         {
@@ -80,7 +80,7 @@ extension TCPReassembler {
             placement.isOverBudget = true
             return placement
         }
-        if configuration.overlap == .drop, overlapsWaiting(half, offsets) {
+        if half.overlap == .drop, overlapsWaiting(half, offsets) {
             counts.dropped &+= 1
             return placement
         }
@@ -129,6 +129,7 @@ extension TCPReassembler {
         if tail != WaitingSegment.none, segments[Int(tail)].end <= at {
             (previous, node) = (tail, WaitingSegment.none)
         }
+        let policy = flows[index].halves[half].overlap
         var hasOverlap = false
         while at < offsets.upperBound {
             while node != WaitingSegment.none, segments[Int(node)].end <= at {
@@ -147,7 +148,7 @@ extension TCPReassembler {
             let newWins =
                 isCaptured
                 && (old.source == .nowhere
-                    || configuration.overlap.prefersNew(arrival.whole, over: old.whole))
+                    || policy.prefersNew(arrival.whole, over: old.whole))
             if newWins {
                 (previous, node) = cut(node, at..<stop, previous, index, half)
                 previous = add(arrival, at..<stop, isCaptured, packet, index, half, after: previous)

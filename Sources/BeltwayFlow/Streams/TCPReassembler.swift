@@ -31,8 +31,8 @@ public struct TCPReassembler: ~Copyable {
     }
 
     @usableFromInline var counts = StreamStatistics()
-    /// Whether bytes that are expected next are handed over before they are acknowledged.
-    @usableFromInline let handsOverAtOnce: Bool
+    /// Policies of networks that have one of their own.
+    let hosts: HostPolicies
     /// By the tracker's slot: where in `flows` the flow's streams are.
     @usableFromInline var places: [UInt32] = []
     /// Owned, so that writing into one asks nobody whether the memory is shared.
@@ -50,9 +50,16 @@ public struct TCPReassembler: ~Copyable {
     @usableFromInline var rings: [DataBuffer] = []
 
     /// Makes a reassembler without flows.
-    public init(_ configuration: StreamConfiguration = StreamConfiguration()) {
+    ///
+    /// - Parameters:
+    ///   - configuration: What holds for all flows.
+    ///   - hosts: Overlap policies of networks that have one of their own.
+    public init(
+        _ configuration: StreamConfiguration = StreamConfiguration(),
+        hosts: HostPolicies = HostPolicies()
+    ) {
         self.configuration = configuration
-        handsOverAtOnce = !configuration.overlap.waitsForAcknowledgement
+        self.hosts = hosts
     }
 
     /// Lets segments of a ring wait where they lie; without it they are copied.
@@ -124,7 +131,7 @@ public struct TCPReassembler: ~Copyable {
             return true
         }
         let start = Int(headers.payloadOffset)
-        guard handsOverAtOnce, headers.capturedPayloadLength == headers.payloadLength,
+        guard headers.capturedPayloadLength == headers.payloadLength,
             start &+ length <= packet.byteCount, flows[index].halves[forward].isPlain,
             headers.sequence == flows[index].halves[forward].next
         else { return false }

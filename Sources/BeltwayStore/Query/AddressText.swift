@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import BeltwayWire
+public import BeltwayWire
 
 /// The addresses of one IP version from the least to the greatest: one address, or a CIDR block.
-struct AddressRange: Sendable, Equatable {
-    var isV4: Bool
-    var least: IPAddress
-    var greatest: IPAddress
+public struct AddressRange: Sendable, Equatable {
+    /// Whether they are of IPv4.
+    public var isV4: Bool
+    /// The first of them.
+    public var least: IPAddress
+    /// The last of them.
+    public var greatest: IPAddress
+
+    /// Bits that all of them have in common, of 32 or 128.
+    public var prefixLength: Int {
+        let high = least.high ^ greatest.high
+        let common =
+            high != 0 ? high.leadingZeroBitCount : 64 + (least.low ^ greatest.low).leadingZeroBitCount
+        return isV4 ? common - 96 : common
+    }
 
     func contains(_ address: IPAddress, version: UInt8) -> Bool {
         // As rows are stored (RowStatement.swift): an IPv6 packet may carry mapped addresses too.
@@ -17,7 +28,7 @@ extension AddressRange {
     /// Reads `10.0.0.1`, `10.0.0.0/8`, `2001:db8::1`, `2001:db8::/32` (RFC 4291, 2.2 and 2.3); nil for other text.
     ///
     /// Bits beyond the prefix are ignored: `10.1.2.3/8` is 10.0.0.0/8.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let isV4: Bool
         let address: IPAddress

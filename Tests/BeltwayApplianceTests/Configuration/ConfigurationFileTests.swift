@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayAppliance
+import BeltwayFlow
 import BeltwayTestSupport
 import Testing
 
@@ -21,6 +22,39 @@ import Testing
             #expect(!line.contains("\n"))
             #expect(line.hasPrefix(path))
             return String(line.dropFirst(path.count))
+        }
+    }
+
+    @Test func `gives networks overlap policies of their own`() throws {
+        let hosts = try read(
+            """
+            reassembly:
+              overlap: bsd
+              policies:
+                - {net: 10.0.0.0/8, policy: linux}
+                - {net: [10.1.0.0/16, "2001:db8::/32"], policy: windows2k3}
+                - {net: 10.1.2.3, policy: last, fragments: bsd-right}
+            """
+        ).hosts
+        func policy(_ text: String) -> HostPolicies.Policy? {
+            hosts.policy(of: PacketBuilder.address(text), version: text.contains(":") ? 6 : 4)
+        }
+        #expect(policy("10.2.0.1") == HostPolicies.Policy(segments: .linux, fragments: .linux))
+        #expect(policy("10.1.0.1") == HostPolicies.Policy(segments: .windows2003, fragments: .windows))
+        #expect(policy("2001:db8::9") == HostPolicies.Policy(segments: .windows2003, fragments: .windows))
+        #expect(policy("10.1.2.3") == HostPolicies.Policy(segments: .last, fragments: .bsdRight))
+        #expect(policy("11.0.0.1") == nil)
+        for (wrong, line) in [
+            (
+                "[{net: 10.0.0.0/33, policy: linux}]",
+                "expected a network such as 10.0.0.0/8, found `10.0.0.0/33`"
+            ),
+            ("[{net: 10.0.0.0/8}]", "a policy has a `net` and a `policy`"),
+            ("[{net: 10.0.0.0/8, policy: amiga}]", "expected bsd or drop or first"),
+            ("[{nets: 1}]", "unknown key `nets` in policies; did you mean `net`?"),
+            ("[linux]", "expected `net` and `policy`"),
+        ] {
+            #expect(try refusal("reassembly: {policies: \(wrong)}").contains(line), "\(wrong)")
         }
     }
 
