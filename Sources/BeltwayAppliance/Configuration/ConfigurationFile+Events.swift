@@ -26,12 +26,15 @@ extension ConfigurationFile {
             "applayer": .applayer, "decode": .decode, "stream": .stream,
         ]
         return [
+            "checksums": { (f, n) throws(ApplianceError) in
+                f.configuration.events.checksums = try f.flag(n)
+            },
             "types": { (f, n) throws(ApplianceError) in
                 f.configuration.events.anomalies = []
                 for item in try f.items(n) {
                     f.configuration.events.anomalies.insert(try f.choice(item, names))
                 }
-            }
+            },
         ]
     }
 

@@ -19,7 +19,9 @@ extension Worker where Sink: ~Copyable {
         interface: UInt16
     ) {
         guard judges else { return }
-        if headers.trouble == .none, headers.transportProtocol != 1 { return }
+        if headers.trouble == .none, headers.transportProtocol != 1, !judgesAll {
+            guard judgesSegments, headers.transportProtocol == 6 else { return }
+        }
         let place = PacketPlace(
             time: time,
             number: numbersPackets ? ordinal &+ 1 : 0,

@@ -28,6 +28,9 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     let numbersPackets: Bool
     /// Whether anomalies of packets are told.
     private(set) var judges = false
+    /// Whether these are those of segments too, and of any packet.
+    private(set) var judgesSegments = false
+    private(set) var judgesAll = false
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     var payloadSkipped: UInt64 = 0
     var alerts: UInt64 = 0
@@ -66,7 +69,11 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         parses = outlet.consumer.applications.count > 0
         readsPayload = detectors.count > 0 || parses
         staged.reserveCapacity(64)
-        if parses { judges = outlet.consumer.applications[0].tellsPackets }
+        if parses {
+            judgesSegments = outlet.consumer.applications[0].tellsSegments
+            judgesAll = outlet.consumer.applications[0].tellsChecksums
+            judges = judgesSegments
+        }
     }
 
     /// Takes a packet in the thread of its producer.

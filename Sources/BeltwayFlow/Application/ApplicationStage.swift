@@ -40,6 +40,9 @@ public struct ApplicationStage: ~Copyable {
     public internal(set) var heldBytes = 0
     /// Connections of QUIC whose hellos are not yet known.
     var quic = QUICSessions()
+    /// By the flow's slot, where anomalies of streams are told: what is known of its segments.
+    var watches: [SegmentWatch] = []
+    var watchBefore = (slot: -1, watch: SegmentWatch())
     /// What the packet that is being looked at changes, as it was before.
     ///
     /// Every call of ``datagram(_:headers:flow:packet:)`` is followed by one of ``commit(into:)`` or ``discard()``.
@@ -196,6 +199,11 @@ public struct ApplicationStage: ~Copyable {
     public mutating func discard() {
         output.discard()
         quic.discard()
+        if watchBefore.slot >= 0 {
+            // If it was another packet's, one segment of that connection is forgotten.
+            watches[watchBefore.slot] = watchBefore.watch
+            watchBefore.slot = -1
+        }
         if before.slot >= 0 {
             var flow = flows[before.slot]
             if flow.place != 0 || before.flow.place != 0 {

@@ -67,6 +67,8 @@ public struct EventSettings: Sendable, Equatable {
 
     /// Anomalies that have an event.
     public var anomalies: Anomalies = [.applayer]
+    /// Whether wrong checksums are anomalies of headers: not where the hosts that send leave them to their network cards.
+    public var checksums = false
     /// Form of `dns`: 3 as Suricata 8 writes it, 2 as Suricata 7 did.
     public var dnsVersion = 3
     /// Messages of DNS that have an event.

@@ -11,6 +11,9 @@ extension ApplicationStage {
     /// Whether packets are to be looked at for what is wrong with them.
     public var tellsPackets: Bool { output.events.anomalies.contains(.decode) }
 
+    /// Whether all packets are to be looked at for that, and not those alone that decoding found odd.
+    public var tellsChecksums: Bool { tellsPackets && output.events.checksums }
+
     /// Writes an anomaly if there is something wrong with a packet's headers; it waits to be committed.
     ///
     /// - Parameters:
@@ -24,7 +27,13 @@ extension ApplicationStage {
         flow: FlowView?,
         packet: PacketPlace
     ) {
-        guard let event = PacketAnomaly.event(headers, bytes) else { return }
+        if headers.layers.contains(.tcp), !headers.isFragment, let flow {
+            judgeSegment(headers, bytes, flow: flow, packet: packet)
+        }
+        guard tellsPackets else { return }
+        var found = PacketAnomaly.event(headers, bytes)
+        if found == nil, output.events.checksums { found = PacketChecksums.event(headers, bytes) }
+        guard let event = found else { return }
         var view = flow ?? FlowView()
         if flow == nil { view.toResponder = true }
         output.packet.set(headers, flow: view, packet)
