@@ -31,7 +31,9 @@ extension SMBSession {
         output.text.member("command")
         output.beginValue()
         output.text.append(0x22)
-        if request.isSMB2 {
+        if request.kind == .encrypted {
+            output.text.append("SMB3_TRANSFORM")
+        } else if request.isSMB2 {
             output.text.append(command2: request.command)
         } else {
             output.text.append(command1: UInt8(truncatingIfNeeded: request.command))
@@ -194,6 +196,7 @@ extension SMBRequest {
         case .call: "dcerpc"
         case .rename: "rename"
         case .setInformation: "set_file_path_info"
+        case .encrypted: "encrypted"
         }
     }
 }
@@ -202,6 +205,6 @@ extension SMBParser {
     /// Kinds of transactions that can be chosen among.
     public static let kindNames = [
         "file", "tree_connect", "negotiate", "dcerpc", "create", "session_setup", "ioctl", "rename",
-        "set_file_path_info", "generic",
+        "set_file_path_info", "generic", "encrypted",
     ]
 }

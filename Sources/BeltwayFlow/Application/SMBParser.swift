@@ -6,7 +6,7 @@
 //                         `- in place         `- its first bytes; the rest is passed over, never kept
 //
 // Messages up to `mostWhole` bytes are read whole. Of a longer one, and of data that is read or written, the beginning is
-// enough. Encrypted and compressed messages are passed over. What is lost inside a message does not disturb the next;
+// enough. Encrypted messages are counted, compressed ones passed over. What is lost inside a message does not disturb the next;
 // if a head is lost, the next message is looked for.
 internal import BeltwayWire
 
@@ -83,16 +83,18 @@ public enum SMBParser {
         session[sender].data = nil
         let isRead =
             head.type != NetBIOSSessionHead.message
-            || session.message(message, isWhole: here == total, &flow, &output)
+            || session.message(message, from: sender, isWhole: here == total, &flow, &output)
         return isRead ? .consumed(here) : .damaged(here)
     }
 
     /// Whether the beginning of a message is all that is looked at.
     private static func isEnough(_ message: RawSpan) -> Bool {
-        guard message.byteCount >= leastOfTransfer else {
-            guard let form = SMBForm(message) else { return false }
-            return form == .encrypted || form == .compressed
+        switch SMBForm(message) {
+        case .encrypted: return message.byteCount >= SMB2Transform.length
+        case .compressed: return true
+        default: break
         }
+        guard message.byteCount >= leastOfTransfer else { return false }
         if message.byteCount >= mostWhole { return true }
         guard message.byteCount >= mostOfTransfer else { return false }
         if let header = try? SMB2Header(message) {
@@ -142,10 +144,13 @@ public enum SMBParser {
             if let read = file.read { waiting.append(read) }
             if let written = file.written { waiting.append(written) }
         }
+        waiting += session.encrypted.map(\.request)
         waiting.sort { $0.id < $1.id }
         for request in waiting {
             if let call = calls[request.id] {
                 session.write(call, status: call.request.status, isAnswered: false, &output)
+            } else if request.kind == .encrypted {
+                session.writeEncrypted(request, &output)
             } else if request.kind == .transfer {
                 session.writeTransfer(request, session.files[request.file], status: nil, &output)
             } else {
@@ -162,6 +167,7 @@ extension SMBSession {
     /// - Returns: False if it is damaged.
     mutating func message(
         _ bytes: RawSpan,
+        from sender: Sender,
         isWhole: Bool,
         _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
@@ -169,7 +175,8 @@ extension SMBSession {
         switch SMBForm(bytes) {
         case .smb2: compound(bytes, &flow, &output)
         case .smb1: message1(bytes, &flow, &output)
-        case .encrypted, .compressed: true
+        case .encrypted: noteEncrypted(bytes, from: sender, &flow, at: output.packet.time)
+        case .compressed: true
         case nil: false
         }
     }

@@ -12,7 +12,8 @@ internal import BeltwayWire
 struct SMBRequest {
     /// What its answer adds to the transaction.
     enum Kind: Equatable {
-        case plain, negotiate, treeConnect, create, sessionSetup, transfer, call, rename, setInformation
+        case plain, negotiate, treeConnect, create, sessionSetup, transfer, call, rename, setInformation,
+            encrypted
     }
 
     /// Number of its transaction in the connection, from 1.
@@ -140,6 +141,8 @@ struct SMBSession {
     var contentHeld = 0
     var trees: [SMBTreeKey: SMBTree] = [:]
     var interfaces: [SMBInterface] = []
+    /// What was encrypted, by session.
+    var encrypted: [SMBEncrypted] = []
     /// The file that the compound's CREATE before this answer opened.
     var openedLast = SMBIdentifier()
     /// Bytes of requests, calls, files and trees.
@@ -147,6 +150,7 @@ struct SMBSession {
 
     var heldBytes: Int {
         held + contentHeld + reads.count * 48 + interfaces.count * 32 + dialectName.count + offered.count
+            + encrypted.count * SMBEncrypted.heldBytes
     }
 
     subscript(sender: Sender) -> SMBSide {

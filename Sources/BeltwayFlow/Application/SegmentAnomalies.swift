@@ -9,7 +9,7 @@
 //     stream.pkt_broken_ack             a number where the flag says that there is none
 //     stream.est_packet_out_of_window   bytes beyond what the receiver ever allowed
 //
-// Looked at only where anomalies of streams are told: 72 bytes for each place in the flow table then, none else.
+// Looked at only where anomalies of streams are told: 56 bytes for each place in the flow table then, none else.
 internal import BeltwayWire
 
 /// What is kept of one side of a connection.
@@ -81,7 +81,7 @@ struct SegmentWatch: BitwiseCopyable {
         _ peer: SegmentSide,
         _ now: UInt32
     ) -> StaticString? {
-        let flags = headers.tcpFlags
+        let (flags, sequence) = (headers.tcpFlags, headers.sequence)
         let (isSYN, isRST) = (flags & TCPFlag.syn != 0, flags & TCPFlag.rst != 0)
         let hasACK = flags & TCPFlag.ack != 0
         if isSYN {
@@ -93,7 +93,7 @@ struct SegmentWatch: BitwiseCopyable {
             }
         }
         if !hasACK, headers.acknowledgement != 0, !isRST { return "stream.pkt_broken_ack" }
-        let isOld = !isRST && isOutdated(headers.sequence, options.timestamp, &sender, peer, now)
+        let isOld = !isRST && isOutdated(sequence, options.timestamp, &sender, peer, now)
         if isOld { return "stream.pkt_invalid_timestamp" }
         var event: StaticString?
         if hasACK, !isRST, peer.knows.contains(.next), sender.knows.contains(.edge),
@@ -147,10 +147,11 @@ struct SegmentWatch: BitwiseCopyable {
         let isKnown = sender.knows.contains(.syn) && peer.knows.contains(.syn)
         let isShifted = sender.knows.contains(.scale) && peer.knows.contains(.scale)
         let shift: UInt8 = isSYN || isKnown && !isShifted ? 0 : isKnown ? sender.scale : 14
-        let edge = headers.acknowledgement &+ UInt32(headers.window) << UInt32(shift)
+        let number = headers.acknowledgement
+        let edge = number &+ UInt32(headers.window) << UInt32(shift)
         if !sender.knows.contains(.edge) || Self.beyond(edge, sender.edge) > 0 { sender.edge = edge }
-        if !sender.knows.contains(.edge) || Self.beyond(headers.acknowledgement, sender.acknowledged) > 0 {
-            sender.acknowledged = headers.acknowledgement
+        if !sender.knows.contains(.edge) || Self.beyond(number, sender.acknowledged) > 0 {
+            sender.acknowledged = number
         }
         sender.knows.insert(.edge)
     }

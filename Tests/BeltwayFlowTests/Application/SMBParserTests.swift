@@ -24,6 +24,53 @@ private func commands(_ talk: Conversation) -> [String] {
     }
 }
 
+/// An encrypted message: head and so many bytes of what nobody can read.
+private func encrypted(session: Int, _ count: Int) -> [UInt8] {
+    let head = [0xfd, 0x53, 0x4d, 0x42] + [UInt8](repeating: 0xa5, count: 32)
+    return netBIOS(
+        head + little(UInt64(count), 4) + little(1 << 16, 4) + little(UInt64(session), 8)
+            + [UInt8](repeating: 0x5a, count: count)
+    )
+}
+
+@Suite struct `Encrypted messages of SMB` {
+    @Test(arguments: [1, 60, 1448])
+    func `are counted for each session, and told at the end`(pieces: Int) {
+        let talk = Conversation(
+            Array(session.prefix(4)) + [
+                .client(encrypted(session: 9, 100)), .server(encrypted(session: 9, 20_000)),
+                .client(encrypted(session: 8, 80)), .client(encrypted(session: 9, 110)),
+            ],
+            port: 445,
+            pieces: pieces
+        )
+        #expect(talk.counters.malformed == 0)
+        let told = talk.transactions.indices.map { talk.object($0) }.filter { $0["encrypted"] != nil }
+        #expect(told.map { $0["session_id"] as? Int } == [9, 8])
+        #expect(told.map { $0["command"] as? String } == ["SMB3_TRANSFORM", "SMB3_TRANSFORM"])
+        let first = told.first?["encrypted"] as? [String: Int]
+        #expect(first == ["requests": 2, "request_bytes": 210, "responses": 1, "response_bytes": 20_000])
+    }
+
+    @Test func `of many sessions are counted for the first of them`() {
+        let many = (1...100).map { Talk.client(encrypted(session: $0, 60)) }
+        let talk = Conversation(many, port: 445)
+        #expect(talk.transactions.count == 16)
+    }
+
+    @Test func `that are cut or damaged do no harm`() {
+        let whole = encrypted(session: 9, 70)
+        for count in 0..<whole.count {
+            _ = Conversation(
+                [.client(Array(whole[..<count])), .client(netBIOS(Two.negotiate(id: 0)))],
+                port: 445
+            )
+        }
+        let short = Conversation([.client(netBIOS(Array(whole[4..<50])))], port: 445)
+        #expect(short.counters.malformed == 1)
+    }
+}
+
 @Suite struct `SMB transactions` {
     @Test(arguments: [1, 100, 1448])
     func `join a request and its answer, and all that is read or written of a file`(pieces: Int) {
@@ -205,10 +252,10 @@ private func commands(_ talk: Conversation) -> [String] {
         #expect((500...2048).contains(shown.utf8.count))
     }
 
-    @Test func `pass over what is encrypted`() {
+    @Test func `tell of what is encrypted, and go on behind it`() {
         let sealed = [0xfd, 0x53, 0x4d, 0x42] + [UInt8](repeating: 0x99, count: 30_000)
         let talk = Conversation([.client(netBIOS(sealed) + netBIOS(Two.negotiate(id: 0)))], port: 445)
-        #expect(commands(talk) == ["SMB2_NEGOTIATE_PROTOCOL"])
+        #expect(commands(talk) == ["SMB3_TRANSFORM", "SMB2_NEGOTIATE_PROTOCOL"])
     }
 
     @Test func `stay JSON whatever the bytes are, and hold nothing when their flow is over`() {
