@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer: whole packets, from the link header to the parsers: decoder, classifier, fragments (also of tunnels), flow
-// tracker, reassembly of streams.
+// libFuzzer: whole packets, from the link header to the parsers: decoder, classifier, fragments (also of tunnels),
+// compressed datagrams, flow tracker, reassembly of streams.
 //
 //     input    link 1 | packet | packet ..     link: which of `links`; its high bits choose the overlap policies
 //     packet   length 2 | bytes                the high bit of the length: two minutes later
@@ -45,6 +45,7 @@ private struct Pipeline: ~Copyable {
     var tracker: FlowTracker
     var fragments: FragmentReassembler
     var tunnels: TunnelFragments
+    var compressed = CompressedPackets()
     var outlet: StreamStage<Outlet>
     let classifier = PacketClassifier(share: .addressPair, vlansSeparateFlows: true, workers: 1, seed: 0)
     let link: LinkType
@@ -65,6 +66,7 @@ private struct Pipeline: ~Copyable {
         streams.copiedBytes = 1 << 16
         var events = EventSettings()
         events.anomalies = [.applayer, .decode, .stream]
+        events.checksums = policy & 1 != 0
         outlet = StreamStage(
             TCPReassembler(streams),
             consumer: Outlet(stage: ApplicationStage(wantsDetails: true, events: events))
@@ -84,7 +86,17 @@ private struct Pipeline: ~Copyable {
                 PacketDecoder.decode(packet, linkType: link, layer: layer, into: &outer)
                 track(frame(outer, packet), packet, carries: true)
             }
-            take(frame(headers, packet), packet)
+            if headers.transportProtocol == IPProtocol.compression, !headers.isFragment,
+                let inflated = compressed.inflate(headers, in: packet)
+            {
+                var inside = PacketHeaders()
+                inflated.withPacket { bytes in
+                    PacketDecoder.decode(reassembled: bytes, of: headers, into: &inside)
+                    take(frame(inside, bytes), bytes)
+                }
+            } else {
+                take(frame(headers, packet), packet)
+            }
         }
         while let datagram = tunnels.next() {
             datagram.bytes.withPacket { packet in take(frame(datagram.headers, packet), packet) }

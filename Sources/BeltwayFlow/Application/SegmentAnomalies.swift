@@ -4,7 +4,8 @@
 //     side        next                 edge                what the side sent and what it lets the other send
 //       |== seen ==|                     |                 (greatest ends; windows scaled, if both SYNs were seen)
 //
-//     stream.pkt_invalid_timestamp      older than the latest of its side that was in order (PAWS: RFC 7323, 5.3)
+//     stream.pkt_invalid_timestamp      older than the latest of its side that was in order (PAWS: RFC 7323, 5.3); of a
+//                                       reset too, which hosts believe all the same: most senders give it none, or 0
 //     stream.pkt_invalid_ack            speaks of bytes that nobody sent, beyond what was ever allowed
 //     stream.pkt_broken_ack             a number where the flag says that there is none
 //     stream.est_packet_out_of_window   bytes beyond what the receiver ever allowed
@@ -93,7 +94,7 @@ struct SegmentWatch: BitwiseCopyable {
             }
         }
         if !hasACK, headers.acknowledgement != 0, !isRST { return "stream.pkt_broken_ack" }
-        let isOld = !isRST && isOutdated(sequence, options.timestamp, &sender, peer, now)
+        let isOld = isOutdated(sequence, options.timestamp, &sender, peer, now)
         if isOld { return "stream.pkt_invalid_timestamp" }
         var event: StaticString?
         if hasACK, !isRST, peer.knows.contains(.next), sender.knows.contains(.edge),
@@ -125,7 +126,7 @@ struct SegmentWatch: BitwiseCopyable {
         _ peer: SegmentSide,
         _ now: UInt32
     ) -> Bool {
-        guard let timestamp, timestamp != 0 else { return false }
+        guard let timestamp else { return false }
         if sender.recent != 0, Self.beyond(timestamp, sender.recent) < 0 {
             if now &- sender.recentAt < SegmentWatch.outdated { return true }
         } else if sender.recent != 0, peer.knows.contains(.edge), Self.beyond(sequence, peer.acknowledged) > 0

@@ -103,15 +103,21 @@ private struct Segments: ~Copyable {
         #expect(events == ["stream.pkt_invalid_timestamp"])
     }
 
-    @Test func `are not segments that overtake each other, resets, stamps of 0, or those of the next round`()
-    {
+    @Test func `are time stamps of resets too, though they are believed`() {
+        var segments = Segments()
+        segments.shakeHands(stamp: 1000)
+        segments.send(100, 500, flags: [.rst, .ack], stamp: 0)
+        let events = segments.events
+        #expect(events == ["stream.pkt_invalid_timestamp"])
+    }
+
+    @Test func `are not segments that overtake each other, or stamps of the next round`() {
         var segments = Segments()
         segments.shakeHands(stamp: 1000)
         segments.send(110, 500, count: 10, stamp: 1020)
         segments.send(100, 500, count: 10, stamp: 1010)
         segments.send(500, 120, stamp: 1021, back: true)
-        segments.send(120, 500, count: 10, stamp: 0)
-        segments.send(130, flags: .rst, stamp: 5)
+        segments.send(130, flags: .rst)
         segments.seconds += 25 * 86_400
         segments.send(130, 500, count: 10, stamp: 5)
         segments.send(140, 500, count: 10, stamp: 6)
