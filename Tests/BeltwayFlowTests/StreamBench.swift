@@ -164,7 +164,7 @@ final class StreamBench {
             at: place,
             time: packet.timestamp,
             flow: flow,
-            tracker: tracker
+            tracker: &tracker
         )
     }
 

@@ -52,7 +52,7 @@ private struct SocketBench: ~Copyable {
             at: place,
             time: packet.timestamp,
             flow: view,
-            tracker: tracker
+            tracker: &tracker
         )
     }
 

@@ -36,7 +36,7 @@ extension Worker where Sink: ~Copyable {
             guard outlet.consumer.applications[0].wantsStream(flow) else { return }
             outlet.consumer.applications[0].beginSegment(headers, flow: flow, packet: place)
             // What is out of order is copied: nothing of it stays in the ring.
-            outlet.segment(headers, packet: packet, at: .nowhere, time: time, flow: flow, tracker: tracker)
+            outlet.segment(headers, packet: packet, at: .nowhere, time: time, flow: flow, tracker: &tracker)
             return
         }
         guard headers.capturedPayloadLength > 0, !headers.isFragment, headers.layers.contains(.udp) else {

@@ -148,13 +148,15 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         isLive: Bool
     ) -> Bool {
         if isLive { followClock(entry.position, entry.buffer, memory) }
-        var headers = PacketHeaders()
+        var decoded = PacketHeaders()
         var record = RecordHead()
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
             record = RecordHead(bytes)
-            PacketDecoder.decode(record.packet(in: bytes), linkType: linkType, into: &headers)
+            PacketDecoder.decode(record.packet(in: bytes), linkType: linkType, into: &decoded)
         }
         if isLive, !memory.isWhole(entry.position) { return false }
+        // Lent as it is to everyone that follows: of a variable each of them would get a copy.
+        let headers = decoded
         latest = record.time
         if headers.isFragment {
             takeFragment(headers, entry, record, ordinal: ordinal, memory: memory, isLive: isLive)

@@ -63,7 +63,7 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
                 at: SegmentPlace(position: descriptor.position, buffer: number),
                 time: descriptor.time,
                 flow: flow,
-                tracker: tracker
+                tracker: &tracker
             )
         }
         streams.reassembler.secure(keeping: memory.geometry.capacity / 2)

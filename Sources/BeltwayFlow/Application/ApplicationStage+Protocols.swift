@@ -134,17 +134,18 @@ extension ApplicationStage {
     }
 
     /// Bytes that a flow's session holds.
-    func heldBySession(_ state: StreamState, _ flow: ApplicationFlow) -> Int {
-        switch flow.application {
-        case .tls, .dtls: tls[state.session].heldBytes
-        case .http: http[state.session].heldBytes
-        case .ssh: ssh[state.session].heldBytes
-        case .smtp: smtp[state.session].heldBytes
-        case .ftp: ftp[state.session].heldBytes
-        case .smb: smb[state.session].heldBytes
-        case .ftpData: ftpData[state.session].heldBytes
-        case .http2: http2[state.session].heldBytes
-        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover[state.session].heldBytes
+    @inline(__always)
+    mutating func heldBySession(_ session: UInt32, _ application: ApplicationProtocol) -> Int {
+        switch application {
+        case .tls, .dtls: tls[session].heldBytes
+        case .http: http[session].heldBytes
+        case .ssh: ssh[session].heldBytes
+        case .smtp: smtp[session].heldBytes
+        case .ftp: ftp[session].heldBytes
+        case .smb: smb[session].heldBytes
+        case .ftpData: ftpData[session].heldBytes
+        case .http2: http2[session].heldBytes
+        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover[session].heldBytes
         default: 0
         }
     }

@@ -9,7 +9,9 @@ extension ApplicationStage {
     static var modestHeld: Int { 8 << 10 }
 
     /// Whether the bytes of a flow are still looked at; of one that is over the stream need not be put in order.
-    public func wantsStream(_ flow: FlowView) -> Bool {
+    ///
+    /// Mutating, though nothing changes: what borrows the stage from another module gets a copy of its 2.5 kB.
+    public mutating func wantsStream(_ flow: FlowView) -> Bool {
         let index = Int(flow.slot)
         return index >= flows.count || flows[index].flowID != flow.flowID || flows[index].phase != .over
     }
@@ -120,7 +122,7 @@ extension ApplicationStage {
     ) -> Bool {
         body(&self, &state, &flow)
         var isOver = state.isOver
-        let held = state.carried + heldBySession(state, flow)
+        let held = state.carried + heldBySession(state.session, flow.application)
         heldBytes += held - state.held
         state.held = held
         // Those that hold much are cut first: what many hold that say nothing more must not blind the others at once.

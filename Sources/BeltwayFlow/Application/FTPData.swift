@@ -32,7 +32,7 @@ struct FTPTransfer {
     /// Name of the file as a JSON string; empty for a list.
     var name: [UInt8] = []
 
-    var heldBytes: Int { command.count + name.count }
+    @inline(__always) var heldBytes: Int { command.count + name.count }
 
     /// The transfer that a command begins (RFC 959, 4.1.3; RFC 3659, 7), or nil.
     init?(_ command: TextCommand) {
@@ -136,7 +136,7 @@ struct FTPDataSession {
     /// Who sends.
     var sender: Sender?
 
-    var heldBytes: Int { transfer.heldBytes + (file?.heldBytes ?? 0) }
+    @inline(__always) var heldBytes: Int { transfer.heldBytes + (file?.heldBytes ?? 0) }
 }
 
 /// Reads FTP's data connections.

@@ -15,7 +15,7 @@ struct FTPCommand {
     var argument: [UInt8] = []
     var isCut = false
 
-    var heldBytes: Int { verb.count + argument.count }
+    @inline(__always) var heldBytes: Int { verb.count + argument.count }
 }
 
 /// What is known of one connection.
@@ -34,7 +34,7 @@ struct FTPSession {
     var announced: FTPTransfer?
     var pendingBytes = 0
 
-    var heldBytes: Int { pendingBytes + lines.count + codes.count }
+    @inline(__always) var heldBytes: Int { pendingBytes + lines.count + codes.count }
 }
 
 /// Reads control connections of FTP.

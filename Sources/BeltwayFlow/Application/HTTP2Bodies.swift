@@ -120,7 +120,7 @@ extension HTTP2Session {
     ) {
         heldByStreams -= streams[place][sender].heldBytes
         change(&streams[place][sender])
-        let files = streams[place][sender].body?.hasEndedParts == true ? endedParts(at: place, sender) : []
+        let files = streams[place][sender].hasEndedParts ? endedParts(at: place, sender) : []
         heldByStreams += streams[place][sender].heldBytes
         for file in files {
             write(file, of: streams[place], sender, isPart: true, number: flow.transactions, &output)
@@ -128,7 +128,8 @@ extension HTTP2Session {
     }
 
     private mutating func endedParts(at place: Int, _ sender: Sender) -> [FileTracker] {
-        streams[place][sender].body?.endedParts() ?? []
+        streams[place][sender].hasEndedParts = false
+        return streams[place][sender].body?.endedParts() ?? []
     }
 
     /// A body has ended, or nothing more of it will be seen: writes what files it was, or what was asked or answered.
@@ -142,6 +143,7 @@ extension HTTP2Session {
         heldByStreams -= streams[place][sender].heldBytes
         var body: HTTPBodyReader?
         swap(&body, &streams[place][sender].body)
+        streams[place][sender].heldByBody = 0
         // What did not end is no message.
         if !isComplete, !streams[place][sender].isEnded { streams[place][sender].message = [] }
         heldByStreams += streams[place][sender].heldBytes
@@ -184,7 +186,7 @@ extension HTTP2Message {
             guard message.count + bytes.byteCount <= HTTP2Message.mostMessage else { return spoil() }
             message.append(copyOf: bytes)
         } else {
-            body?.take(bytes)
+            if body?.take(bytes, holding: &heldByBody) == true { hasEndedParts = true }
         }
     }
 

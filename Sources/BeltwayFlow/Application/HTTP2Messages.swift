@@ -42,16 +42,8 @@ extension HTTP2Stream {
         var count = 0
         for index in 0..<text.byteCount {
             let byte = text.byte(at: index)
-            let digit: UInt8
-            switch byte {
-            case 0x41...0x5a: digit = byte - 0x41
-            case 0x61...0x7a: digit = byte - 0x61 + 26
-            case 0x30...0x39: digit = byte - 0x30 + 52
-            case 0x2d: digit = 62
-            case 0x5f: digit = 63
-            case 0x3d: continue
-            default: return []
-            }
+            if byte == 0x3d { continue }
+            guard let digit = byte.base64Value(last: (0x2d, 0x5f)) else { return [] }
             bits = bits << 6 | UInt32(digit)
             count += 6
             if count >= 8 {

@@ -15,6 +15,9 @@ struct HTTP2Message {
     /// What the fields say about the body, and what looks at it as it comes.
     var facts = HTTPBodyFacts()
     var body: HTTPBodyReader?
+    /// What that holds, and whether parts of a form wait in it.
+    var heldByBody = 0
+    var hasEndedParts = false
     /// Whether the body is a message of DNS (RFC 8484), and what is here of it.
     var isDNS = false
     var message: [UInt8] = []
@@ -25,7 +28,7 @@ struct HTTP2Message {
     /// Why the stream was reset by the side that sent this, nil if it was not.
     var error: UInt32?
 
-    var heldBytes: Int { fields.count + (body?.heldBytes ?? 0) + message.count + facts.heldBytes }
+    @inline(__always) var heldBytes: Int { fields.count + heldByBody + message.count + facts.heldBytes }
 }
 
 /// A request and its answer.
@@ -43,13 +46,15 @@ struct HTTP2Stream {
     var type: [UInt8] = []
     var status: UInt64 = 0
 
-    var heldBytes: Int {
+    @inline(__always) var heldBytes: Int {
         let fields = request.heldBytes + answer.heldBytes + host.count + authority.count + path.count
         return fields + method.count + agent.count + referer.count + type.count + 256
     }
 
     subscript(sender: Sender) -> HTTP2Message {
-        get { sender == .originator ? request : answer }
+        @inline(__always) _read {
+            if sender == .originator { yield request } else { yield answer }
+        }
         _modify {
             if sender == .originator { yield &request } else { yield &answer }
         }
@@ -92,12 +97,14 @@ struct HTTP2Session {
     /// What its bodies grew to, if there were any.
     var meter: InflationMeter?
 
-    var heldBytes: Int {
+    @inline(__always) var heldBytes: Int {
         heldByStreams + client.table.size + server.table.size + client.block.count + server.block.count
     }
 
     subscript(sender: Sender) -> HTTP2Side {
-        get { sender == .originator ? client : server }
+        @inline(__always) _read {
+            if sender == .originator { yield client } else { yield server }
+        }
         _modify {
             if sender == .originator { yield &client } else { yield &server }
         }

@@ -43,7 +43,7 @@ struct HTTPBodyReader {
     }
 
     /// Bytes that it keeps.
-    var heldBytes: Int {
+    @inline(__always) var heldBytes: Int {
         // What inflaters hold is bounded by how many of them a worker has.
         file.heldBytes + (parts?.heldBytes ?? 0)
     }
@@ -60,7 +60,22 @@ struct HTTPBodyReader {
     var searched: UInt64 { parts?.searched ?? 0 }
 
     /// Takes the next bytes of the body.
-    mutating func take(_ bytes: RawSpan) {
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - held: Becomes ``heldBytes``: whoever asked a large optional for it would copy all of it.
+    /// - Returns: Whether parts of a form have ended.
+    mutating func take(_ bytes: RawSpan, holding held: inout Int) -> Bool {
+        takeEncoded(bytes)
+        guard isForm else {
+            held = file.heldBytes
+            return false
+        }
+        held = heldBytes
+        return parts?.hasEnded ?? false
+    }
+
+    private mutating func takeEncoded(_ bytes: RawSpan) {
         if !isBegun, bytes.byteCount > 0 {
             isBegun = true
             if encoding != .identity { inflater = BodyInflater(encoding, first: bytes, meter) }
@@ -98,9 +113,6 @@ struct HTTPBodyReader {
 
     /// Whether it is a form, whose parts are the files.
     var isForm: Bool { parts != nil }
-
-    /// Whether parts have ended.
-    var hasEndedParts: Bool { parts?.hasEnded ?? false }
 
     /// The body has ended.
     ///

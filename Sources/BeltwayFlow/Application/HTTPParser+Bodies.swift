@@ -69,11 +69,13 @@ extension HTTPParser {
         _ output: inout TransactionStage
     ) {
         if sender == .responder {
-            session.answerBody?.take(bytes)
-            if session.answerBody?.hasEndedParts == true { writeParts(of: sender, &session, flow, &output) }
+            if session.answerBody?.take(bytes, holding: &session.heldByAnswer) == true {
+                writeParts(of: sender, &session, flow, &output)
+            }
         } else {
-            session.requestBody?.take(bytes)
-            if session.requestBody?.hasEndedParts == true { writeParts(of: sender, &session, flow, &output) }
+            if session.requestBody?.take(bytes, holding: &session.heldByRequest) == true {
+                writeParts(of: sender, &session, flow, &output)
+            }
         }
     }
 
@@ -118,8 +120,10 @@ extension HTTPParser {
         var body: HTTPBodyReader?
         if sender == .responder {
             swap(&body, &session.answerBody)
+            session.heldByAnswer = 0
         } else {
             swap(&body, &session.requestBody)
+            session.heldByRequest = 0
         }
         guard body != nil else { return }
         let number = body?.number ?? 0

@@ -141,6 +141,7 @@ extension HTTPParser {
         session.isAnswering = false
         session.answerLength = 0
         session.answerBody = nil
+        session.heldByAnswer = 0
         flow.transactions &+= 1
     }
 

@@ -42,17 +42,26 @@ struct HTTPSession {
     var client = Expecting.head
     var server = Expecting.head
     var fragmentBytes = 0
-    /// The request that waits for its answer, if that may make the connection one of HTTP/2.
-    var upgrade: HTTP2Upgrade?
+    /// The request that waits for its answer, if that may make the connection one of HTTP/2; none or one, since it is large.
+    private(set) var upgrades: [HTTP2Upgrade] = []
+    private var heldByUpgrade = 0
     /// What looks at the bodies that come, nil where there is none.
     var requestBody: HTTPBodyReader?
     var answerBody: HTTPBodyReader?
+    /// What these hold.
+    var heldByRequest = 0
+    var heldByAnswer = 0
     /// What its bodies grew to, if there were any.
     var meter: InflationMeter?
 
-    var heldBytes: Int {
-        fragmentBytes + (requestBody?.heldBytes ?? 0) + (answerBody?.heldBytes ?? 0)
-            + (upgrade?.heldBytes ?? 0)
+    @inline(__always) var heldBytes: Int {
+        fragmentBytes + heldByRequest + heldByAnswer + heldByUpgrade
+    }
+
+    /// Keeps the request that may make the connection one of HTTP/2, or forgets it.
+    mutating func keep(_ upgrade: HTTP2Upgrade?) {
+        heldByUpgrade = upgrade?.heldBytes ?? 0
+        if let upgrade { upgrades = [upgrade] } else if !upgrades.isEmpty { upgrades = [] }
     }
 }
 
@@ -199,7 +208,7 @@ public enum HTTPParser {
         )
         if output.wantsDetails { request.fragment.details = details(of: head, at: output.packet.time) }
         session.fragmentBytes += request.fragment.heldBytes
-        if facts.asksHTTP2, session.pending.isEmpty { session.upgrade = HTTP2Upgrade(head) }
+        if facts.asksHTTP2, session.pending.isEmpty { session.keep(HTTP2Upgrade(head)) }
         session.pending.append(request)
         let number = flow.transactions &+ UInt32(session.pending.count - 1)
         if request.isBare {
@@ -227,7 +236,7 @@ public enum HTTPParser {
             if output.wantsDetails { noteInformation(head, &session) }
             return false
         }
-        if head.status != 101 { session.upgrade = nil }
+        if head.status != 101 { session.keep(nil) }
         let request = session.pending.first
         var facts = HTTPBodyFacts()
         if request == nil {

@@ -24,7 +24,7 @@ struct HandoverSession {
     /// Lines or messages of the client; after a few it will not ask any more.
     var messages: UInt8 = 0
 
-    var heldBytes: Int { tag.count }
+    @inline(__always) var heldBytes: Int { tag.count }
 }
 
 /// Reads them.

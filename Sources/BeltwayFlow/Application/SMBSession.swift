@@ -36,7 +36,7 @@ struct SMBRequest {
     /// Whether it is what was written to its file, and not what was read of it.
     var isWrite = false
 
-    var heldBytes: Int { members.text.count + name.count + 192 }
+    @inline(__always) var heldBytes: Int { members.text.count + name.count + 192 }
 }
 
 /// How an answer says that something went well or not.
@@ -60,7 +60,7 @@ struct SMBFile {
     var read: SMBRequest?
     var written: SMBRequest?
 
-    var heldBytes: Int { name.count + share.count + 256 }
+    @inline(__always) var heldBytes: Int { name.count + share.count + 256 }
 }
 
 /// A READ that waits for its answer.
@@ -148,13 +148,15 @@ struct SMBSession {
     /// Bytes of requests, calls, files and trees.
     private var held = 0
 
-    var heldBytes: Int {
+    @inline(__always) var heldBytes: Int {
         held + contentHeld + reads.count * 48 + interfaces.count * 32 + dialectName.count + offered.count
             + encrypted.count * SMBEncrypted.heldBytes
     }
 
     subscript(sender: Sender) -> SMBSide {
-        get { sender == .originator ? client : server }
+        @inline(__always) _read {
+            if sender == .originator { yield client } else { yield server }
+        }
         _modify {
             if sender == .originator { yield &client } else { yield &server }
         }

@@ -18,7 +18,9 @@ struct SSHSide {
     /// What the log of connections says of it beyond that.
     var details: [UInt8] = []
 
-    var heldBytes: Int { protocolVersion.count + software.count + hassh.count + details.count }
+    @inline(__always) var heldBytes: Int {
+        protocolVersion.count + software.count + hassh.count + details.count
+    }
 }
 
 /// What is known of a connection.
@@ -32,10 +34,12 @@ struct SSHSession {
     /// Fingerprint of the server's key, as its log has it.
     var hostKey: [UInt8] = []
 
-    var heldBytes: Int { client.heldBytes + server.heldBytes + hostKey.count }
+    @inline(__always) var heldBytes: Int { client.heldBytes + server.heldBytes + hostKey.count }
 
     subscript(sender: Sender) -> SSHSide {
-        get { sender == .originator ? client : server }
+        @inline(__always) _read {
+            if sender == .originator { yield client } else { yield server }
+        }
         _modify {
             if sender == .originator { yield &client } else { yield &server }
         }

@@ -177,7 +177,7 @@ extension ApplicationStage {
     private mutating func upgrade(_ state: inout StreamState, _ flow: inout ApplicationFlow) {
         finish(state, &flow)
         state.upgrades = []
-        if flow.application == .http, let upgrade = http[state.session].upgrade { state.upgrades = [upgrade] }
+        if flow.application == .http { state.upgrades = http[state.session].upgrades }
         end(state.session, flow)
         state.session = 0
         for sender in [Sender.originator, .responder] {

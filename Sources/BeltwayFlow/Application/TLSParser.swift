@@ -32,7 +32,7 @@ struct TLSSession {
     var fragments = (client: DTLSHandshakeJoiner(), server: DTLSHandshakeJoiner())
 
     /// Bytes that it holds, for the budget of all flows.
-    var heldBytes: Int {
+    @inline(__always) var heldBytes: Int {
         client.heldLength + server.heldLength + serverName.count + ja3.count + ja3s.count
             + clientProtocols.count + serverProtocols.count + certificate.heldBytes
             + (log.first?.heldBytes ?? 0)
@@ -50,7 +50,7 @@ struct TLSCertificateFacts {
     var notBefore: Int64 = 0
     var notAfter: Int64 = 0
 
-    var heldBytes: Int { subject.count + issuer.count + serial.count + names.count }
+    @inline(__always) var heldBytes: Int { subject.count + issuer.count + serial.count + names.count }
 }
 
 /// Reads TLS handshakes.

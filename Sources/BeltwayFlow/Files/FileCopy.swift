@@ -33,7 +33,7 @@ final class FileCopy {
     var isGoing: Bool { standing == .going }
 
     /// Bytes that it keeps.
-    var heldBytes: Int { gathered.count + 64 }
+    @inline(__always) var heldBytes: Int { gathered.count + 64 }
 
     /// Takes the next bytes.
     func take(_ bytes: RawSpan) {

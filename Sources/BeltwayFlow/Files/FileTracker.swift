@@ -49,7 +49,9 @@ struct FileTracker {
     }
 
     /// Bytes that it keeps.
-    var heldBytes: Int { name.count + first.count + FileDigests.heldBytes + (copy?.heldBytes ?? 0) }
+    @inline(__always) var heldBytes: Int {
+        name.count + first.count + FileDigests.heldBytes + (copy?.heldBytes ?? 0)
+    }
 
     /// Takes the next bytes.
     mutating func take(_ bytes: RawSpan) {

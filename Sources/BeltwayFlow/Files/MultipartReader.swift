@@ -24,7 +24,7 @@ struct MultipartReader {
         self.settings = settings
     }
 
-    var heldBytes: Int { reader.heldBytes + carry.count }
+    @inline(__always) var heldBytes: Int { reader.heldBytes + carry.count }
     var hasEnded: Bool { !reader.ended.isEmpty }
 
     /// The parts that have ended, which are then forgotten.

@@ -47,6 +47,21 @@ enum TransferEncoding {
     }
 }
 
+extension UInt8 {
+    /// What a digit of base64 stands for (RFC 4648, sections 4 and 5), nil if it is none; the last two differ by alphabet.
+    @inline(__always)
+    func base64Value(last: (UInt8, UInt8)) -> UInt8? {
+        switch self {
+        case 0x41...0x5a: self - 0x41
+        case 0x61...0x7a: self - 0x61 + 26
+        case 0x30...0x39: self - 0x30 + 52
+        case last.0: 62
+        case last.1: 63
+        default: nil
+        }
+    }
+}
+
 /// A part on its way.
 struct PartFile {
     private static var mostDecoded: Int { 4096 }
@@ -124,23 +139,15 @@ struct PartFile {
     private mutating func base64(_ line: RawSpan) {
         for index in 0..<line.byteCount {
             let byte = line.byte(at: index)
-            let value: UInt8
-            switch byte {
-            case 0x41...0x5a: value = byte - 0x41
-            case 0x61...0x7a: value = byte - 0x61 + 26
-            case 0x30...0x39: value = byte - 0x30 + 52
-            case 0x2b: value = 62
-            case 0x2f: value = 63
-            case 0x3d:
+            if byte == 0x3d {
                 // Padding ends the text (RFC 2045, 6.8); what follows it is another's.
                 if digits >= 2 { decoded.append(UInt8(truncatingIfNeeded: bits >> (digits == 2 ? 4 : 10))) }
                 if digits == 3 { decoded.append(UInt8(truncatingIfNeeded: bits >> 2)) }
                 (bits, digits) = (0, 0)
                 isPadded = true
                 continue
-            default: continue
             }
-            if isPadded { continue }
+            guard !isPadded, let value = byte.base64Value(last: (0x2b, 0x2f)) else { continue }
             bits = bits << 6 | UInt32(value)
             digits += 1
             if digits == 4 {

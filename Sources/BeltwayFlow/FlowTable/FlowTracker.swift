@@ -154,8 +154,10 @@ public import BeltwayWire
     }
 
     /// Why the flow in `slot` is over at this packet, or nil if it goes on.
+    ///
+    /// Mutating, though nothing changes: a function that borrows a large structure, and is not inlined, gets a copy of it.
     @inlinable @inline(__always)
-    func endReason(
+    mutating func endReason(
         of slot: UInt32,
         _ headers: borrowing PacketHeaders,
         forward: Bool,
@@ -186,7 +188,7 @@ public import BeltwayWire
     /// Whether a packet brings data long after a reset ended its connection: no old segment, then, but another connection
     /// whose beginning was not seen (as in Zeek, which waits less).
     @inline(never) @usableFromInline
-    func isAfterReset(_ slot: UInt32, _ headers: borrowing PacketHeaders, time: Timestamp) -> Bool {
+    mutating func isAfterReset(_ slot: UInt32, _ headers: borrowing PacketHeaders, time: Timestamp) -> Bool {
         let flags = table[slot].originatorFlags | table[slot].responderFlags
         guard flags & TCPFlag.rst != 0, headers.payloadLength > 0 else { return false }
         let silence = UInt64(configuration.silenceAfterReset) * 1_000_000_000

@@ -25,7 +25,7 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
         at place: SegmentPlace,
         time: Timestamp,
         flow: FlowView,
-        tracker: borrowing FlowTracker
+        tracker: inout FlowTracker
     ) {
         reassembler.segment(
             headers,
@@ -33,7 +33,7 @@ public struct StreamStage<Consumer: StreamConsumer & FactSink & ~Copyable>: ~Cop
             at: place,
             time: time,
             flow: flow,
-            tracker: tracker,
+            tracker: &tracker,
             consumer: &consumer
         )
     }

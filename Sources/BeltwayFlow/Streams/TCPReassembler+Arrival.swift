@@ -13,7 +13,7 @@ extension TCPReassembler {
         at place: SegmentPlace,
         time: Timestamp,
         flow: FlowView,
-        tracker: borrowing FlowTracker,
+        tracker: inout FlowTracker,
         consumer: inout Consumer
     ) {
         if headers.isFragment {
@@ -22,7 +22,7 @@ extension TCPReassembler {
         }
         // Its end was not told, or its slot would be free.
         if isStale(flow) { flowEnded(slot: flow.slot, time: time, consumer: &consumer) }
-        let index = admit(headers, flow, tracker)
+        let index = admit(headers, flow, &tracker)
         guard index >= 0 else { return }
         let forward = flow.toResponder ? 0 : 1
         let isReset = control(headers, index, forward)
@@ -89,7 +89,7 @@ extension TCPReassembler {
     mutating func admit(
         _ headers: borrowing PacketHeaders,
         _ flow: FlowView,
-        _ tracker: borrowing FlowTracker
+        _ tracker: inout FlowTracker
     ) -> Int {
         let slot = Int(flow.slot)
         if slot < places.count, places[slot] != WaitingSegment.none { return Int(places[slot]) }

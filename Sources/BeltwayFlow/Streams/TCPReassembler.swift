@@ -77,7 +77,7 @@ public struct TCPReassembler: ~Copyable {
     ///   - place: Where these lie.
     ///   - time: Its time.
     ///   - flow: What the tracker said of it.
-    ///   - tracker: The tracker itself; knows the sequence numbers of SYNs.
+    ///   - tracker: The tracker itself; knows the sequence numbers of SYNs. (Not changed: borrowing it would copy it.)
     ///   - consumer: Gets whatever is in order now, of either direction.
     @inlinable @inline(__always)
     public mutating func segment<Consumer: StreamConsumer & ~Copyable>(
@@ -86,7 +86,7 @@ public struct TCPReassembler: ~Copyable {
         at place: SegmentPlace,
         time: Timestamp,
         flow: FlowView,
-        tracker: borrowing FlowTracker,
+        tracker: inout FlowTracker,
         consumer: inout Consumer
     ) {
         guard headers.layers.contains(.tcp) else { return }
@@ -99,7 +99,7 @@ public struct TCPReassembler: ~Copyable {
             at: place,
             time: time,
             flow: flow,
-            tracker: tracker,
+            tracker: &tracker,
             consumer: &consumer
         )
     }

@@ -93,7 +93,8 @@ import Testing
 
     @Test func `takes no hold from a reader of another process that reads on`() throws {
         let ring = try makeRing()
-        ring.coordination.patience.store(20_000_000, ordering: .relaxed)
+        // A thread that waits for its turn is not to be taken for a reader that stands still.
+        ring.coordination.patience.store(2_000_000_000, ordering: .relaxed)
         var producer = ring.makeProducer(SlotLayout.self)
         let cursor = try ReaderCursor()
         _ = try ring.coordination.attach(cursor, holds: true, at: { ring.end })
@@ -103,7 +104,7 @@ import Testing
             cursor.store(ReaderCursor.releaseOrdinal, end.ordinal)
             cursor.store(ReaderCursor.releasePosition, end.position)
             _ = append(1, to: &producer)
-            usleep(1000)  // far less than the patience, but all turns together are more
+            usleep(50_000)  // far less than the patience, but all turns together are more
         }
         let stillHeld = ring.coordination.attachedReaders.count { $0.holds }
         #expect(stillHeld == 1)

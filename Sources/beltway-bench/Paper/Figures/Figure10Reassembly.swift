@@ -129,7 +129,7 @@ private struct SegmentCapture {
                     at: .nowhere,
                     time: .zero,
                     flow: flow,
-                    tracker: tracker,
+                    tracker: &tracker,
                     consumer: &reader
                 )
                 headers.sequence &+= UInt32(length)
