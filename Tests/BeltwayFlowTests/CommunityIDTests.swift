@@ -143,26 +143,6 @@ private func vectors(_ name: String) throws -> [Vector] {
     }
 }
 
-@Suite struct SHA1Tests {
-    @Test(arguments: [
-        ("", 1, "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
-        ("abc", 1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
-            "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
-        ),
-        ("a", 1_000_000, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"),
-        (
-            "0123456701234567012345670123456701234567012345670123456701234567", 10,
-            "dea356a2cddd90c7a7ecedc5ebb563934f460452"
-        ),
-    ]) func `the test vectors of RFC 3174 are met`(text: String, times: Int, expected: String) {
-        var hash = SHA1()
-        for _ in 0..<times { for byte in text.utf8 { hash.append(byte) } }
-        #expect(hex(hash.finish()) == expected)
-    }
-}
-
 private func hex(_ digest: InlineArray<20, UInt8>) -> String {
     digest.indices.map { String(format: "%02x", digest[$0]) }.joined()
 }

@@ -92,6 +92,7 @@ private let fence: [String: String] = [
     "BeltwayFlow/Facts/FactQueue.swift": "memory: owns the slots of a bounded queue",
     "BeltwayFlow/Facts/FactBodies.swift": "memory: owns the bytes of the bodies of facts",
     "BeltwayFlow/Files/BodyInflater.swift": "memory: owns a z_stream and the room for what comes out",
+    "BeltwayFlow/CommunityID/CommunityID.swift": "call: the hash reads the bytes it is given",
     "BeltwayFlow/Files/FileDigests.swift": "call: hashes read the bytes they are given",
     "BeltwayFlow/Fingerprints/Digests.swift": "call: hashes read the bytes they are given",
     "BeltwayFlow/FlowTable/FlowTable.swift": "memory: owns the slab of flow entries",

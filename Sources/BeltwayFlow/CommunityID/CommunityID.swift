@@ -7,6 +7,7 @@
 // it, or (type, code) in the order of the wire where nothing answers; other protocols end after the zero byte.
 
 public import BeltwayWire
+internal import Crypto
 
 /// Makes Community IDs, version 1; for when a fact is written, not per packet.
 public enum CommunityID {
@@ -108,17 +109,16 @@ public enum CommunityID {
         let swaps = mayswap && !isOrdered
         if swaps { ports = (ports.1, ports.0) }
 
-        var hash = SHA1()
-        hash.append(bigEndian: seed)
-        hash.append(swaps ? destination : source, ipVersion: ipVersion)
-        hash.append(swaps ? source : destination, ipVersion: ipVersion)
-        hash.append(transportProtocol)
-        hash.append(0)
+        var tuple = TupleBytes()
+        tuple.append(bigEndian: seed)
+        tuple.append(swaps ? destination : source, ipVersion: ipVersion)
+        tuple.append(swaps ? source : destination, ipVersion: ipVersion)
+        tuple.append(bigEndian: UInt16(transportProtocol) << 8)
         if hasPorts {
-            hash.append(bigEndian: ports.0)
-            hash.append(bigEndian: ports.1)
+            tuple.append(bigEndian: ports.0)
+            tuple.append(bigEndian: ports.1)
         }
-        return hash.finish()
+        return tuple.digest()
     }
 
     private static func sextet(_ bits: UInt32) -> UInt8 {
@@ -190,9 +190,23 @@ extension AlertRecord {
     }
 }
 
-extension SHA1 {
-    /// Absorbs an address: four bytes of IPv4, sixteen of anything else.
-    fileprivate mutating func append(_ address: IPAddress, ipVersion: UInt8) {
+/// What is hashed: at most 40 bytes, so that a flow's tuple needs no array.
+///
+/// Safe: the hash reads the bytes during the call and keeps no pointer; there are never more than there is room for, as
+/// an index beyond it traps.
+private struct TupleBytes {
+    private var bytes = InlineArray<40, UInt8>(repeating: 0)
+    private var count = 0
+
+    mutating func append<Integer: FixedWidthInteger>(bigEndian value: Integer) {
+        for shift in stride(from: Integer.bitWidth - 8, through: 0, by: -8) {
+            bytes[count] = UInt8(truncatingIfNeeded: value >> Integer(shift))
+            count += 1
+        }
+    }
+
+    /// Four bytes of IPv4, sixteen of anything else.
+    mutating func append(_ address: IPAddress, ipVersion: UInt8) {
         if ipVersion == 4 {
             append(bigEndian: address.v4)
         } else {
@@ -200,20 +214,15 @@ extension SHA1 {
             append(bigEndian: address.low)
         }
     }
-}
 
-extension TransactionRecord {
-    /// Appends the Community ID of the transaction's flow in ASCII.
-    public func appendCommunityID(to output: inout [UInt8], seed: UInt16 = 0) {
-        CommunityID.append(
-            to: &output,
-            source: source,
-            destination: destination,
-            sourcePort: sourcePort,
-            destinationPort: destinationPort,
-            protocol: transportProtocol,
-            ipVersion: ipVersion,
-            seed: seed
-        )
+    /// Its SHA-1 (RFC 3174), which names the flow and protects nothing.
+    func digest() -> InlineArray<20, UInt8> {
+        var hash = Insecure.SHA1()
+        unsafe bytes.span.extracting(0..<count).bytes.withUnsafeBytes {
+            unsafe hash.update(bufferPointer: $0)
+        }
+        var digest = InlineArray<20, UInt8>(repeating: 0)
+        for (index, byte) in hash.finalize().enumerated() { digest[index] = byte }
+        return digest
     }
 }
