@@ -161,7 +161,16 @@ public enum DNSParser {
         writeRecords(message, .additionals, at: &offset, as: application, &output)
         if output.wantsDetails { writeDetails(message, &output) }
         output.end()
+        if message.opcode > 6 { output.anomaly("invalid_opcode", of: name(of: application), number: number) }
         return true
+    }
+
+    private static func name(of application: ApplicationProtocol) -> StaticString {
+        switch application {
+        case .mdns: "mdns"
+        case .llmnr: "llmnr"
+        default: "dns"
+        }
     }
 
     private static func writeHead(

@@ -157,7 +157,9 @@ public enum HTTPParser {
             guard HTTP1.probe(bytes, from: sender) == .yes else { return .consumed(bytes.byteCount) }
             side.isResyncing = false
         }
-        if sender == .responder, session.pending.first?.isBare == true {
+        if sender == .responder, session.pending.first?.isBare == true,
+            HTTP1.probe(bytes, from: .responder) == .no
+        {
             session.isAnswering = true
             session.server = .untilClose
             beginBody(of: .responder, HTTPBodyFacts(), &session, flow, &output)

@@ -37,7 +37,8 @@ public enum HTTP1 {
         while let end = bytes.firstIndex(of: 0x0a, from: position, before: limit) {
             let isEmpty = bytes.isEmptyLine(position..<end)
             // HTTP/0.9 has one line, a method and a target, and no head to wait for.
-            if isEmpty || isFirst && isVersion09(bytes, position..<end) { return .complete(length: end &+ 1) }
+            let isAlone = isFirst && isVersion09(bytes, position..<end) && !hasFields(bytes, from: end &+ 1)
+            if isEmpty || isAlone { return .complete(length: end &+ 1) }
             isFirst = false
             position = end &+ 1
         }
@@ -78,6 +79,15 @@ public enum HTTP1 {
             position &+= 1
         }
         return position
+    }
+
+    /// Whether lines up to an empty one follow that are no other request: then the first one merely lacks its version.
+    private static func hasFields(_ bytes: RawSpan, from start: Int) -> Bool {
+        guard start < bytes.byteCount, bytes.unchecked8(start) != 0x0d, bytes.unchecked8(start) != 0x0a else {
+            return false
+        }
+        let rest = bytes.extracting(droppingFirst: start)
+        return probe(rest, from: .originator) == .no && hasEmptyLine(rest, from: 0)
     }
 
     private static func isVersion09(_ bytes: RawSpan, _ line: Range<Int>) -> Bool {

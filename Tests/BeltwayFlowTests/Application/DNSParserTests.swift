@@ -99,6 +99,15 @@ private func transactions(
         #expect(names[1].body.contains(#"{"rrname":"b.a.org","rrtype":"a","ttl":60,"a":"192.0.2.1"}"#))
     }
 
+    @Test func `of LLMNR may have an opcode that is none, which is an anomaly`() {
+        var odd = question
+        odd[2] |= 0x78
+        let found = transactions([(odd, true)], port: 5355)
+        #expect(found.map(\.record.kind) == [.llmnr, .anomaly])
+        #expect(found.last?.body.contains("\"invalid_opcode\"") == true)
+        #expect(transactions([(odd, true)], port: 5353).isEmpty)
+    }
+
     @Test func `are not made of what is no DNS, nor after a flow has shown that it is none`() {
         let text = Array("this is a datagram of something else".utf8)
         #expect(transactions([(text, true), (text, false)]).isEmpty)

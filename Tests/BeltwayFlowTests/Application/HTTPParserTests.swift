@@ -79,6 +79,17 @@ private func summary(_ talk: Conversation) -> [String] {
         #expect(summary(hear([.client(get), .server(open)])) == ["/ 200 9"])
     }
 
+    @Test func `to a request without a version may have a head all the same, and its request fields`() throws
+    {
+        let talk = hear([
+            .client("GET /x\r\nodd\r\nUser-Agent: mine\r\n\r\n"), .server(answer("abc")),
+            .client("GET /y\r\n"), .server("bare"), .closed(toResponder: false),
+        ])
+        #expect(talk.object(0)["http_user_agent"] as? String == "mine")
+        #expect(talk.object(0)["status"] as? Int == 200 && talk.object(0)["length"] as? Int == 3)
+        #expect(talk.object(1)["url"] as? String == "/y" && talk.object(1)["length"] as? Int == 4)
+    }
+
     @Test func `pass over 100 Continue and count the request's body`() {
         let post = "POST /up HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
         let talk = hear([

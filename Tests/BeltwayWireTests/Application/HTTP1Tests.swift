@@ -9,6 +9,8 @@ import Testing
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\nbody", 27), ("GET / HTTP/1.1\nHost: a\n\nbody", 24),
             ("\r\n\r\nGET / HTTP/1.1\r\n\r\n", 22), ("GET /old\r\nrest", 10), ("HTTP/1.1 200\r\n\r\n", 16),
             ("GET / HTTP/1.1\nA: b\n \t\nbody", 23), ("GET / HTTP/1.1\nA: b\n\r\r\nbody", 23),
+            ("GET /x\r\nodd\r\nHost: a\r\n\r\nbody", 24), ("GET /x\r\nGET /y\r\nA: b\r\n\r\n", 8),
+            ("GET /x\r\n\r\nA: b\r\n\r\n", 8),
         ]
     )
     func `ends at its first empty line, whatever ends a line`(message: String, length: Int) {
