@@ -226,3 +226,19 @@ private struct TupleBytes {
         return digest
     }
 }
+
+extension TransactionRecord {
+    /// Appends the Community ID of the transaction's flow in ASCII.
+    public func appendCommunityID(to output: inout [UInt8], seed: UInt16 = 0) {
+        CommunityID.append(
+            to: &output,
+            source: source,
+            destination: destination,
+            sourcePort: sourcePort,
+            destinationPort: destinationPort,
+            protocol: transportProtocol,
+            ipVersion: ipVersion,
+            seed: seed
+        )
+    }
+}
