@@ -19,6 +19,8 @@ import Testing
         packet.headers.outer.destination = IPAddress(v4: outer.1)
         packet.headers.outer.ipVersion = 4
         packet.headers.outer.transportProtocol = 17
+        packet.headers.outer.sourcePort = 4789
+        packet.headers.outer.destinationPort = 4789
         return packet
     }
 
