@@ -139,6 +139,17 @@ private let text = String(repeating: "what is said again and again, ", count: 40
         #expect(inflate(honest, &packets) != nil)
     }
 
+    @Test func `is paid for when it shows itself damaged only at its end`() {
+        let zeros = [UInt8](repeating: 0, count: 60_000)
+        let bomb = PacketBuilder().ethernet().ipv4().compressed(index: 2) { _ in deflated(zeros) + [0] }.bytes
+        let sound = PacketBuilder().ethernet().ipv4().compressed(index: 2) { _ in deflated(zeros) }.bytes
+        var packets = CompressedPackets()
+        for _ in 0..<1500 { _ = inflate(bomb, &packets) }
+        let done = packets.statistics
+        #expect(done.inflated == 0 && done.tooLong > 0 && done.damaged >= 1000)
+        #expect(inflate(sound, &packets) == nil)
+    }
+
     @Test func `does no harm when it is damaged`() {
         var packets = CompressedPackets()
         var random = SeededNumbers(seed: 108)

@@ -21,12 +21,14 @@ struct CarriedPacket: Sendable {
 
 /// Packets on their way from a producer to one worker.
 ///
-/// Offline, the worker's hold on the ring bounds it: the producer cannot be further ahead than the ring is long, nor have
-/// put together more than came in it and waited within the budget. Live, what is beyond `mostLive` is left out.
+/// Offline, the worker's hold on the ring bounds it: the producer cannot be further ahead than the ring is long. What was
+/// inflated may be more than came in it: what is beyond `mostBytes` is left out. Live, what is beyond `mostLive` is.
 final class CarriedQueue: Sendable {
     private struct State {
         var packets: [(number: UInt32, packet: CarriedPacket)] = []
         var head = 0
+        /// Bytes of those that wait.
+        var bytes = 0
         var sent: UInt32 = 0
         /// Number of the last one that was asked for.
         var asked: UInt32 = 0
@@ -34,6 +36,8 @@ final class CarriedQueue: Sendable {
 
     /// Packets that wait at a time, live: 64 KiB each at most.
     private static var mostLive: Int { 512 }
+    /// Bytes that wait at a time before nothing more is added.
+    private static var mostBytes: Int { 256 << 20 }
     private let state = Mutex(State())
 
     /// Adds a packet; the producer's call.
@@ -42,7 +46,9 @@ final class CarriedQueue: Sendable {
     func send(_ packet: CarriedPacket, isLive: Bool) -> UInt32 {
         state.withLock { state in
             state.sent &+= 1
-            if !isLive || state.packets.count - state.head < CarriedQueue.mostLive {
+            let hasRoom = !isLive || state.packets.count - state.head < CarriedQueue.mostLive
+            if hasRoom, state.bytes < CarriedQueue.mostBytes {
+                state.bytes += packet.bytes.count
                 state.packets.append((state.sent, packet))
             }
             return state.sent
@@ -61,6 +67,7 @@ final class CarriedQueue: Sendable {
                 let next = state.packets[state.head]
                 if Int32(bitPattern: next.number &- number) > 0 { break }
                 state.head += 1
+                state.bytes -= next.packet.bytes.count
                 if next.number == number { found = next.packet }
             }
             if state.head == state.packets.count {

@@ -27,6 +27,8 @@ struct ZeekDNS: ~Copyable {
         var record: TransactionRecord
         var details: [UInt8]
         var identifier: UInt64
+        /// Whether its source is the originator.
+        var isForward: Bool
     }
 
     /// By flow, the oldest first.
@@ -42,17 +44,22 @@ struct ZeekDNS: ~Copyable {
     {
         guard let flags = details.number(.flags), let identifier = details.number(.identifier) else { return }
         let isAnswer = flags & 0x8000 != 0
-        var record = record
-        if exchanges(record, isAnswer: isAnswer) { record.toResponder.toggle() }
+        let isForward = record.isFromZeekOriginator != exchanges(record, isAnswer: isAnswer)
         // Multicast questions have no identifier, and many answers.
         if record.kind == .mdns, !isAnswer {
-            ZeekDNS.write(record, details, TransactionDetails(RawSpan()), answer: nil, to: &log)
+            let told = TransactionDetails(RawSpan())
+            ZeekDNS.write(record, isForward, details, told, answer: nil, to: &log)
             return
         }
         if !isAnswer {
             if count >= mostWaiting { flushAll(to: &log) }
             let bytes = (0..<details.bytes.byteCount).map { details.bytes.byte(at: $0) }
-            let question = Question(record: record, details: bytes, identifier: identifier)
+            let question = Question(
+                record: record,
+                details: bytes,
+                identifier: identifier,
+                isForward: isForward
+            )
             waiting[record.flowID, default: []].append(question)
             count += 1
             return
@@ -61,12 +68,13 @@ struct ZeekDNS: ~Copyable {
             let place = waiting[record.flowID]?.firstIndex(where: { $0.identifier == identifier }),
             let question = waiting[record.flowID]?.remove(at: place)
         else {
-            ZeekDNS.write(record, TransactionDetails(RawSpan()), details, answer: record, to: &log)
+            let asked = TransactionDetails(RawSpan())
+            ZeekDNS.write(record, isForward, asked, details, answer: record, to: &log)
             return
         }
         count -= 1
         let asked = TransactionDetails(question.details.rawBytes)
-        ZeekDNS.write(question.record, asked, details, answer: record, to: &log)
+        ZeekDNS.write(question.record, question.isForward, asked, details, answer: record, to: &log)
     }
 
     /// Whether the sides of a message's flow are exchanged, because its first message was an answer.
@@ -101,11 +109,13 @@ struct ZeekDNS: ~Copyable {
 
     private static func write(_ question: Question, to log: inout ZeekWriter) {
         let asked = TransactionDetails(question.details.rawBytes)
-        write(question.record, asked, TransactionDetails(RawSpan()), answer: nil, to: &log)
+        let told = TransactionDetails(RawSpan())
+        write(question.record, question.isForward, asked, told, answer: nil, to: &log)
     }
 
     private static func write(
         _ record: TransactionRecord,
+        _ isForward: Bool,
         _ asked: TransactionDetails,
         _ told: TransactionDetails,
         answer: TransactionRecord?,
@@ -114,7 +124,7 @@ struct ZeekDNS: ~Copyable {
         let question = asked.number(.flags)
         let reply = told.number(.flags)
         let hasAnswers = told.place(of: .answer) != nil
-        log.beginLine(record, start: nil)
+        log.beginLine(record, start: nil, isForward: isForward)
         log.text("proto", literal: record.transportProtocol == 6 ? "tcp" : "udp")
         log.number("trans_id", (question != nil ? asked : told).number(.identifier) ?? 0)
         if question != nil, hasAnswers, let answer, answer.time > record.time {

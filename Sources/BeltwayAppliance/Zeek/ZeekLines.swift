@@ -21,13 +21,18 @@ struct ZeekTable: Sendable {
 }
 
 extension ZeekWriter {
-    /// Begins a line with a transaction's time, identifier and ends, originator (``ZeekRoles``) first.
-    mutating func beginLine(_ record: TransactionRecord, start: UInt64?, file: UInt64? = nil) {
+    /// Begins a line with a transaction's time, identifier and ends, originator (``ZeekRoles``, if not told) first.
+    mutating func beginLine(
+        _ record: TransactionRecord,
+        start: UInt64?,
+        file: UInt64? = nil,
+        isForward told: Bool? = nil
+    ) {
         beginLine()
         time("ts", start.map { Timestamp(nanoseconds: $0) } ?? record.time)
         if let file { identifier("fuid", ofFile: file) }
         identifier("uid", of: record.flowID)
-        let isForward = record.isFromZeekOriginator
+        let isForward = told ?? record.isFromZeekOriginator
         address("id.orig_h", isForward ? record.source : record.destination, version: record.ipVersion)
         number("id.orig_p", UInt64(isForward ? record.sourcePort : record.destinationPort))
         address("id.resp_h", isForward ? record.destination : record.source, version: record.ipVersion)

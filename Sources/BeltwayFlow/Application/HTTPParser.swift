@@ -134,6 +134,11 @@ public enum HTTPParser {
                     let start = isPlain ? 0 : place
                     session.answerLength &+= UInt64(start)
                     let length = isPlain ? session.plainLength : nil
+                    if length == 0 {
+                        // The answer has ended with its head: what is here begins the next one.
+                        ended(sender, &session, &flow, &output)
+                        return step(bytes, from: sender, &side, &session, &flow, &output)
+                    }
                     set(length.map { .body(remaining: $0) } ?? .untilClose, sender, &session)
                     let rest = bytes.extracting(droppingFirst: start)
                     let next = step(rest, from: sender, &side, &session, &flow, &output)

@@ -25,6 +25,8 @@ struct SegmentSide: BitwiseCopyable {
     var recentAt: UInt32 = 0
     /// Bits that its windows are shifted by (RFC 7323, 2.2).
     var scale: UInt8 = 0
+    /// How many of its segments, one after the other, did not fit what is known.
+    var misfits: UInt8 = 0
     var knows: Knowledge = []
 
     struct Knowledge: OptionSet, BitwiseCopyable {
@@ -48,6 +50,8 @@ struct SegmentWatch: BitwiseCopyable {
 
     /// Time stamps that are older than this may be of the next round (RFC 7323, 5.5): 24 days, in seconds.
     private static var outdated: UInt32 { 24 * 86_400 }
+    /// Segments of a side, one after the other, that may lie outside what is known before that is forgotten.
+    private static var mostMisfits: UInt8 { 3 }
 
     /// Takes a segment.
     ///
@@ -71,7 +75,13 @@ struct SegmentWatch: BitwiseCopyable {
             peer,
             UInt32(truncatingIfNeeded: time.nanoseconds / 1_000_000_000)
         )
-        if toResponder { originator = sender } else { responder = sender }
+        if sender.misfits >= Self.mostMisfits {
+            // Packets between were not seen, and none will fit any more: what is known begins anew.
+            sender.misfits = 0
+            sender.knows.remove([.next, .edge])
+            peer.knows.remove([.next, .edge])
+        }
+        (originator, responder) = toResponder ? (sender, peer) : (peer, sender)
         return event
     }
 
@@ -94,8 +104,7 @@ struct SegmentWatch: BitwiseCopyable {
             }
         }
         if !hasACK, headers.acknowledgement != 0, !isRST { return "stream.pkt_broken_ack" }
-        let isOld = isOutdated(sequence, options.timestamp, &sender, peer, now)
-        if isOld { return "stream.pkt_invalid_timestamp" }
+        if isOutdated(options.timestamp, sender, now) { return "stream.pkt_invalid_timestamp" }
         var event: StaticString?
         if hasACK, !isRST, peer.knows.contains(.next), sender.knows.contains(.edge),
             Self.beyond(headers.acknowledgement, peer.next) > 0,
@@ -111,31 +120,39 @@ struct SegmentWatch: BitwiseCopyable {
         {
             event = "stream.est_packet_out_of_window"
         }
+        if event != nil { sender.misfits &+= 1 }
         guard event == nil, !isRST else { return event }
+        sender.misfits = 0
+        if let timestamp = options.timestamp { note(timestamp, of: sequence, to: end, &sender, peer, now) }
         if !sender.knows.contains(.next) || Self.beyond(end, sender.next) > 0 { sender.next = end }
         sender.knows.insert(.next)
         if hasACK { noteWindow(headers, isSYN: isSYN, &sender, peer) }
         return nil
     }
 
-    /// Whether a time stamp is older than one that was there before (RFC 7323, 5.3, R1); notes it if not (R3).
-    private func isOutdated(
-        _ sequence: UInt32,
-        _ timestamp: UInt32?,
+    /// Whether a time stamp is older than one that was there before (RFC 7323, 5.3, R1).
+    private func isOutdated(_ timestamp: UInt32?, _ sender: SegmentSide, _ now: UInt32) -> Bool {
+        guard let timestamp, sender.recent != 0, Self.beyond(timestamp, sender.recent) < 0 else {
+            return false
+        }
+        return now &- sender.recentAt < SegmentWatch.outdated
+    }
+
+    /// Keeps the time stamp of a segment that fits (RFC 7323, 5.3, R3), so that no other one can make genuine ones old.
+    private func note(
+        _ timestamp: UInt32,
+        of sequence: UInt32,
+        to end: UInt32,
         _ sender: inout SegmentSide,
         _ peer: SegmentSide,
         _ now: UInt32
-    ) -> Bool {
-        guard let timestamp else { return false }
-        if sender.recent != 0, Self.beyond(timestamp, sender.recent) < 0 {
-            if now &- sender.recentAt < SegmentWatch.outdated { return true }
-        } else if sender.recent != 0, peer.knows.contains(.edge), Self.beyond(sequence, peer.acknowledged) > 0
-        {
-            // Ahead of what was received: those before it may come yet, with older stamps.
-            return false
+    ) {
+        if sender.recent != 0, peer.knows.contains(.edge) {
+            // Ahead of what was received: those before it may come yet, with older stamps. Or long received.
+            let isAhead = Self.beyond(sequence, peer.acknowledged) > 0
+            if isAhead || Self.beyond(end, peer.acknowledged) < 0 { return }
         }
         (sender.recent, sender.recentAt) = (timestamp, now)
-        return false
     }
 
     private func noteWindow(

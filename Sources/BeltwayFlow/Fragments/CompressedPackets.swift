@@ -64,7 +64,8 @@ public struct CompressedPackets: ~Copyable {
             statistics.inflated &+= 1
             return DatagramHeader.make(headers, nextHeader: head.nextHeader, payloadLength: payload.count)
                 + payload
-        case .damaged:
+        case .damaged(let produced):
+            _ = account.give(produced)
             if head.algorithm == .deflate { statistics.damaged &+= 1 }
             return nil
         case .tooLong:

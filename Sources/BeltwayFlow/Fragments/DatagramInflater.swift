@@ -11,8 +11,8 @@ internal import CZlib
     /// How that went.
     enum Result: Equatable {
         case whole([UInt8])
-        /// No deflate, or none that ends where the datagram does.
-        case damaged
+        /// No deflate, or none that ends where the datagram does; so many bytes came out before that showed.
+        case damaged(produced: Int)
         /// More came out than may.
         case tooLong
     }
@@ -46,7 +46,7 @@ internal import CZlib
     ///   - most: Bytes that may come out, at most ``mostBytes``.
     /// - Returns: What came out.
     func inflate(_ bytes: RawSpan, most: Int) -> Result {
-        guard isReady, unsafe inflateReset(stream) == Z_OK else { return .damaged }
+        guard isReady, unsafe inflateReset(stream) == Z_OK else { return .damaged(produced: 0) }
         let limit = min(most, DatagramInflater.mostBytes) + 1
         var status = Z_DATA_ERROR
         var rest = 0
@@ -67,7 +67,7 @@ internal import CZlib
             unsafe stream.pointee.avail_out = 0
         }
         if produced >= limit { return .tooLong }
-        guard status == Z_STREAM_END, rest == 0 else { return .damaged }
+        guard status == Z_STREAM_END, rest == 0 else { return .damaged(produced: produced) }
         return .whole(unsafe Array(room[..<produced]))
     }
 }

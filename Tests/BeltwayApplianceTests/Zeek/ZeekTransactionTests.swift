@@ -135,6 +135,13 @@ private func lines(
         )
     }
 
+    @Test func `has who answers for the responder also where the other's port is that of DNS`() throws {
+        var first = message(isAnswer: false, at: 0)
+        first.toResponder = true
+        let line = try #require(lines([(first, answer(9))]).now.first)
+        #expect(line[2...5].joined(separator: " ") == "8.8.8.8 53 10.0.0.1 40000")
+    }
+
     @Test func `is valid JSON with lists as lists`() throws {
         var dns = ZeekDNS()
         var log = ZeekWriter(format: .json)

@@ -62,6 +62,14 @@ private func summary(_ talk: Conversation) -> [String] {
         #expect(talk.object(1)["length"] as? Int == 4)
     }
 
+    @Test(arguments: [1, 3, 1448])
+    func `that call themselves chunked and empty end with their head, and the next begins there`(pieces: Int)
+    {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"
+        let talk = hear([.client(get + get), .server(head + answer("next"))], pieces: pieces)
+        #expect(summary(talk) == ["/ 200 0", "/ 200 4"])
+    }
+
     @Test func `of HEAD, 204 and 304 have no body, whatever the head says`() {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
         let talk = hear([

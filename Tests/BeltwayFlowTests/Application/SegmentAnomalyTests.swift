@@ -149,6 +149,29 @@ private struct Segments: ~Copyable {
         #expect(events == (isOdd ? ["stream.est_packet_out_of_window"] : []))
     }
 
+    @Test func `are told three times, and no more, when packets between were not seen`() {
+        var segments = Segments()
+        segments.shakeHands()
+        segments.send(500, 100, back: true)
+        for step: UInt32 in 0..<20 {
+            segments.send(900_000 + step * 100, 700_000 + step * 100, count: 100)
+            segments.send(700_000 + step * 100, 900_000 + step * 100 + 100, count: 100, back: true)
+        }
+        let events = segments.events
+        #expect((1...6).contains(events.count), "\(events)")
+    }
+
+    @Test func `do not make genuine time stamps old`() {
+        var segments = Segments()
+        segments.shakeHands(stamp: 1000)
+        segments.send(500, 100, stamp: 1000, back: true)
+        segments.send(90, 500, flags: [.rst, .ack], stamp: 2_000_000_000)
+        segments.send(50, 500, count: 5, stamp: 2_000_000_000)
+        segments.send(100, 500, count: 10, stamp: 1010)
+        let events = segments.events
+        #expect(events == [])
+    }
+
     @Test func `are not told of connections whose beginning was not seen, unless nothing allows for them`() {
         var segments = Segments()
         segments.send(100, 500, count: 1400)
