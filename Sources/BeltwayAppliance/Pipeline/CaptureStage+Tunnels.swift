@@ -40,12 +40,10 @@ extension CaptureStage {
                 )
             } else {
                 let entry = IndexEntry(
-                    position: descriptor.position,
-                    flowHash: verdict.flowHash,
-                    ordinal: UInt32(truncatingIfNeeded: ordinal),
-                    length: descriptor.recordLength,
+                    of: descriptor,
+                    ordinal,
                     buffer: number,
-                    interface: descriptor.interface,
+                    flowHash: verdict.flowHash,
                     classification: verdict.classification.outside(layer: layer, tunnel: kind.rawValue)
                 )
                 push(mark: entry, to: Int(verdict.worker))

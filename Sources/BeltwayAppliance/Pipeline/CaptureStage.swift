@@ -152,12 +152,10 @@ struct CaptureStage: ~Copyable, BatchStage {
             }
             if workerLanes > 0 || hasTracer {
                 let entry = IndexEntry(
-                    position: descriptor.position,
-                    flowHash: verdict.flowHash,
-                    ordinal: UInt32(truncatingIfNeeded: ordinal),
-                    length: descriptor.recordLength,
+                    of: descriptor,
+                    ordinal,
                     buffer: number,
-                    interface: descriptor.interface,
+                    flowHash: verdict.flowHash,
                     classification: verdict.classification
                 )
                 if workerLanes > 0, !isHandedOver { push(entry, to: Int(verdict.worker)) }
@@ -261,5 +259,27 @@ struct CaptureStage: ~Copyable, BatchStage {
             lanes[lane].publish()
             lanes[lane].waitForRoom()
         }
+    }
+}
+
+extension IndexEntry {
+    /// The entry of the record that a descriptor is of.
+    @inline(__always)
+    init(
+        of descriptor: Descriptor,
+        _ ordinal: UInt64,
+        buffer: UInt16,
+        flowHash: UInt32,
+        classification: Classification
+    ) {
+        self.init(
+            position: descriptor.position,
+            flowHash: flowHash,
+            ordinal: UInt32(truncatingIfNeeded: ordinal),
+            length: descriptor.recordLength,
+            buffer: buffer,
+            interface: descriptor.interface,
+            classification: classification
+        )
     }
 }

@@ -104,6 +104,8 @@ enum ZeekConnections {
         case "unknown", "failed": return nil
         case "mdns", "llmnr": return "dns"
         case "tls": return "ssl"
+        // Found over TCP alone here.
+        case "ldap": return "ldap_tcp"
         default: return name
         }
     }

@@ -134,6 +134,9 @@ extension ApplicationStage {
     }
 
     /// Bytes that a flow's session holds.
+    ///
+    /// Inlined, and mutating though nothing changes, as is `heldBytes` of each kind of session: asked by a call, a session
+    /// (and this stage) would be copied for it with each segment.
     @inline(__always)
     mutating func heldBySession(_ session: UInt32, _ application: ApplicationProtocol) -> Int {
         switch application {

@@ -15,7 +15,7 @@ struct FTPCommand {
     var argument: [UInt8] = []
     var isCut = false
 
-    @inline(__always) var heldBytes: Int { verb.count + argument.count }
+    var heldBytes: Int { verb.count + argument.count }
 }
 
 /// What is known of one connection.

@@ -15,7 +15,7 @@ struct JSONFragment {
     var chunkedLength: UInt64?
 
     /// Bytes that it keeps.
-    @inline(__always) var heldBytes: Int { text.count + details.count }
+    var heldBytes: Int { text.count + details.count }
 }
 
 /// Writes members of a fragment.

@@ -23,7 +23,7 @@ struct MailFacts {
     private var addresses: [[UInt8]] = []
     private var digest: FileDigests?
 
-    @inline(__always) var heldBytes: Int {
+    var heldBytes: Int {
         received.count + replyTo.count + originatingIP.count + agent.count
             + addresses.reduce(0) { $0 + $1.count + 32 } + (digest == nil ? 0 : FileDigests.heldBytes)
     }

@@ -6,7 +6,8 @@
 //     decoder.tcp.invalid_checksum      with the addresses (RFC 9293, 3.1; RFC 8200, 8.1); likewise udp, icmpv4, icmpv6
 //
 // The names are our own: Suricata counts them, without events. Of a datagram that was cut, or is a fragment, or claims no
-// length, nothing is said; a checksum of UDP over IPv4 may be left out (RFC 768).
+// length, nothing is said, nor of one with routers of IPv6 to visit yet; a checksum of UDP over IPv4 may be left out
+// (RFC 768).
 internal import BeltwayWire
 
 enum PacketChecksums {
@@ -33,7 +34,7 @@ enum PacketChecksums {
         let start = Int(headers.transportOffset)
         let end = Int(headers.payloadOffset) + Int(headers.payloadLength)
         guard !headers.isFragment, headers.capturedPayloadLength == headers.payloadLength, start < end,
-            end <= bytes.byteCount
+            end <= bytes.byteCount, !isRouted(headers, bytes)
         else { return nil }
         let segment = bytes.extracting(start..<end)
         if headers.transportProtocol == IPProtocol.udp {
@@ -54,6 +55,21 @@ enum PacketChecksums {
             total += UInt64(segment.byteCount) + UInt64(headers.transportProtocol)
         }
         return folded(total) == 0xffff ? nil : event
+    }
+
+    /// Whether a routing header names hosts to visit yet: the sum has the last one's address then, not the one that is in
+    /// front (RFC 8200, 8.1).
+    private static func isRouted(_ headers: PacketHeaders, _ bytes: RawSpan) -> Bool {
+        var start = Int(headers.networkOffset) + IPv6.headerLength
+        let end = Int(headers.transportOffset)
+        guard headers.ipVersion == 6, start < end, end <= bytes.byteCount else { return false }
+        var number = bytes.byte(at: Int(headers.networkOffset) + 6)
+        while let header = try? ExtensionHeader(bytes.extracting(start..<end), number: number) {
+            if number == IPProtocol.routing, bytes.byte(at: start + 3) != 0 { return true }
+            number = header.nextHeader
+            start += header.length
+        }
+        return false
     }
 
     /// The sum in one's complement of 16 bits.

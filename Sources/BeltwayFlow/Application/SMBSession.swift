@@ -36,7 +36,7 @@ struct SMBRequest {
     /// Whether it is what was written to its file, and not what was read of it.
     var isWrite = false
 
-    @inline(__always) var heldBytes: Int { members.text.count + name.count + 192 }
+    var heldBytes: Int { members.text.count + name.count + 192 }
 }
 
 /// How an answer says that something went well or not.
@@ -60,7 +60,7 @@ struct SMBFile {
     var read: SMBRequest?
     var written: SMBRequest?
 
-    @inline(__always) var heldBytes: Int { name.count + share.count + 256 }
+    var heldBytes: Int { name.count + share.count + 256 }
 }
 
 /// A READ that waits for its answer.

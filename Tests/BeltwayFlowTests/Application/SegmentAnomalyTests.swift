@@ -280,6 +280,17 @@ private struct Segments: ~Copyable {
         for count in 0..<frame.count { _ = events(Array(wrong[..<count])) }
     }
 
+    @Test(arguments: [(UInt8(0), true), (1, false)])
+    func `are none while a routing header of IPv6 names hosts to visit`(segmentsLeft: UInt8, isTold: Bool) {
+        let routing = [4, segmentsLeft] + [UInt8](repeating: 0, count: 4 + 16)
+        let frame = PacketBuilder().ethernet().ipv6().extensionHeader(43, contents: routing).tcp(flags: .ack)
+            .payload("even").bytes
+        #expect(events(frame) == [])
+        var wrong = frame
+        wrong[wrong.count - 1] ^= 1
+        #expect(events(wrong) == (isTold ? ["decoder.tcp.invalid_checksum"] : []))
+    }
+
     @Test func `of IPv4's header are told first, and a checksum of 0 of UDP over IPv4 is none`() {
         var frame = Self.packets[2].frame
         frame[40] = 0

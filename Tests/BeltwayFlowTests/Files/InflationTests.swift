@@ -1,33 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayFlow
 import BeltwayWire
-import CZlib
 import Foundation
 import Testing
 
 /// A gzip of a run of bytes.
-private func gzip(_ bytes: [UInt8]) -> [UInt8] {
-    var stream = z_stream()
-    var input = bytes
-    var output = [UInt8](repeating: 0, count: bytes.count / 2 + 4096)
-    let size = Int32(MemoryLayout<z_stream>.size)
-    guard deflateInit2_(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size) == Z_OK
-    else { return [] }
-    let count = input.count
-    let room = output.count
-    input.withUnsafeMutableBufferPointer { from in
-        output.withUnsafeMutableBufferPointer { to in
-            stream.next_in = from.baseAddress
-            stream.avail_in = uInt(count)
-            stream.next_out = to.baseAddress
-            stream.avail_out = uInt(room)
-            _ = deflate(&stream, Z_FINISH)
-        }
-    }
-    output.removeLast(Int(stream.avail_out))
-    deflateEnd(&stream)
-    return output
-}
+private func gzip(_ bytes: [UInt8]) -> [UInt8] { deflated(bytes, 31) }
 
 /// Flows of one worker, each a request that is answered with a body in gzip.
 private struct Worker: ~Copyable {
