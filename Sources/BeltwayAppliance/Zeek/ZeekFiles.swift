@@ -85,7 +85,9 @@ struct ZeekFiles {
         let start = details.number(.start) ?? record.time.nanoseconds
         log.beginLine(record, start: start, file: file.identifier)
         log.text("source", plain: ZeekFiles.source(value("app_proto", record, body)))
-        log.number("depth", 0)
+        // Of a mail the number of the part; of HTTP Zeek's is 0 always.
+        let isOfMail = value("app_proto", record, body) == "smtp"
+        log.number("depth", isOfMail ? details.number(.partNumber) ?? 0 : 0)
         let digests = ["md5", "sha1", "sha256"].map { value($0, record, body) }
         let isStored = value("stored", record, body) == "true"
         analyzers(digests, isStored: isStored, &log)

@@ -6,6 +6,9 @@ internal import BeltwayFlow
 internal import BeltwayWire
 
 enum ZeekHTTP {
+    /// Files of a message that are named (`max_files_orig`, `max_files_resp`).
+    private static var mostFiles: Int { 15 }
+
     static let table = ZeekTable(
         "http",
         "trans_depth count,method string,host string,uri string,referrer string,version string,"
@@ -47,11 +50,11 @@ enum ZeekHTTP {
         log.unset("username")
         log.unset("password")
         log.texts("proxied", .proxied, of: details)
-        let asked = files.filter(\.isFromOriginator)
+        let asked = Array(files.filter(\.isFromOriginator).prefix(mostFiles))
         identifiers("orig_fuids", asked, &log)
         texts("orig_filenames", asked.map(\.name), &log)
         texts("orig_mime_types", asked.map(\.type), &log)
-        let answered = files.filter { !$0.isFromOriginator }
+        let answered = Array(files.filter { !$0.isFromOriginator }.prefix(mostFiles))
         identifiers("resp_fuids", answered, &log)
         texts("resp_filenames", answered.map(\.name), &log)
         texts("resp_mime_types", answered.map(\.type), &log)

@@ -90,13 +90,17 @@ extension HTTP2Session {
         _ flow: ApplicationFlow,
         _ output: borrowing TransactionStage
     ) {
-        let message = streams[place][sender]
+        var message = streams[place][sender]
         guard output.files.isOn, message.body == nil, !message.isDNS, !message.isEnded else { return }
         var name = message.facts.name
         if name.isEmpty {
             let target = streams[place].path
             let path = target.rawBytes
             name = FileEvents.name(path.field(0..<(path.firstIndex(of: 0x3f) ?? path.byteCount)))
+        }
+        if sender == .responder, message.facts.isRanged {
+            let host = streams[place].host.isEmpty ? streams[place].authority : streams[place].host
+            message.facts.resource = output.resource(host + [0] + streams[place].path)
         }
         let meter = self.meter ?? InflationMeter(output.inflation)
         self.meter = meter

@@ -7,8 +7,16 @@ struct HTTPBodyFacts {
     var name: [UInt8] = []
     /// The boundary of a multipart body (RFC 2046, 5.1.1), empty if it is none.
     var boundary: [UInt8] = []
+    /// Whether it is a mail (RFC 2046, 5.2.1).
+    var isMessage = false
     /// Of Content-Range (RFC 9110, 14.4).
     var range: HTTPContentRange?
+    /// What the server calls this version of the resource (ETag, RFC 9110, 8.8.3).
+    var version: [UInt8] = []
+    /// Host and target of the request, for an answer that is a range or has some.
+    var resource: RangedResource?
+    /// Whether its parts are ranges (RFC 9110, 14.6).
+    var hasRanges = false
     /// Bytes of the body, if that was told and it is not in chunks.
     var length: UInt64?
     /// Of Content-Encoding (RFC 9110, 8.4).
@@ -22,7 +30,10 @@ struct HTTPBodyFacts {
     /// Takes a field, if it is one of those.
     mutating func read(_ field: RawSpan, _ value: RawSpan) {
         switch field.byteCount {
+        case 4 where version.isEmpty && field.equals(ignoringCase: "etag"):
+            version.append(copyOf: value.field(0..<128))
         case 12 where boundary.isEmpty && field.equals(ignoringCase: "content-type"):
+            isMessage = value.starts(ignoringCase: "message/rfc822")
             guard value.starts(ignoringCase: "multipart/") else { return }
             guard let place = MailReader.parameter("boundary", of: value), !place.isEmpty else { return }
             boundary.append(copyOf: value.field(place).field(0..<256))
@@ -38,6 +49,19 @@ struct HTTPBodyFacts {
         default: break
         }
     }
+
+    /// Takes an answer's type, of which only ranges matter: other parts of an answer are no files.
+    mutating func readAnswerType(_ value: RawSpan) {
+        guard value.starts(ignoringCase: "multipart/byteranges"),
+            let place = MailReader.parameter("boundary", of: value), !place.isEmpty
+        else { return }
+        hasRanges = true
+        boundary = []
+        boundary.append(copyOf: value.field(place).field(0..<256))
+    }
+
+    /// Whether it is said where bytes of the body belong in a larger file.
+    var isRanged: Bool { hasRanges || range != nil }
 }
 
 /// What undoes the encoding of a body.

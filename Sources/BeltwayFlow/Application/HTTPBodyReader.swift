@@ -2,7 +2,8 @@
 // What a body is made of: one file, or in a form several.
 //
 //     bytes of the body --> decoded, if it is encoded --> FileTracker
-//                                                    `--> parts of a form (MultipartReader), those with a name files
+//                                                    `--> parts of a form (MultipartReader), those with a name files;
+//                                                         those of a mail only for logs, which tell of them instead
 internal import BeltwayWire
 
 /// Looks at one body as it comes.
@@ -11,6 +12,8 @@ struct HTTPBodyReader {
     let number: UInt32
     private(set) var file: FileTracker
     private var parts: MultipartReader?
+    /// Whether it is a form, whose parts are the files.
+    let isForm: Bool
     private let encoding: HTTPContentEncoding
     private var inflater: BodyInflater?
     private let meter: InflationMeter
@@ -35,11 +38,26 @@ struct HTTPBodyReader {
     ) {
         self.number = number
         self.meter = meter
-        file = FileTracker(name: name, isNamed: !facts.name.isEmpty, settings)
+        let isTakenApart = facts.isMessage && settings.tellsUnnamedParts
+        isForm = !facts.boundary.isEmpty
+        file = FileTracker(
+            name: name,
+            isNamed: !facts.name.isEmpty,
+            for: isTakenApart ? .events : .everybody,
+            settings
+        )
         if facts.encoding == .identity { file.total = facts.length }
         encoding = facts.encoding
-        if let range = facts.range { file.range = range.first...range.last }
-        if !facts.boundary.isEmpty { parts = MultipartReader(boundary: facts.boundary, settings) }
+        if let range = facts.range {
+            file.range = range.first...range.last
+            if facts.encoding == .identity { file.feed = facts.feed(range, name, settings) }
+        }
+        if isForm {
+            parts = MultipartReader(boundary: facts.boundary, settings)
+            if facts.hasRanges, facts.encoding == .identity { parts?.hasRanges(of: facts, name) }
+        } else if isTakenApart {
+            parts = MultipartReader(mailWith: settings)
+        }
     }
 
     /// Bytes that it keeps.
@@ -52,6 +70,8 @@ struct HTTPBodyReader {
     var isUndecoded: Bool { inflater.map { !$0.isWhole } ?? false }
     /// Whether what encodes it is none, though nothing of it is missing.
     var isDamaged: Bool { isMislabelled || inflater?.state == .damaged && !file.hasGaps }
+    /// Bytes that it has without its encoding, as far as that was undone; nil if it has none that is.
+    var inflatedLength: UInt64? { inflater?.given }
     /// Whether it grew beyond all measure.
     var isBomb: Bool { inflater?.state == .bomb }
     /// Whether its inflater gave way to others'.
@@ -67,7 +87,7 @@ struct HTTPBodyReader {
     /// - Returns: Whether parts of a form have ended.
     mutating func take(_ bytes: RawSpan, holding held: inout Int) -> Bool {
         takeEncoded(bytes)
-        guard isForm else {
+        guard parts != nil else {
             held = file.heldBytes
             return false
         }
@@ -97,7 +117,8 @@ struct HTTPBodyReader {
     }
 
     private mutating func takeDecoded(_ bytes: RawSpan) {
-        if parts != nil { parts?.take(bytes) } else { file.take(bytes) }
+        parts?.take(bytes)
+        if !isForm { file.take(bytes) }
     }
 
     /// Bytes of the body were lost.
@@ -105,30 +126,45 @@ struct HTTPBodyReader {
         isBegun = true
         // After a gap nothing can be inflated any more, and what the bytes stood for is not known.
         inflater?.stop()
-        if parts != nil { parts?.lose() } else { file.lose(encoding == .identity ? length : 0) }
+        parts?.lose()
+        if !isForm { file.lose(encoding == .identity ? length : 0) }
     }
 
     /// The parts of a form that have ended, which are then forgotten.
-    mutating func endedParts() -> [FileTracker] { parts?.takeEnded() ?? [] }
+    mutating func endedParts() -> [FileTracker] { HTTPBodyReader.withWhole(parts?.takeEnded() ?? []) }
 
-    /// Whether it is a form, whose parts are the files.
-    var isForm: Bool { parts != nil }
+    /// The files, and behind them those that ranges among them have completed.
+    private static func withWhole(_ files: [FileTracker]) -> [FileTracker] {
+        files + files.compactMap { $0.feed?.end() }
+    }
 
     /// The body has ended.
     ///
     /// - Parameter isComplete: Whether its end came by.
     /// - Returns: The files of it that are not written yet.
     mutating func end(isComplete: Bool) -> [FileTracker] {
-        if parts != nil {
-            parts?.end()
-            return endedParts()
-        }
+        parts?.end()
+        let ended = endedParts()
+        if isForm { return ended }
         file.isComplete = isComplete && !isUndecoded
-        return file.size > 0 || file.hasGaps || isUndecoded ? [file] : []
+        let isFile = file.size > 0 || file.hasGaps || isUndecoded
+        return isFile ? HTTPBodyReader.withWhole([file]) + ended : ended
+    }
+}
+
+extension HTTPBodyFacts {
+    /// What puts a range of the body's file into the whole.
+    func feed(_ range: HTTPContentRange, _ name: [UInt8], _ settings: FileSettings) -> RangeFeed? {
+        resource?.feed(range, version: version, fileName: (name, !self.name.isEmpty), settings)
     }
 }
 
 extension TransactionStage {
+    /// The resource of this name, whose ranges are put together.
+    func resource(_ name: [UInt8]) -> RangedResource {
+        RangedResource(joined: joinedRanges, client: packet.source, server: packet.destination, name: name)
+    }
+
     /// Counts what became of a body's encoding.
     mutating func count(_ body: HTTPBodyReader?) {
         guard let body else { return }

@@ -34,7 +34,10 @@ extension HTTPParser {
             )
         } else {
             var name = facts.name
-            if name.isEmpty, let request = session.pending.first { name = path(request.fragment) }
+            if let request = session.pending.first {
+                if name.isEmpty { name = path(request.fragment) }
+                if facts.isRanged { facts.resource = output.resource(resource(of: request.fragment)) }
+            }
             let number = flow.transactions
             session.answerBody = HTTPBodyReader(number: number, name: name, facts, output.files, meter)
         }
@@ -58,6 +61,17 @@ extension HTTPParser {
         name.append(copyOf: text.field(low..<max(high, low)))
         name.append(0x22)
         return name.count > 2 ? name : []
+    }
+
+    /// Host and target of a request, as they are in the fragment.
+    private static func resource(of fragment: JSONFragment) -> [UInt8] {
+        var name: [UInt8] = []
+        for column in [Column.hostname, Column.url] {
+            let mark = fragment.marks[column]
+            let start = Int(mark & 0xffff)
+            name.append(copyOf: fragment.text.rawBytes.field(start..<start + Int(mark >> 16)))
+        }
+        return name
     }
 
     /// Takes bytes of a body.
@@ -127,6 +141,9 @@ extension HTTPParser {
         }
         guard body != nil else { return }
         let number = body?.number ?? 0
+        if output.wantsDetails {
+            note(inflated: body?.inflatedLength, sender, Int(number &- flow.transactions), &session)
+        }
         output.count(body)
         if body?.isBomb == true {
             output.anomaly("COMPRESSION_BOMB", of: "http", number: number)

@@ -64,12 +64,30 @@ extension HTTPParser {
         }
     }
 
+    /// Notes how many bytes a body has whose encoding was undone.
+    static func note(
+        inflated length: UInt64?,
+        _ sender: Sender,
+        _ index: Int,
+        _ session: inout HTTPSession
+    ) {
+        guard let length else { return }
+        if sender == .responder {
+            session.answer.inflatedLength = length
+        } else if index < session.pending.count {
+            session.pending[index].fragment.inflatedLength = length
+        }
+    }
+
+    /// Bytes of the bodies without chunks and encoding: "actual uncompressed content size" (Zeek's http.log).
     static func writeLengths(_ session: HTTPSession, _ output: inout TransactionStage) {
         if let request = session.pending.first?.fragment {
-            output.details.append(.requestLength, number: request.chunkedLength ?? request.bodyLength)
+            let length = request.inflatedLength ?? request.chunkedLength ?? request.bodyLength
+            output.details.append(.requestLength, number: length)
         }
         if session.isAnswering {
-            let length = session.answer.chunkedLength ?? session.answerLength
+            let answer = session.answer
+            let length = answer.inflatedLength ?? answer.chunkedLength ?? session.answerLength
             output.details.append(.answerLength, number: length)
         }
     }

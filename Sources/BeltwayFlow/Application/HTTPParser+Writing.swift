@@ -57,6 +57,7 @@ extension HTTPParser {
         }
         if let type {
             let value = headers.bytes.field(type)
+            if value.starts(ignoringCase: "multipart/") { facts.readAnswerType(value) }
             let end = value.firstIndex(of: 0x3b) ?? value.byteCount
             writer.member("http_content_type", Column.contentType, value.field(0..<end))
         }

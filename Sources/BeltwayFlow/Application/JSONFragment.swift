@@ -13,6 +13,8 @@ struct JSONFragment {
     var bodyLength: UInt64 = 0
     /// The same if it comes in chunks.
     var chunkedLength: UInt64?
+    /// The same once its encoding was undone, if it had one that could be.
+    var inflatedLength: UInt64?
 
     /// Bytes that it keeps.
     var heldBytes: Int { text.count + details.count }

@@ -59,3 +59,36 @@ enum MailParameters {
         return bytes
     }
 }
+
+extension MailReader {
+    /// Where the value of a parameter lies, without quotation marks (RFC 2045, 5.1).
+    static func parameter(_ name: String, of value: RawSpan) -> Range<Int>? {
+        var start = value.firstIndex(of: 0x3b).map { $0 + 1 }
+        while let from = start {
+            var end = from
+            var isQuoted = false
+            while end < value.byteCount, isQuoted || value.byte(at: end) != 0x3b {
+                if value.byte(at: end) == 0x22 { isQuoted.toggle() }
+                end += 1
+            }
+            start = end < value.byteCount ? end + 1 : nil
+            guard let equals = value.firstIndex(of: 0x3d, from: from, before: end) else { continue }
+            guard value.field(trimmed(value, from..<equals)).equals(ignoringCase: name) else { continue }
+            let place = trimmed(value, equals + 1..<end)
+            if place.count >= 2, value.byte(at: place.lowerBound) == 0x22,
+                value.byte(at: place.upperBound - 1) == 0x22
+            {
+                return place.lowerBound + 1..<place.upperBound - 1
+            }
+            return place
+        }
+        return nil
+    }
+
+    static func trimmed(_ bytes: RawSpan, _ range: Range<Int>) -> Range<Int> {
+        var (low, high) = (range.lowerBound, range.upperBound)
+        while low < high, bytes.byte(at: low) == 0x20 || bytes.byte(at: low) == 0x09 { low += 1 }
+        while high > low, bytes.byte(at: high - 1) == 0x20 || bytes.byte(at: high - 1) == 0x09 { high -= 1 }
+        return low..<high
+    }
+}

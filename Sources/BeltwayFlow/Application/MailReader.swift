@@ -4,15 +4,19 @@
 //     fields | blank line | text                       a field goes on where a line begins with a blank
 //                         | --boundary fields blank .. --boundary fields blank .. --boundary--
 //
-// Nothing of the text is kept; a part with a name is looked at as a file (PartFile). Bounds: a field of 8 KiB, 4
-// boundaries, 16 KiB of names; what is beyond is left out.
+// Nothing of the text is kept; a part with a name is looked at as a file (PartFile), and so is each other one if a log of
+// another form asks for it. Of a mail within a mail (message/rfc822) the parts are looked at, and not the whole. Bounds: a
+// field of 8 KiB, 16 boundaries, 16 mails, 16 KiB of names; what is beyond is left out.
 internal import BeltwayWire
 
 /// What is known of a mail so far.
 struct MailReader {
     private enum Place { case fields, text, partFields }
+    /// What a part is made of (RFC 2046).
+    private enum Content { case itself, parts, message }
 
     private static var mostField: Int { 8192 }
+    private static var mostNested: Int { 16 }
     private static var mostNames: Int { 16_384 }
     /// Bytes of a name, as Suricata has them.
     private static var mostName: Int { 255 }
@@ -22,36 +26,59 @@ struct MailReader {
     private var field: [UInt8] = []
     private var boundaries: [[UInt8]] = []
     /// Names of attachments, as elements of a JSON array.
-    private var attachments: [UInt8] = []
-    private var from: [UInt8] = []
-    private var to: [UInt8] = []
-    private var cc: [UInt8] = []
-    private var subject: [UInt8] = []
-    private var identifier: [UInt8] = []
-    private var date: [UInt8] = []
-    private var mailer: [UInt8] = []
-    private var facts = MailFacts()
+    private(set) var attachments: [UInt8] = []
+    private(set) var from: [UInt8] = []
+    private(set) var to: [UInt8] = []
+    private(set) var cc: [UInt8] = []
+    private(set) var subject: [UInt8] = []
+    private(set) var identifier: [UInt8] = []
+    private(set) var date: [UInt8] = []
+    private(set) var mailer: [UInt8] = []
+    private(set) var facts = MailFacts()
     /// Whether the text that comes is not encoded.
     private var isPlain = true
     /// What the fields of the part say: its name as a JSON string, its encoding.
     private var partName: [UInt8] = []
     private var isNamedByDisposition = false
     private var encoding = TransferEncoding.identity
+    private var content = Content.itself
+    /// A mail within this one whose first field is to come: if none comes, it is a part as any.
+    private var isEntering = false
+    /// Mails within this one.
+    private var messages = 0
+    /// Parts so far, and whatever has parts; the mail is the first.
+    private var parts: UInt32 = 1
     /// The part that is a file and has not ended.
     private var part: PartFile?
+    /// Whether that has a name, and so is none of the mail's text.
+    private var isAttachment = false
+    private let audience: FileAudience
+    /// The file whose ranges the parts are, as the body's head tells of it, and which one comes.
+    private var ranged: (facts: HTTPBodyFacts, name: [UInt8])?
+    private var range: HTTPContentRange?
     /// Files that have ended and are not taken yet.
     private(set) var ended: [FileTracker] = []
     /// Parts that are told as files at most: a few bytes make one, and each is told with its mail or its request.
     private static let mostFiles = 64
     private var files = 0
 
-    init() {}
+    init() { audience = .everybody }
 
     /// Reads the parts of a body whose fields were read elsewhere.
     init(partsWith boundary: [UInt8]) {
+        audience = .everybody
         place = .text
         boundaries = [boundary]
     }
+
+    /// Reads the parts of a body that is a mail, for logs that tell of them instead of the body.
+    init(forLogs: Void) {
+        audience = .logs
+        place = .partFields
+    }
+
+    /// The parts are ranges of one file (RFC 9110, 14.6), and called like it.
+    mutating func hasRanges(of facts: HTTPBodyFacts, _ name: [UInt8]) { ranged = (facts, name) }
 
     /// Whether header fields come, whose lines are wanted whole.
     var isInFields: Bool { place != .text }
@@ -74,14 +101,25 @@ struct MailReader {
         case .text:
             switch isStart ? boundary(line) : .none {
             case .none:
-                if part == nil, isPlain { facts.text(line, events) }
+                if !isAttachment, isPlain { facts.text(line, events) }
                 part?.line(line, end)
             case .between:
                 endPart(isComplete: true)
+                parts &+= 1
                 place = .partFields
             case .last: endPart(isComplete: true)
             }
         case .fields, .partFields:
+            if isEntering, isStart {
+                isEntering = false
+                guard line.firstIndex(of: 0x3a) != nil || line.byteCount == 0 else {
+                    // It is not what it was called.
+                    place = .text
+                    beginFile(settings)
+                    return self.line(line, end, settings, events)
+                }
+                forgetFields()
+            }
             if line.byteCount == 0 {
                 endField()
                 place = .text
@@ -112,7 +150,7 @@ struct MailReader {
     /// The mail has ended.
     mutating func end(isComplete: Bool = true) {
         endField()
-        endPart(isComplete: isComplete)
+        endPart(isComplete: isComplete, isBounded: false)
     }
 
     /// The files that have ended, which are then forgotten.
@@ -124,24 +162,70 @@ struct MailReader {
 
     private mutating func beginPart(_ settings: FileSettings) {
         attach()
-        isPlain = encoding == .identity
-        if settings.isOn, !partName.isEmpty, files < Self.mostFiles {
-            files += 1
-            part = PartFile(FileTracker(name: partName, settings), encoding)
+        if content == .message, messages < Self.mostNested {
+            messages += 1
+            parts &+= 1
+            isEntering = true
+            place = .partFields
+            return
         }
-        partName = []
-        isNamedByDisposition = false
-        encoding = .identity
+        beginFile(settings)
     }
 
-    private mutating func endPart(isComplete: Bool) {
-        // Its fields were not followed by a blank line.
-        attach()
+    private mutating func beginFile(_ settings: FileSettings) {
+        isPlain = encoding == .identity
+        if let range, let ranged {
+            beginRange(range, ranged.facts, ranged.name, settings)
+            return forgetFields()
+        }
+        let isNamed = !partName.isEmpty
+        let isWanted = isNamed || settings.tellsUnnamedParts && content != .parts
+        if settings.isOn, isWanted, files < Self.mostFiles {
+            files += 1
+            let whom = isNamed ? audience : .logs
+            var file = FileTracker(name: partName, isNamed: isNamed, for: whom, settings)
+            file.partNumber = parts
+            part = PartFile(file, encoding)
+            isAttachment = isNamed
+        }
+        forgetFields()
+    }
+
+    private mutating func beginRange(
+        _ range: HTTPContentRange,
+        _ facts: HTTPBodyFacts,
+        _ name: [UInt8],
+        _ settings: FileSettings
+    ) {
+        guard settings.isOn, files < Self.mostFiles else { return }
+        files += 1
+        var file = FileTracker(name: name, isNamed: !facts.name.isEmpty, settings)
+        file.range = range.first...range.last
+        file.total = range.last - range.first + 1
+        file.feed = facts.feed(range, name, settings)
+        part = PartFile(file, encoding)
+    }
+
+    /// Forgets what the fields of a part said.
+    private mutating func forgetFields() {
+        range = nil
         partName = []
         isNamedByDisposition = false
         encoding = .identity
+        content = .itself
+    }
+
+    /// The part has ended, by a boundary or with the mail.
+    ///
+    /// Of a named one the last line's end is never counted, as in Suricata.
+    private mutating func endPart(isComplete: Bool, isBounded: Bool = true) {
+        // Its fields were not followed by a blank line.
+        if !isEntering { attach() }
+        isEntering = false
+        forgetFields()
         guard part != nil else { return }
-        part?.end(isComplete: isComplete)
+        part?.end(isComplete: isComplete, endsLine: !isBounded && !isAttachment)
+        isAttachment = false
         if let file = part?.file, file.size > 0 || file.hasGaps { ended.append(file) }
         part = nil
     }
@@ -149,17 +233,22 @@ struct MailReader {
     private enum Boundary { case none, between, last }
 
     /// Whether a line is a boundary (RFC 2046, 5.1.1): blanks may follow it.
-    private func boundary(_ line: RawSpan) -> Boundary {
+    ///
+    /// Boundaries within its own are over.
+    private mutating func boundary(_ line: RawSpan) -> Boundary {
         guard line.byteCount > 2, line.byte(at: 0) == 0x2d, line.byte(at: 1) == 0x2d else { return .none }
-        for boundary in boundaries where line.byteCount >= boundary.count + 2 {
+        for place in boundaries.indices.reversed() where line.byteCount >= boundaries[place].count + 2 {
+            let boundary = boundaries[place]
             var isEqual = true
             for index in boundary.indices where line.byte(at: index + 2) != boundary[index] {
                 isEqual = false
             }
             guard isEqual else { continue }
             let rest = line.field(Self.trimmed(line, boundary.count + 2..<line.byteCount))
-            if rest.byteCount == 0 { return .between }
-            if rest.byteCount == 2, rest.starts(with: "--") { return .last }
+            let isLast = rest.byteCount == 2 && rest.starts(with: "--")
+            guard rest.byteCount == 0 || isLast else { continue }
+            boundaries.removeLast(boundaries.count - place - 1)
+            return isLast ? .last : .between
         }
         return .none
     }
@@ -176,6 +265,8 @@ struct MailReader {
             readType(value)
         } else if name.equals(ignoringCase: "content-transfer-encoding") {
             encoding = TransferEncoding(value)
+        } else if ranged != nil, name.equals(ignoringCase: "content-range") {
+            range = HTTPContentRange(value)
         } else if name.equals(ignoringCase: "content-disposition") {
             guard let name = MailParameters.value("filename", of: value), !isNamedByDisposition else {
                 return
@@ -203,7 +294,10 @@ struct MailReader {
     }
 
     private mutating func readType(_ value: RawSpan) {
-        if let place = Self.parameter("boundary", of: value), boundaries.count < 4 {
+        content = .itself
+        if value.starts(ignoringCase: "multipart/") { content = .parts }
+        if value.starts(ignoringCase: "message/rfc822") { content = .message }
+        if let place = Self.parameter("boundary", of: value), boundaries.count < Self.mostNested {
             var boundary: [UInt8] = []
             boundary.append(copyOf: value.field(place).field(0..<256))
             boundaries.append(boundary)
@@ -225,77 +319,5 @@ struct MailReader {
         guard !partName.isEmpty, attachments.count < Self.mostNames else { return }
         if !attachments.isEmpty { attachments.append(0x2c) }
         attachments += partName
-    }
-
-    /// Where the value of a parameter lies, without quotation marks (RFC 2045, 5.1).
-    static func parameter(_ name: String, of value: RawSpan) -> Range<Int>? {
-        var start = value.firstIndex(of: 0x3b).map { $0 + 1 }
-        while let from = start {
-            var end = from
-            var isQuoted = false
-            while end < value.byteCount, isQuoted || value.byte(at: end) != 0x3b {
-                if value.byte(at: end) == 0x22 { isQuoted.toggle() }
-                end += 1
-            }
-            start = end < value.byteCount ? end + 1 : nil
-            guard let equals = value.firstIndex(of: 0x3d, from: from, before: end) else { continue }
-            guard value.field(trimmed(value, from..<equals)).equals(ignoringCase: name) else { continue }
-            let place = trimmed(value, equals + 1..<end)
-            if place.count >= 2, value.byte(at: place.lowerBound) == 0x22,
-                value.byte(at: place.upperBound - 1) == 0x22
-            {
-                return place.lowerBound + 1..<place.upperBound - 1
-            }
-            return place
-        }
-        return nil
-    }
-
-    private static func trimmed(_ bytes: RawSpan, _ range: Range<Int>) -> Range<Int> {
-        var (low, high) = (range.lowerBound, range.upperBound)
-        while low < high, bytes.byte(at: low) == 0x20 || bytes.byte(at: low) == 0x09 { low += 1 }
-        while high > low, bytes.byte(at: high - 1) == 0x20 || bytes.byte(at: high - 1) == 0x09 { high -= 1 }
-        return low..<high
-    }
-
-    /// Writes the members of Suricata's `email`.
-    func write(isComplete: Bool, subjectColumn: Int?, _ output: inout TransactionStage) {
-        if isComplete {
-            output.text.member("status", literal: "PARSE_DONE")
-        } else {
-            output.text.member("status", literal: "BODY_STARTED")
-        }
-        output.member("from", from.rawBytes, most: 1024)
-        writeList("to", to, &output)
-        writeList("cc", cc, &output)
-        output.member("subject", subject.rawBytes, column: subjectColumn, most: 1024)
-        output.member("message_id", identifier.rawBytes, most: 1024)
-        output.member("date", date.rawBytes, most: 1024)
-        output.member("x_mailer", mailer.rawBytes, most: 1024)
-        output.member("attachment", elements: attachments)
-        facts.write(subject: subject, &output)
-    }
-
-    /// Addresses between commas.
-    private func writeList(_ name: StaticString, _ value: [UInt8], _ output: inout TransactionStage) {
-        guard !value.isEmpty else { return }
-        let bytes = value.rawBytes
-        output.text.openArray(name)
-        var start = 0
-        while start < bytes.byteCount {
-            var end = start
-            var isQuoted = false
-            while end < bytes.byteCount, isQuoted || bytes.byte(at: end) != 0x2c {
-                if bytes.byte(at: end) == 0x22 { isQuoted.toggle() }
-                end += 1
-            }
-            let place = Self.trimmed(bytes, start..<end)
-            if !place.isEmpty, output.hasRoom(6200) {
-                output.text.separate()
-                output.text.append(wireString: bytes.field(place), most: 1024)
-            }
-            start = end + 1
-        }
-        output.text.closeArray()
     }
 }

@@ -137,7 +137,7 @@ struct SMBSession {
     var reads: [UInt64: SMBRead] = [:]
     var files: [SMBIdentifier: SMBFile] = [:]
     /// What came of files that are open, and the bytes that it holds.
-    var contents: [SMBContentKey: SMBContent] = [:]
+    var contents: [SMBContentKey: FileInPieces] = [:]
     var contentHeld = 0
     var trees: [SMBTreeKey: SMBTree] = [:]
     var interfaces: [SMBInterface] = []

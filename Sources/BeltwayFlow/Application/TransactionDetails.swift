@@ -23,8 +23,9 @@ public enum TransactionDetail: UInt8, Sendable {
     case clientCertificate, hasCertificates, namesMatch
     // SSH: banners, and the lists of each side's KEXINIT, kex, host key, ciphers and so on in the order of RFC 4253
     case clientBanner, serverBanner, clientList, serverList, hostKey
-    // Files: bytes that they are said to have, bytes that did not come by, and the name that they were given, as JSON
-    case totalBytes, missingBytes, givenName
+    // Files: bytes that they are said to have, bytes that did not come by, the name that they were given, as JSON, and
+    // their number among the parts of a mail
+    case totalBytes, missingBytes, givenName, partNumber
 }
 
 /// Values of a transaction, in the order they were written.

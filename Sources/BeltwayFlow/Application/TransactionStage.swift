@@ -30,6 +30,7 @@ public struct TransactionStage: ~Copyable {
         get {
             var settings = fileSettings
             settings.time = packet.time
+            settings.tellsUnnamedParts = wantsDetails
             return settings
         }
         set { fileSettings = newValue }
@@ -41,6 +42,8 @@ public struct TransactionStage: ~Copyable {
     public internal(set) var fileCounters = FileCounters()
     /// What its worker's bodies grow to.
     let inflation = InflationAccount()
+    /// Files of which ranges came by.
+    let joinedRanges = JoinedRanges()
     /// Copies of files that ended with what is staged: they are kept only if it is.
     var endedCopies: [FileCopy] = []
     /// Anomalies that were not written, since there were too many of them in one second.
@@ -166,6 +169,9 @@ public struct TransactionStage: ~Copyable {
 
     /// Closes a transaction of details alone.
     mutating func endDetails() { _ = close() }
+
+    /// Says that no event tells of the transaction that is being written.
+    mutating func keepForLogs() { staged[staged.count - 1].isForLogsOnly = true }
 
     private mutating func close() -> Bool {
         let length = details.text.count

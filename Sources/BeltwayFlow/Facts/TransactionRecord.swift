@@ -48,6 +48,8 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var showsNumber = false
     /// Whether no packet completed it: its flow ended.
     public var isFromFlowEnd = false
+    /// Whether only logs of other forms tell of it: it has no event.
+    public var isForLogsOnly = false
     /// Number of the data buffer.
     public var buffer: UInt16 = 0
     /// Interface, numbered within that buffer.
@@ -63,8 +65,10 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     /// By column: offset of its JSON value in the body (low half) and its length (high half); 0 is none.
     public var marks = InlineArray<10, UInt32>(repeating: 0)
 
-    /// Bytes of the body that events show; 0 for a record of details alone, which has no event.
-    public var shownLength: Int { Int(bodyLength) - min(Int(detailLength), Int(bodyLength)) }
+    /// Bytes of the body that events show; 0 for a record without an event.
+    public var shownLength: Int {
+        isForLogsOnly ? 0 : Int(bodyLength) - min(Int(detailLength), Int(bodyLength))
+    }
 
     /// Makes an empty record.
     public init() {}

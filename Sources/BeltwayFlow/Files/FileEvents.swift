@@ -55,8 +55,13 @@ extension TransactionStage {
         mark(FileEvents.Column.protocolName)
         text.openObject("fileinfo")
         let copy = file.preparedCopy()
-        if wantsDetails { file.write(details: &details) }
+        if wantsDetails, file.audience != .events { file.write(details: &details) }
         file.write(number: number, storedAs: copy?.identifier, &self)
+        if file.audience == .logs {
+            keepForLogs()
+            end()
+            return
+        }
         guard end() else {
             // What no event tells of is not kept.
             if copy != nil { files.queue?.noteIncomplete() }

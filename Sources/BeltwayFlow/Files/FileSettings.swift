@@ -35,6 +35,8 @@ public struct FileSettings: Sendable, Equatable {
 
     /// Time of the packet that is being looked at.
     var time = Timestamp.zero
+    /// Whether somebody wants to know of parts without a name too.
+    var tellsUnnamedParts = false
 
     /// All files, with the digest that names a file best.
     public init() {}

@@ -9,8 +9,20 @@
 // Invariant 2. What is copied to disk is what the digests are of: the bytes before the first that is missing.
 internal import BeltwayWire
 
+/// Who is told of a file.
+enum FileAudience {
+    case everybody
+    /// Logs of other forms: a part without a name, which is no file for EVE.
+    case logs
+    /// Events and the store: logs have what it is made of.
+    case events
+}
+
 /// One file on its way.
 struct FileTracker {
+    let audience: FileAudience
+    /// Its number among the parts of its mail, the mail itself being the first; 0 if it is none of a mail.
+    var partNumber: UInt32 = 0
     /// Its name as a JSON string, quotation marks included; empty if it has none.
     let name: [UInt8]
     /// Whether that is a name that it was given, and not where it was asked for.
@@ -36,16 +48,24 @@ struct FileTracker {
     private var knownMagic: FileMagic?
     private let largest: UInt64
     private let queue: FileQueue?
+    /// The larger file that it is a range of, if that is put together.
+    var feed: RangeFeed?
     /// What of it goes to disk.
     private var copy: FileCopy?
 
-    init(name: [UInt8], isNamed: Bool = true, _ settings: FileSettings) {
+    init(
+        name: [UInt8],
+        isNamed: Bool = true,
+        for audience: FileAudience = .everybody,
+        _ settings: FileSettings
+    ) {
+        self.audience = audience
         self.name = name
         self.isNamed = isNamed && !name.isEmpty
         start = settings.time
         digests = FileDigests(settings.hashes)
         largest = settings.largest
-        queue = settings.queue
+        queue = audience == .logs ? nil : settings.queue
     }
 
     /// Bytes that it keeps.
@@ -56,6 +76,7 @@ struct FileTracker {
     /// Takes the next bytes.
     mutating func take(_ bytes: RawSpan) {
         guard bytes.byteCount > 0 else { return }
+        feed?.take(bytes)
         if isCut {
             size &+= UInt64(bytes.byteCount)
             return
@@ -94,6 +115,8 @@ struct FileTracker {
 
     /// Bytes were lost, so many of them the file's: there is no digest of what is left.
     mutating func lose(_ length: UInt64) {
+        // Of an unknown number of bytes nothing behind them has a place.
+        feed?.lose(length > 0 ? length : .max)
         hasGaps = true
         missing &+= length
         size &+= length
@@ -130,6 +153,7 @@ struct FileTracker {
         if let total { details.append(.totalBytes, number: total) }
         details.append(.missingBytes, number: missing)
         if isNamed { details.append(.givenName, name.rawBytes) }
+        if partNumber > 0 { details.append(.partNumber, number: UInt64(partNumber)) }
     }
 
     /// Writes the members of `fileinfo`.

@@ -24,6 +24,15 @@ struct MultipartReader {
         self.settings = settings
     }
 
+    /// Its parts are ranges of the body's file, whose name is `name`.
+    mutating func hasRanges(of facts: HTTPBodyFacts, _ name: [UInt8]) { reader.hasRanges(of: facts, name) }
+
+    /// Reads a body that is a mail, for logs that tell of its parts.
+    init(mailWith settings: FileSettings) {
+        reader = MailReader(forLogs: ())
+        self.settings = settings
+    }
+
     @inline(__always) var heldBytes: Int { reader.heldBytes + carry.count }
     var hasEnded: Bool { !reader.ended.isEmpty }
 

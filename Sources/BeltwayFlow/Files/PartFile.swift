@@ -106,7 +106,12 @@ struct PartFile {
     }
 
     /// The part has ended.
-    mutating func end(isComplete: Bool) {
+    ///
+    /// - Parameters:
+    ///   - isComplete: Whether its end came by.
+    ///   - endsLine: Whether the last line's end is the part's: it is where no boundary follows (RFC 5321, 4.1.1.4).
+    mutating func end(isComplete: Bool, endsLine: Bool = false) {
+        if endsLine { payOwed() }
         // A group of base64 that was not padded (RFC 4648, 3.2).
         if digits >= 2 { decoded.append(UInt8(truncatingIfNeeded: bits >> (digits == 2 ? 4 : 10))) }
         if digits == 3 { decoded.append(UInt8(truncatingIfNeeded: bits >> 2)) }

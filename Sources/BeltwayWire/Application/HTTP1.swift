@@ -36,7 +36,8 @@ public enum HTTP1 {
         var isFirst = true
         while let end = bytes.firstIndex(of: 0x0a, from: position, before: limit) {
             let isEmpty = bytes.isEmptyLine(position..<end)
-            // HTTP/0.9 has one line, a method and a target, and no head to wait for.
+            // HTTP/0.9 has one line, a method and a target, and no head to wait for. It knows GET alone (RFC 1945, 4.1),
+            // but servers answer to others too.
             let isAlone = isFirst && isVersion09(bytes, position..<end) && !hasFields(bytes, from: end &+ 1)
             if isEmpty || isAlone { return .complete(length: end &+ 1) }
             isFirst = false
@@ -92,8 +93,10 @@ public enum HTTP1 {
 
     private static func isVersion09(_ bytes: RawSpan, _ line: Range<Int>) -> Bool {
         let text = bytes.field(bytes.trimmedLine(line))
-        guard text.starts(with: "GET ") else { return false }
-        return text.firstIndex(of: 0x20, from: 4) == nil && text.firstIndex(of: 0x09, from: 4) == nil
+        guard let blank = text.firstIndex(of: 0x20), text.firstIndex(of: 0x20, from: blank &+ 1) == nil,
+            text.firstIndex(of: 0x09) == nil
+        else { return false }
+        return probe(text, from: .originator) == .yes
     }
 
     /// Whether a side's first bytes are HTTP/1: a known method and a blank, or `HTTP/` and a digit.

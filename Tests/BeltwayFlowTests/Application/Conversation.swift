@@ -130,7 +130,10 @@ struct Conversation {
         _ list: [(record: TransactionRecord, body: String)]
     ) -> [[String: Any]] {
         list.compactMap { transaction in
-            let text = "{" + transaction.body.dropFirst() + "}"
+            // Details are behind the JSON.
+            let count = Int(transaction.record.bodyLength) - Int(transaction.record.detailLength)
+            let body = String(decoding: Array(transaction.body.utf8).prefix(count), as: UTF8.self)
+            let text = "{" + body.dropFirst() + "}"
             let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
             if object == nil { Issue.record("no JSON: \(text)") }
             return object
