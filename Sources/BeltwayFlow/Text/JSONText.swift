@@ -110,9 +110,7 @@ extension TextBuffer {
     /// The text held, as an array of its own.
     public func copy() -> [UInt8] {
         var array: [UInt8] = []
-        array.reserveCapacity(count)
-        let span = bytes
-        for index in 0..<span.count { array.append(span[index]) }
+        array.append(copyOf: rawBytes)
         return array
     }
 }

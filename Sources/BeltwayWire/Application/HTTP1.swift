@@ -144,8 +144,7 @@ extension RawSpan {
 
     /// Where the line at `start` ends, and where the next begins: behind CR LF, LF, or CR alone.
     func line(from start: Int) -> (end: Int, next: Int) {
-        var end = start
-        while end < byteCount, unchecked8(end) != 0x0a, unchecked8(end) != 0x0d { end &+= 1 }
+        let end = lineEnd(from: start)
         if end &+ 1 < byteCount, unchecked8(end) == 0x0d, unchecked8(end &+ 1) == 0x0a {
             return (end, end &+ 2)
         }

@@ -85,9 +85,20 @@ public struct HTTPHeaders: ~Escapable {
 
     /// How the fields delimit a body: chunked before a length, and the connection's end if neither is there.
     public var body: HTTPBody {
-        if let coding = value(of: "transfer-encoding"), endsInChunked(coding) { return .chunked }
-        if let length = contentLength { return length == 0 ? .none : .length(length) }
-        return .untilClose
+        // The first of each field counts, in one pass over them.
+        var (hasCoding, length): (Bool, Range<Int>?) = (false, nil)
+        var list = HTTPHeaders(bytes)
+        while let field = list.next() {
+            let name = bytes.field(field.name)
+            if !hasCoding, name.equals(ignoringCase: "transfer-encoding") {
+                if endsInChunked(field.value) { return .chunked }
+                hasCoding = true
+            } else if length == nil, name.equals(ignoringCase: "content-length") {
+                length = field.value
+            }
+        }
+        guard let length, let count = bytes.decimal(length) else { return .untilClose }
+        return count == 0 ? .none : .length(count)
     }
 
     /// Whether the last transfer coding is chunked (RFC 9112, 6.1).

@@ -12,6 +12,7 @@
 extension TLSClientHello {
     /// Appends JA3's text.
     public func appendJA3(to text: inout [UInt8]) {
+        if text.isEmpty { text.reserveCapacity(256) }
         text.append(decimal: Int(legacyVersion))
         text.append(0x2c)
         appendDecimals(cipherSuites, to: &text)
@@ -77,8 +78,13 @@ public struct JA4Text: Sendable {
     public private(set) var extensions: [UInt8] = []
     private var numbers: [UInt16] = []
 
-    /// Makes the parts, still empty.
-    public init() {}
+    /// Makes the parts, still empty, with room for what hellos have as a rule.
+    public init() {
+        prefix.reserveCapacity(16)
+        ciphers.reserveCapacity(256)
+        extensions.reserveCapacity(256)
+        numbers.reserveCapacity(64)
+    }
 
     /// Writes the parts of a hello's fingerprint in place of what was there.
     public mutating func set(_ hello: borrowing TLSClientHello, carrier: Carrier) {

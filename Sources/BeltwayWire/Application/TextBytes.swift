@@ -41,11 +41,30 @@ extension RawSpan {
     @inlinable public func firstIndex(of byte: UInt8, from start: Int = 0, before end: Int? = nil) -> Int? {
         var index = Swift.max(start, 0)
         let end = Swift.min(end ?? byteCount, byteCount)
+        let pattern = eightTimes(byte)
+        while end &- index >= 8 {
+            let found = zeroBytes(unchecked64(index) ^ pattern)
+            if found != 0 { return index &+ found.leadingZeroBitCount / 8 }
+            index &+= 8
+        }
         while index < end {
             if unchecked8(index) == byte { return index }
             index &+= 1
         }
         return nil
+    }
+
+    /// Where a line that begins at `start` has its CR or LF; the bytes' end if it has none.
+    func lineEnd(from start: Int) -> Int {
+        var index = start
+        while byteCount &- index >= 8 {
+            let word = unchecked64(index)
+            let found = zeroBytes(word ^ eightTimes(0x0a)) | zeroBytes(word ^ eightTimes(0x0d))
+            if found != 0 { return index &+ found.leadingZeroBitCount / 8 }
+            index &+= 8
+        }
+        while index < byteCount, unchecked8(index) != 0x0a, unchecked8(index) != 0x0d { index &+= 1 }
+        return index
     }
 
     /// The range without the spaces and tabs at both of its ends.
@@ -107,11 +126,17 @@ extension [UInt8] {
     /// Appends a number in decimal.
     mutating func append(decimal value: Int) {
         guard value >= 0 else { return }
-        var divisor = 1
-        while value / divisor >= 10 { divisor &*= 10 }
-        while divisor > 0 {
-            append(UInt8(truncatingIfNeeded: 0x30 + value / divisor % 10))
-            divisor /= 10
+        var rest = value
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
+        repeat {
+            first &-= 1
+            digits[first] = UInt8(truncatingIfNeeded: 0x30 &+ rest % 10)
+            rest /= 10
+        } while rest > 0
+        while first < digits.count {
+            append(digits[first])
+            first &+= 1
         }
     }
 
@@ -128,4 +153,15 @@ extension [UInt8] {
 /// The lower-case digit of 0...15.
 @inline(__always) func hexadecimalDigit(_ value: UInt8) -> UInt8 {
     value < 10 ? 0x30 &+ value : 0x57 &+ value
+}
+
+/// A word of eight times this byte.
+@inlinable @inline(__always) func eightTimes(_ byte: UInt8) -> UInt64 {
+    UInt64(byte) &* 0x0101_0101_0101_0101
+}
+
+/// A word with the highest bit of each byte set that was 0, and nothing else: no byte carries into the next one.
+@inlinable @inline(__always) func zeroBytes(_ word: UInt64) -> UInt64 {
+    let low = UInt64(0x7f7f_7f7f_7f7f_7f7f)
+    return ~((word & low) &+ low | word | low)
 }

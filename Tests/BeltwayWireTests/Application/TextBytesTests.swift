@@ -36,6 +36,38 @@ import Testing
         #expect(found == [1, 3, nil, 4, 0, nil])
     }
 
+    @Test func `is searched by words as by bytes, whatever stands before and behind`() {
+        // Bytes that differ from the one that is sought by one bit or by a carry.
+        let others: [UInt8] = [0x00, 0x01, 0x39, 0x3b, 0x80, 0xba, 0xff]
+        var text = (0..<40).map { others[$0 % others.count] }
+        for place in 0..<text.count {
+            let old = text[place]
+            text[place] = 0x3a
+            for start in 0..<text.count {
+                let span = text.span.bytes
+                let found = [
+                    span.firstIndex(of: 0x3a, from: start),
+                    span.firstIndex(of: 0x3a, from: start, before: 33),
+                ]
+                #expect(found == [start <= place ? place : nil, start <= place && place < 33 ? place : nil])
+            }
+            text[place] = old
+        }
+        let none = text.span.bytes.firstIndex(of: 0x3a)
+        #expect(none == nil)
+    }
+
+    @Test(arguments: [[0x0a], [0x0d], [0x0d, 0x0a], [0x0a, 0x0d]] as [[UInt8]])
+    func `ends a line of headers at CR or LF wherever it stands`(end: [UInt8]) {
+        for length in 1..<40 {
+            let head = Array("A:".utf8) + [UInt8](repeating: 0x8a, count: length) + end + Array("B: 2".utf8)
+            var list = HTTPHeaders(head.span.bytes)
+            let values = [list.next()?.value, list.next()?.value]
+            let second = 2 + length + end.count + 3
+            #expect(values == [2..<2 + length, second..<second + 1])
+        }
+    }
+
     @Test func `is cut where a field's range leaves it`() {
         let bytes = Array("abc".utf8)
         let lengths = [0..<3, 1..<99, 5..<7, -3 ..< -1, -1..<1].map { bytes.span.bytes.field($0).byteCount }
