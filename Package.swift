@@ -61,7 +61,7 @@ let package = Package(
     targets: [
         // 0  C
         .target(name: "CLinux"),
-        .target(name: "CRingPeer"),  // the ring's loop in C, for beltway-bench to compare with
+        .target(name: "CRingPeer", linkerSettings: [.linkedLibrary("pcap")]),  // peers of beltway-bench
         .systemLibrary(name: "CBeltway"),  // beltway.h, which BeltwayC implements
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),

@@ -167,7 +167,7 @@ private struct Pipeline: ~Copyable {
                 at: .nowhere,
                 time: frame.time,
                 flow: flow,
-                tracker: tracker
+                tracker: &tracker
             )
         } else if let flow, headers.layers.contains(.udp), headers.capturedPayloadLength > 0 {
             let start = Int(headers.payloadOffset)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "CBlockPeer.h"
+#include "CDumpPeer.h"
 #include "CLivePeer.h"
 #include "CStreamPeer.h"
 
