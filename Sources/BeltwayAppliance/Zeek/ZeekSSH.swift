@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ssh.log: a line for each connection, from what was said before it was encrypted (base/protocols/ssh of Zeek 8).
 //
-// Whether and how often somebody tried to log in is not told: Zeek guesses it from the lengths of encrypted packets.
+// Whether and how often somebody tried to log in is inferred from lengths (`SSHLogin`), as Zeek does; an `auth_attempts`
+// of 0 is also what Zeek writes where nothing is known.
 internal import BeltwayFlow
 internal import BeltwayWire
 
@@ -29,8 +30,12 @@ enum ZeekSSH {
         let server = details.value(.serverBanner)
         let version = version(client, server)
         if version > 0 { log.number("version", version) } else { log.unset("version") }
-        log.unset("auth_success")
-        log.unset("auth_attempts")
+        if let isLoggedIn = details.number(.isLoggedIn) {
+            log.flag("auth_success", isLoggedIn != 0)
+        } else {
+            log.unset("auth_success")
+        }
+        log.number("auth_attempts", details.number(.loginAttempts) ?? 0)
         let isFromHere = ZeekConnections.isLocal(originator(record), version: record.ipVersion)
         let isToHere = ZeekConnections.isLocal(responder(record), version: record.ipVersion)
         if isFromHere == isToHere {
@@ -91,24 +96,25 @@ enum ZeekSSH {
     private static func agreed(_ list: List, _ details: TransactionDetails) -> [UInt8]? {
         let client = self.list(.clientList, list.rawValue, details)
         let server = self.list(.serverList, list.rawValue, details)
-        return client.first { server.contains($0) }
+        return SSHAlgorithms.agreed(client: client, server: server).map { place in
+            place.map { client.byte(at: $0) }
+        }
     }
 
+    /// A list as its side sent it; empty if there is none.
+    @_lifetime(copy details)
     private static func list(
         _ side: TransactionDetail,
         _ number: Int,
         _ details: TransactionDetails
-    ) -> [[UInt8]] {
+    ) -> RawSpan {
         var rest = TransactionDetails(details.bytes)
         var index = 0
         while let value = rest.next() {
             guard value.detail == side else { continue }
-            if index == number {
-                let bytes = rest.bytes.extracting(value.place)
-                return (0..<bytes.byteCount).map { bytes.byte(at: $0) }.split(separator: 0x2c).map(Array.init)
-            }
+            if index == number { return details.bytes.extracting(value.place) }
             index += 1
         }
-        return []
+        return details.bytes.extracting(first: 0)
     }
 }

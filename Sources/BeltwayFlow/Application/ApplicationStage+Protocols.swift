@@ -40,7 +40,7 @@ extension ApplicationStage {
         case .tls: TLSParser.step(bytes, from: sender, &tls[state.session], &flow, &output)
         case .http:
             HTTPParser.step(bytes, from: sender, &state[sender], &http[state.session], &flow, &output)
-        case .ssh: SSHParser.step(bytes, from: sender, &ssh[state.session], &flow, &output)
+        case .ssh: SSHParser.step(bytes, from: sender, &ssh[state.session], &output)
         case .smtp:
             SMTPParser.step(bytes, from: sender, &state[sender], &smtp[state.session], &flow, &output)
         case .ftp: stepFTP(bytes, from: sender, &state, &flow)
@@ -79,6 +79,9 @@ extension ApplicationStage {
         case .http2:
             HTTP2Parser.lost(from: sender, length, &state[sender], &http2[state.session], &flow, &output)
         case .unknown: state[sender].isWatched = true
+        case .ssh:
+            SSHParser.lost(&ssh[state.session])
+            state[sender].isOver = true
         default: state[sender].isOver = true
         }
     }

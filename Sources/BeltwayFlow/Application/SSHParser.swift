@@ -3,8 +3,10 @@
 //
 //     identification lines   versions of protocol and software        RFC 4253, 4.2
 //     KEXINIT                what each side can do: HASSH             RFC 4253, 7.1
+//     lengths after NEWKEYS  who tried to log in, and whether it went `SSHLogin`
 //
-// Written when both sides have sent KEXINIT; or with what there is when one of them goes on without, or the flow ends.
+// Written when it is known how the login went, or that this cannot be known: bytes are missing, one side goes on without
+// KEXINIT, the flow ends. Its time and packet are those of the second KEXINIT, where there was one.
 internal import BeltwayWire
 
 /// What is known of one side.
@@ -17,9 +19,14 @@ struct SSHSide {
     var hassh: [UInt8] = []
     /// What the log of connections says of it beyond that.
     var details: [UInt8] = []
+    /// Its lists of what the server may answer with: ciphers, MACs, compression.
+    var answers: (cipher: [UInt8], mac: [UInt8], compression: [UInt8]) = ([], [], [])
+    /// Whether what it sends is encrypted.
+    var isEncrypted = false
 
     @inline(__always) var heldBytes: Int {
         protocolVersion.count + software.count + hassh.count + details.count
+            + answers.cipher.count + answers.mac.count + answers.compression.count
     }
 }
 
@@ -29,8 +36,12 @@ struct SSHSession {
     var server = SSHSide()
     var isWritten = false
     var start = Timestamp.zero
-    /// Whether the details were written, which wait for the server's key.
-    var isLogged = false
+    /// Time and number of the packet that brought the second KEXINIT.
+    var told: (time: Timestamp, packet: UInt64)?
+    var login = SSHLogin()
+    var pieces = SSHPieces()
+    /// Who answers in the key exchange: mostly who was called, but a server may call as well.
+    var answerer = Sender.responder
     /// Fingerprint of the server's key, as its log has it.
     var hostKey: [UInt8] = []
 
@@ -52,6 +63,7 @@ public enum SSHParser {
     public static let columns = [
         TransactionColumn("client", .text), TransactionColumn("server", .text),
         TransactionColumn("hassh", .text), TransactionColumn("hassh_server", .text),
+        TransactionColumn("auth_attempts", .number), TransactionColumn("auth_success", .text),
     ]
 
     /// Longest text of a HASSH that is kept, in bytes; ten lists of algorithms are far shorter.
@@ -62,12 +74,12 @@ public enum SSHParser {
         _ bytes: RawSpan,
         from sender: Sender,
         _ session: inout SSHSession,
-        _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) -> ParserStep {
         if session.start == .zero { session.start = output.packet.time }
+        if session[sender].isEncrypted { return encrypted(bytes, from: sender, &session) }
         return session[sender].hasBanner
-            ? packet(bytes, from: sender, &session, &flow, &output)
+            ? packet(bytes, from: sender, &session, &output)
             : banner(bytes, from: sender, &session, wantsDetails: output.wantsDetails)
     }
 
@@ -101,120 +113,111 @@ public enum SSHParser {
         _ bytes: RawSpan,
         from sender: Sender,
         _ session: inout SSHSession,
-        _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) -> ParserStep {
         let length: Int
         switch SSHPacket.framing(of: bytes) {
         case .needMore: return .needMore
-        case .notThisProtocol: return .malformed
+        case .notThisProtocol: return malformed(session, from: sender)
         case .complete(let count): length = count
         }
-        guard let packet = try? SSHPacket(bytes) else { return .malformed }
+        guard let packet = try? SSHPacket(bytes) else { return malformed(session, from: sender) }
         switch packet.type {
         case SSHPacket.keyExchangeInit:
+            guard !session[sender].hasKeyExchange else { return .consumed(length) }
             guard let lists = try? SSHKeyExchangeInit(packet.payload) else { return .malformed }
-            var text: [UInt8] = []
-            lists.appendHASSH(from: sender, to: &text)
-            if text.count <= mostHASSH { session[sender].hassh = text }
-            session[sender].hasKeyExchange = true
-            if output.wantsDetails { session[sender].details += details(lists, from: sender) }
-            guard session[sender.opposite].hasKeyExchange else {
-                return output.wantsDetails ? .consumed(length) : .over
+            take(lists, from: sender, &session, &output)
+            if session[sender.opposite].hasKeyExchange {
+                session.told = (output.packet.time, output.packet.packet)
             }
-            guard output.wantsDetails else { return .flowOver }
-            // The event is due, but the log waits for the server's key.
-            writeEvent(&session, &flow, &output)
             return .consumed(length)
-        case SSHPacket.newKeys: return .over
+        case SSHPacket.newKeys:
+            guard session.told != nil else { return .over }
+            session[sender].isEncrypted = true
+            if sender == session.answerer { agree(&session) }
+            return session.login.isOver ? .flowOver : .consumed(length)
         case SSHPacket.keyExchangeReply, SSHPacket.groupExchangeReply:
-            guard sender == .responder, output.wantsDetails, session.server.hasKeyExchange,
-                let place = packet.hostKey
-            else { return .consumed(length) }
-            // Zeek's form: 24 of the digest's 32 bytes.
-            var text = TextBuffer(capacity: 64)
-            text.append("SHA256:")
-            text.append(base64SHA256Of: packet.payload.field(place), first: 24)
-            session.hostKey = text.copy()
-            return .flowOver
+            guard session.told != nil, let place = packet.hostKey else { return .consumed(length) }
+            session.answerer = sender
+            if output.wantsDetails, session.hostKey.isEmpty {
+                // Zeek's form: 24 of the digest's 32 bytes.
+                var text = TextBuffer(capacity: 64)
+                text.append("SHA256:")
+                text.append(base64SHA256Of: packet.payload.field(place), first: 24)
+                session.hostKey = text.copy()
+            }
+            return .consumed(length)
         default: return .consumed(length)
         }
     }
 
-    /// Writes the transaction unless it is written or there is nothing to say.
-    static func finish(
+    /// Between KEXINIT and NEWKEYS there is nothing to show: what cannot be read there only hides the login.
+    private static func malformed(_ session: SSHSession, from sender: Sender) -> ParserStep {
+        if session.told != nil { return .flowOver }
+        return session[sender].hasKeyExchange ? .over : .malformed
+    }
+
+    private static func take(
+        _ lists: borrowing SSHKeyExchangeInit,
+        from sender: Sender,
         _ session: inout SSHSession,
-        _ flow: inout ApplicationFlow,
         _ output: inout TransactionStage
     ) {
-        writeEvent(&session, &flow, &output)
-        if output.wantsDetails { writeLog(&session, &output) }
+        var text: [UInt8] = []
+        lists.appendHASSH(from: sender, to: &text)
+        if text.count <= mostHASSH { session[sender].hassh = text }
+        session[sender].hasKeyExchange = true
+        // One byte more than is looked through, so that a list that is too long agrees with nothing.
+        let most = SSHAlgorithms.longestList + 1
+        session[sender].answers.cipher.append(copyOf: lists.list(3).field(0..<most))
+        session[sender].answers.mac.append(copyOf: lists.list(5).field(0..<most))
+        session[sender].answers.compression.append(copyOf: lists.list(7).field(0..<most))
+        if output.wantsDetails { session[sender].details += details(lists, from: sender) }
     }
 
-    private static func writeEvent(
-        _ session: inout SSHSession,
-        _ flow: inout ApplicationFlow,
-        _ output: inout TransactionStage
-    ) {
-        guard !session.isWritten, session.client.hasBanner || session.server.hasBanner else { return }
-        session.isWritten = true
-        output.begin(.ssh, number: flow.transactions, object: "ssh")
-        write("client", session.client, software: 0, hassh: 2, &output)
-        write("server", session.server, software: 1, hassh: 3, &output)
-        output.end()
-        flow.transactions &+= 1
+    /// The server's packets are encrypted from here on: decides what their lengths tell.
+    private static func agree(_ session: inout SSHSession) {
+        let server = session[session.answerer].answers
+        let client = session[session.answerer.opposite].answers
+        session[session.answerer].answers = ([], [], [])
+        session[session.answerer.opposite].answers = ([], [], [])
+        let compression = agreed(client.compression, server.compression)
+        // OpenSSH's begins after the login; of any other the lengths are those of what was compressed.
+        let plain = [Array("none".utf8), Array("zlib@openssh.com".utf8)]
+        guard plain.contains(compression) else { return session.login.giveUp() }
+        session.pieces.clearTag = SSHAlgorithms.clearTag(
+            cipher: agreed(client.cipher, server.cipher).rawBytes,
+            mac: agreed(client.mac, server.mac).rawBytes
+        )
     }
 
-    /// Writes the details as a record of their own, once.
-    private static func writeLog(_ session: inout SSHSession, _ output: inout TransactionStage) {
-        guard !session.isLogged, session.client.hasBanner || session.server.hasBanner else { return }
-        session.isLogged = true
-        output.beginDetails(.ssh)
-        output.details.append(.start, number: session.start.nanoseconds)
-        output.details.append(session.client.details)
-        output.details.append(session.server.details)
-        if !session.hostKey.isEmpty { output.details.append(.hostKey, session.hostKey.rawBytes) }
-        output.endDetails()
+    private static func agreed(_ client: [UInt8], _ server: [UInt8]) -> [UInt8] {
+        SSHAlgorithms.agreed(client: client.rawBytes, server: server.rawBytes).map { Array(client[$0]) } ?? []
     }
 
-    private static func write(
-        _ name: StaticString,
-        _ side: SSHSide,
-        software: Int,
-        hassh: Int,
-        _ output: inout TransactionStage
-    ) {
-        guard side.hasBanner else { return }
-        output.text.openObject(name)
-        output.member("proto_version", side.protocolVersion.rawBytes)
-        output.member("software_version", side.software.rawBytes, column: software)
-        TLSParser.writeFingerprint("hassh", side.hassh, hassh, &output)
-        output.text.closeObject()
-    }
-
-    private static func details(_ banner: borrowing SSHBanner, from sender: Sender) -> [UInt8] {
-        var line = Array("SSH-".utf8)
-        line.append(copyOf: banner.protocolVersion)
-        line.append(0x2d)
-        line.append(copyOf: banner.softwareVersion)
-        if banner.comment.byteCount > 0 {
-            line.append(0x20)
-            line.append(copyOf: banner.comment)
+    /// Takes what is encrypted: of the server its lengths.
+    private static func encrypted(
+        _ bytes: RawSpan,
+        from sender: Sender,
+        _ session: inout SSHSession
+    ) -> ParserStep {
+        guard sender == session.answerer else {
+            session.login.clientSpoke()
+            return session.login.isOver ? .flowOver : .consumed(bytes.byteCount)
         }
-        var writer = DetailWriter()
-        writer.append(sender == .originator ? .clientBanner : .serverBanner, line.rawBytes)
-        return writer.end()
+        let length = bytes.byteCount >= 4 ? bytes.bigEndian32(at: 0) : nil
+        switch session.pieces.take(count: bytes.byteCount, length: length) {
+        case .part(let count): return .consumed(count)
+        case .packet(let length, let done):
+            session.login.serverSpoke(length)
+            return session.login.isOver ? .flowOver : .consumed(done)
+        case .needMore: return .needMore
+        case .malformed:
+            session.login.giveUp()
+            return .flowOver
+        }
     }
 
-    private static func details(_ lists: borrowing SSHKeyExchangeInit, from sender: Sender) -> [UInt8] {
-        var writer = DetailWriter()
-        for number in 0..<SSHKeyExchangeInit.listCount {
-            writer.append(
-                sender == .originator ? .clientList : .serverList,
-                lists.list(number),
-                most: 1000
-            )
-        }
-        return writer.end()
-    }
+    /// Bytes of either side are lost: lengths tell nothing any more.
+    static func lost(_ session: inout SSHSession) { session.login.giveUp() }
 }

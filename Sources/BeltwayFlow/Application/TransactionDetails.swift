@@ -26,6 +26,8 @@ public enum TransactionDetail: UInt8, Sendable {
     // Files: bytes that they are said to have, bytes that did not come by, the name that they were given, as JSON, and
     // their number among the parts of a mail
     case totalBytes, missingBytes, givenName, partNumber
+    // SSH: what the lengths of encrypted packets say of the login
+    case loginAttempts, isLoggedIn
 }
 
 /// Values of a transaction, in the order they were written.

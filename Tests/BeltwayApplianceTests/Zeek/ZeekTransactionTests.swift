@@ -238,6 +238,19 @@ private func fields(_ table: ZeekTable, _ log: consuming ZeekWriter) -> [String:
         #expect(line["version"] == "2" && line["kex_alg"] == "k2" && line["host_key_alg"] == "-")
         #expect(line["cipher_alg"] == "To server: c2, to client: c1" && line["mac_alg"] == "m1")
         #expect(line["direction"] == "OUTBOUND")
+        #expect(line["auth_attempts"] == "0" && line["auth_success"] == "-")
+    }
+
+    @Test(arguments: [(UInt64(1), "T"), (0, "F")])
+    func `tell of logins what was inferred`(isLoggedIn: UInt64, shown: String) {
+        var details = Details()
+        details.text(.clientBanner, "SSH-2.0-a")
+        details.number(.loginAttempts, 3)
+        details.number(.isLoggedIn, isLoggedIn)
+        var log = ZeekWriter(format: .tsv)
+        ZeekSSH.append(message(isAnswer: false, at: 0), TransactionDetails(details.bytes.rawBytes), to: &log)
+        let line = fields(ZeekSSH.table, log)
+        #expect(line["auth_attempts"] == "3" && line["auth_success"] == shown)
     }
 }
 
