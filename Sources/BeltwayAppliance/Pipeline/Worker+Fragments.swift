@@ -118,13 +118,22 @@ extension Worker where Sink: ~Copyable {
         }
     }
 
-    /// Shows a packet that was put together to parsers and rules, as of the packet that completed it.
+    /// Judges a packet that was put together, and shows it to parsers and rules, as of the packet that completed it.
     private mutating func look(
         at headers: borrowing PacketHeaders,
         _ view: FlowView?,
         _ frame: FragmentFrame,
         packet: RawSpan
     ) {
+        judge(
+            headers,
+            packet: packet,
+            flow: view,
+            time: frame.time,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface
+        )
         if let view {
             parse(
                 headers,
@@ -135,8 +144,8 @@ extension Worker where Sink: ~Copyable {
                 buffer: frame.buffer,
                 interface: frame.interface
             )
-            outlet.consumer.commit()
         }
+        if view != nil || judges { outlet.consumer.commit() }
         guard detectors.count > 0 else { return }
         inspect(headers, packet: packet, flow: view)
         guard !staged.isEmpty else { return }

@@ -72,6 +72,9 @@ enum PacketChecksums {
         return false
     }
 
+    /// The checksum of a header that has 0 in its place (RFC 791, 3.1).
+    static func checksum(of header: RawSpan) -> UInt16 { ~sum(header) }
+
     /// The sum in one's complement of 16 bits.
     private static func sum(_ bytes: RawSpan) -> UInt16 {
         var total: UInt64 = 0

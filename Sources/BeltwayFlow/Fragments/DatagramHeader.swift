@@ -72,7 +72,8 @@ struct FragmentPart {
 }
 
 enum DatagramHeader {
-    /// An IP header that says what the whole datagram's would have: no fragment fields, the whole length.
+    /// An IP header that says what the whole datagram's would have: no fragment fields, the whole length, a checksum of
+    /// its own.
     static func make(_ headers: PacketHeaders, nextHeader: UInt8, payloadLength: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(40 + payloadLength)
@@ -91,6 +92,8 @@ enum DatagramHeader {
             bytes += [UInt8(identification >> 8), UInt8(identification & 255), 0, 0]
             bytes += [headers.timeToLive, nextHeader, 0, 0]
             bytes += append(headers.source, bytes: 4) + append(headers.destination, bytes: 4)
+            let sum = PacketChecksums.checksum(of: bytes.rawBytes)
+            (bytes[10], bytes[11]) = (UInt8(sum >> 8), UInt8(sum & 255))
         } else {
             bytes += [0x60, 0, 0, 0, UInt8(payloadLength >> 8), UInt8(payloadLength & 255)]
             bytes += [nextHeader, headers.timeToLive]
