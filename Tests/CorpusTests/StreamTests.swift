@@ -124,7 +124,7 @@ struct StreamTests {
     private static let disputed: Set<String> = [
         "evasion/suricata-verify/detect-ipopts/input.pcap 1",
         "evasion/suricata-verify/detect-ipopts/input.pcap 2",
-        "formats/libpcap/filter/AH-IPcomp-IPv4.pcap 0", "malformed/ndpi/fuzz-2006-09-29-28586.pcap 8",
+        "malformed/ndpi/fuzz-2006-09-29-28586.pcap 8",
         "protocols/ndpi/vnc.pcap 0", "protocols/ndpi/vnc.pcap 2", "protocols/zeek/finger/verbose.pcap 0",
     ]
 

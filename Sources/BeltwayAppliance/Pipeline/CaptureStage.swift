@@ -175,6 +175,7 @@ struct CaptureStage: ~Copyable, BatchStage {
             tunnels.expire(through: clock)
         }
         if let done = compressed.takeStatistics() { compression.add(done) }
+        if let done = tunnels.takeCompression() { compression.add(done) }
         packets &+= batch.endOrdinal &- batch.firstOrdinal
         for lane in 0..<lanes.count { lanes[lane].publish() }
         // After the tails of all index buffers: a consumer whose buffer is empty may let go up to here.

@@ -9,11 +9,12 @@ internal import Synchronization
 //     index buffer    .. | packet | packet | number 7 | packet | ..        (the entry of the fragment that completed it)
 //     queue                                  7: bytes, headers
 
-/// One layer of a packet whose tunnel came in fragments.
+/// One layer of a packet whose tunnel came in fragments, or a packet that was compressed.
 struct CarriedPacket: Sendable {
     /// What a tracker needs to know of it; time and ordinal are those of the fragment that completed it.
     var frame: FragmentFrame
-    /// From the IP header of the datagram that was put together on, to which offsets count; empty if it carries another.
+    /// From the IP header of the datagram that was put together on, to which offsets count; empty if it carries another, or
+    /// if there was no room for them.
     var bytes: [UInt8]
     /// The tunnel that it carries; `.none` if it is the innermost.
     var carries: TunnelKind
@@ -22,20 +23,24 @@ struct CarriedPacket: Sendable {
 /// Packets on their way from a producer to one worker.
 ///
 /// Offline, the worker's hold on the ring bounds it: the producer cannot be further ahead than the ring is long. What was
-/// inflated may be more than came in it: what is beyond `mostBytes` is left out. Live, what is beyond `mostLive` is.
+/// inflated may be more than came in it. Of what is beyond `mostBytes`, or live beyond `mostLive`, the headers alone are handed
+/// over: it is counted in its flow, and its payload as skipped; what is beyond `mostHeaders` is left out.
 final class CarriedQueue: Sendable {
     private struct State {
         var packets: [(number: UInt32, packet: CarriedPacket)] = []
         var head = 0
-        /// Bytes of those that wait.
+        /// Bytes of those that wait, and how many have some.
         var bytes = 0
+        var filled = 0
         var sent: UInt32 = 0
         /// Number of the last one that was asked for.
         var asked: UInt32 = 0
     }
 
-    /// Packets that wait at a time, live: 64 KiB each at most.
-    private static var mostLive: Int { 512 }
+    /// Packets with bytes that wait at a time, live: 64 KiB each at most.
+    static var mostLive: Int { 512 }
+    /// Packets that wait at a time, with bytes or without.
+    static var mostHeaders: Int { 16_384 }
     /// Bytes that wait at a time before nothing more is added.
     private static var mostBytes: Int { 256 << 20 }
     private let state = Mutex(State())
@@ -46,11 +51,13 @@ final class CarriedQueue: Sendable {
     func send(_ packet: CarriedPacket, isLive: Bool) -> UInt32 {
         state.withLock { state in
             state.sent &+= 1
-            let hasRoom = !isLive || state.packets.count - state.head < CarriedQueue.mostLive
-            if hasRoom, state.bytes < CarriedQueue.mostBytes {
-                state.bytes += packet.bytes.count
-                state.packets.append((state.sent, packet))
-            }
+            guard state.packets.count - state.head < CarriedQueue.mostHeaders else { return state.sent }
+            var packet = packet
+            let hasRoom = !isLive || state.filled < CarriedQueue.mostLive
+            if !hasRoom || state.bytes >= CarriedQueue.mostBytes { packet.bytes = [] }
+            state.bytes += packet.bytes.count
+            if !packet.bytes.isEmpty { state.filled += 1 }
+            state.packets.append((state.sent, packet))
             return state.sent
         }
     }
@@ -68,6 +75,7 @@ final class CarriedQueue: Sendable {
                 if Int32(bitPattern: next.number &- number) > 0 { break }
                 state.head += 1
                 state.bytes -= next.packet.bytes.count
+                if !next.packet.bytes.isEmpty { state.filled -= 1 }
                 if next.number == number { found = next.packet }
             }
             if state.head == state.packets.count {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayClassify
 internal import BeltwayFlow
 internal import BeltwayStore
 internal import BeltwayTrace
@@ -12,6 +13,8 @@ internal import BeltwayWire
 struct FlowFollower: ~Copyable {
     private var tracker: FlowTracker
     private var fragments: FragmentReassembler
+    private var compressed = CompressedPackets()
+    private let classifier: PacketClassifier
     private(set) var tracer: Tracer
     private let expression: QueryExpression
     private var ended = EndedFlows()
@@ -44,6 +47,7 @@ struct FlowFollower: ~Copyable {
     ) {
         tracker = FlowTracker(flow)
         fragments = FragmentReassembler(flow.fragments, vlansSeparateFlows: flow.vlansSeparateFlows)
+        classifier = PacketClassifier(vlansSeparateFlows: flow.vlansSeparateFlows, workers: 1)
         self.expression = expression
         self.show = show
         tracer = Tracer(form, flowLimit: flowLimit)
@@ -57,15 +61,20 @@ struct FlowFollower: ~Copyable {
     ///   - headers: What was decoded.
     ///   - packet: What else is known of it.
     ///   - excerpt: The beginning of its payload.
-    ///   - fragment: A copy of its bytes, if it is a fragment: what was whole may be overwritten by now.
+    ///   - bytes: Its bytes, if it is one that ``needsCopy(_:)``: what was whole may be overwritten by now.
     ///   - interface: The name of its interface; asked only where the expression needs it.
     mutating func take(
         _ headers: borrowing PacketHeaders,
         _ packet: Packet,
         excerpt: PayloadExcerpt,
-        fragment: [UInt8],
+        copy bytes: [UInt8],
         interface: () -> String
     ) {
+        if headers.transportProtocol == IPProtocol.compression, !headers.isFragment,
+            takeCompressed(copy headers, packet, bytes, interface)
+        {
+            return
+        }
         guard !headers.isFragment else {
             let frame = FragmentFrame(
                 headers: copy headers,
@@ -76,11 +85,55 @@ struct FlowFollower: ~Copyable {
                 buffer: packet.buffer,
                 interface: packet.interface
             )
-            fragment.withPacket { fragments.take(frame, packet: $0) }
+            bytes.withPacket { fragments.take(frame, packet: $0) }
             fragments.settle()
             takeDatagrams(interface)
             return
         }
+        takePlain(headers, packet, excerpt, interface)
+    }
+
+    /// Whether a packet is more than its headers say: it is put together, or inflated, first.
+    static func needsCopy(_ headers: borrowing PacketHeaders) -> Bool {
+        if headers.isFragment { return true }
+        return headers.transportProtocol == IPProtocol.compression
+    }
+
+    /// Takes a compressed packet (IPComp) as what it holds; false if it cannot be inflated.
+    private mutating func takeCompressed(
+        _ headers: PacketHeaders,
+        _ packet: Packet,
+        _ bytes: [UInt8],
+        _ interface: () -> String
+    ) -> Bool {
+        var inflated: [UInt8]?
+        bytes.withPacket { inflated = compressed.inflate(headers, in: $0) }
+        guard let inflated else { return false }
+        var inside = PacketHeaders()
+        inflated.withPacket { PacketDecoder.decode(reassembled: $0, of: headers, into: &inside) }
+        var packet = packet
+        packet.hash = inflated.withPacket { classifier.classify(inside, packet: $0).flowHash }
+        // A fragment inside is one of another datagram; it is not compressed again.
+        guard !inside.isFragment else {
+            take(
+                inside,
+                packet,
+                excerpt: inflated.withPacket { PayloadExcerpt(inside, of: $0) },
+                copy: inflated,
+                interface: interface
+            )
+            return true
+        }
+        takePlain(inside, packet, inflated.withPacket { PayloadExcerpt(inside, of: $0) }, interface)
+        return true
+    }
+
+    private mutating func takePlain(
+        _ headers: borrowing PacketHeaders,
+        _ packet: Packet,
+        _ excerpt: PayloadExcerpt,
+        _ interface: () -> String
+    ) {
         let flow = tracker.track(
             headers,
             hash: packet.hash,

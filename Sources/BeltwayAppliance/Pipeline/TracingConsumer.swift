@@ -38,13 +38,13 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
         var headers = PacketHeaders()
         var record = RecordHead()
         var excerpt = PayloadExcerpt()
-        var fragment: [UInt8] = []
+        var copy: [UInt8] = []
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
             record = RecordHead(bytes)
             let packet = record.packet(in: bytes)
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
             excerpt = PayloadExcerpt(headers, of: packet)
-            if headers.isFragment { fragment = FlowFollower.copy(packet) }
+            if FlowFollower.needsCopy(headers) { copy = FlowFollower.copy(packet) }
         }
         if isLive, !memory.isWhole(entry.position) { return false }
         latest = record.time
@@ -61,7 +61,7 @@ struct TracingConsumer: ~Copyable, EntryConsumer {
                 interface: entry.interface
             ),
             excerpt: excerpt,
-            fragment: fragment
+            copy: copy
         ) {
             let (buffer, interface) = (Int(entry.buffer), Int(entry.interface))
             return buffer < names.count && interface < names[buffer].count ? names[buffer][interface] : ""

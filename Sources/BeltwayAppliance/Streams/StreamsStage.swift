@@ -19,6 +19,8 @@ protocol StreamOutput: StreamConsumer, FactSink, ~Copyable {
 struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
     private let classifier = PacketClassifier(share: .addressPair, vlansSeparateFlows: true, workers: 1)
     private var tracker: FlowTracker
+    private var fragments = FragmentReassembler()
+    private var compressed = CompressedPackets()
     var streams: StreamStage<Output>
     private var latest = Timestamp.zero
 
@@ -43,6 +45,10 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
         var headers = PacketHeaders()
         memory.forEachPacket(in: batch) { descriptor, ordinal, packet in
             PacketDecoder.decode(packet, linkType: linkType, into: &headers)
+            if headers.isFragment || headers.transportProtocol == IPProtocol.compression {
+                take(headers, packet, descriptor, ordinal, number)
+                return
+            }
             guard headers.layers.contains(.tcp) else { return }
             if descriptor.time > latest { latest = descriptor.time }
             let flow = tracker.track(
@@ -67,6 +73,73 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
             )
         }
         streams.reassembler.secure(keeping: memory.geometry.capacity / 2)
+    }
+
+    /// Takes a packet that is more than its headers say: put together, or inflated, it may be one of a stream, and lies in no
+    /// ring then.
+    @inline(never)
+    private mutating func take(
+        _ headers: borrowing PacketHeaders,
+        _ packet: RawSpan,
+        _ descriptor: Descriptor,
+        _ ordinal: UInt64,
+        _ buffer: UInt16
+    ) {
+        var frame = FragmentFrame(
+            headers: copy headers,
+            hash: 0,
+            time: descriptor.time,
+            originalLength: descriptor.originalLength,
+            ordinal: ordinal,
+            buffer: buffer,
+            interface: descriptor.interface
+        )
+        if headers.isFragment {
+            fragments.take(frame, packet: packet)
+            fragments.settle()
+        } else if let bytes = compressed.inflate(copy headers, in: packet) {
+            let own = copy headers
+            bytes.withPacket { PacketDecoder.decode(reassembled: $0, of: own, into: &frame.headers) }
+            if frame.headers.isFragment {
+                bytes.withPacket { fragments.take(frame, packet: $0) }
+                fragments.settle()
+            } else {
+                follow(frame, bytes)
+            }
+        }
+        while let datagram = fragments.next() {
+            guard datagram.isWhole else { continue }
+            frame.headers = datagram.headers
+            follow(frame, datagram.bytes)
+        }
+    }
+
+    /// Takes a packet that lies in no ring.
+    private mutating func follow(_ frame: FragmentFrame, _ bytes: [UInt8]) {
+        guard frame.headers.layers.contains(.tcp), !frame.headers.isFragment else { return }
+        if frame.time > latest { latest = frame.time }
+        let flow = tracker.track(
+            frame.headers,
+            hash: bytes.withPacket { classifier.classify(frame.headers, packet: $0).flowHash },
+            time: frame.time,
+            originalLength: frame.originalLength,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface,
+            facts: &streams
+        )
+        guard let flow else { return }
+        if flow.isFirstPacket { streams.consumer.began(flow, frame.headers) }
+        bytes.withPacket { packet in
+            streams.segment(
+                frame.headers,
+                packet: packet,
+                at: .nowhere,
+                time: frame.time,
+                flow: flow,
+                tracker: &tracker
+            )
+        }
     }
 
     mutating func idle(through time: Timestamp) {}

@@ -48,10 +48,10 @@ struct RunningTrace: ~Copyable {
             let descriptor = packet.descriptor
             let linkType = source.linkType(of: packet.ring)
             var decoded = headers
-            var fragment: [UInt8] = []
+            var copy: [UInt8] = []
             let (excerpt, hash) = source.withBytes(of: packet) { bytes in
                 PacketDecoder.decode(bytes, linkType: linkType, into: &decoded)
-                if decoded.isFragment { fragment = FlowFollower.copy(bytes) }
+                if FlowFollower.needsCopy(decoded) { copy = FlowFollower.copy(bytes) }
                 let hash = classifier.classify(decoded, packet: bytes).flowHash
                 return (PayloadExcerpt(decoded, of: bytes), hash)
             }
@@ -76,7 +76,7 @@ struct RunningTrace: ~Copyable {
                     interface: descriptor.interface
                 ),
                 excerpt: excerpt,
-                fragment: fragment
+                copy: copy
             ) { name }
         }
         return taken

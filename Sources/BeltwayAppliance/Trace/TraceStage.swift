@@ -51,7 +51,7 @@ struct TraceStage: ~Copyable, BatchStage {
                     interface: descriptor.interface
                 ),
                 excerpt: PayloadExcerpt(headers, of: packet),
-                fragment: headers.isFragment ? FlowFollower.copy(packet) : []
+                copy: FlowFollower.needsCopy(headers) ? FlowFollower.copy(packet) : []
             ) {
                 let names = buffer.interfaces
                 return Int(descriptor.interface) < names.count ? names[Int(descriptor.interface)] : ""

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compressed datagrams (IPComp, RFC 3173): inflated by the producer of packets, before they are shared out.
+// Compressed datagrams (IPComp, RFC 3173): inflated by the producer of packets, before they are shared out; those that came
+// in fragments by who puts these together.
 //
 //     IP | IPComp | deflate ..   -->   IP, its protocol the one of what was compressed | ..
 //
@@ -17,7 +18,8 @@ public struct CompressedPackets: ~Copyable {
     /// What was done since it was made, or since these were taken.
     public private(set) var statistics = CompressionStatistics()
     private var hasNews = false
-    private let inflater = DatagramInflater()
+    /// Made for the first datagram: most traffic has none.
+    private var inflater: DatagramInflater?
     private let account = InflationAccount()
 
     /// Makes one.
@@ -54,6 +56,8 @@ public struct CompressedPackets: ~Copyable {
         let body = packet.extracting(start + IPComp.headerLength..<end)
         account.take(body.byteCount)
         let most = DatagramInflater.mostBytes - (headers.ipVersion == 4 ? IPv4.minimumHeaderLength : 0)
+        let inflater = self.inflater ?? DatagramInflater()
+        self.inflater = inflater
         switch inflater.inflate(body, most: account.bound(of: body.byteCount, most: most)) {
         case .whole(let payload):
             _ = account.give(payload.count)

@@ -22,6 +22,14 @@ extension FlowTracker {
         }
         let head = datagram.frames[first]
         var opening = head.headers
+        var hash = head.hash
+        if let inflatedHash = datagram.inflatedHash {
+            // It stands for what was compressed, which the fragments' headers do not name.
+            opening = datagram.own
+            opening.ipLength = head.headers.ipLength
+            hash = inflatedHash
+        }
+        var following = opening
         // A datagram that carries a tunnel is a packet of the tunnel's flow here; what is inside comes by ``TunnelFragments``.
         if datagram.isWhole {
             let whole = datagram.own
@@ -32,13 +40,12 @@ extension FlowTracker {
             opening.tcpFlags = whole.tcpFlags
             opening.window = whole.window
         }
-        var view = track(head, opening, head.hash, facts: &facts)
-        var following = head.headers
+        var view = track(head, opening, hash, facts: &facts)
         following.layers.remove(.tcp)
         for (index, frame) in datagram.frames.enumerated() where index != first {
             following.ipLength = frame.headers.ipLength
             following.payloadLength = datagram.isWhole ? 0 : frame.headers.payloadLength
-            view = track(frame, following, head.hash, facts: &facts) ?? view
+            view = track(frame, following, hash, facts: &facts) ?? view
         }
         if let view, datagram.carries != .none { noteCarrying(datagram.carries, slot: view.slot) }
         return view

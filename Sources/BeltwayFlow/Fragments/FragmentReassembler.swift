@@ -11,6 +11,7 @@
 // Invariant 1. `weight` is the sum of what waiting datagrams hold, and is above the budget only while `take` runs.
 // Invariant 2. Each fragment taken is in exactly one datagram, and each datagram comes out of `next()` exactly once.
 
+internal import BeltwayClassify
 public import BeltwayWire
 
 /// Reassembles fragmented datagrams.
@@ -24,6 +25,9 @@ public struct FragmentReassembler: ~Copyable {
 
     private let vlansSeparateFlows: Bool
     private let hosts: HostPolicies
+    /// Those of compressed datagrams are put together first, and inflated then.
+    private var compressed = CompressedPackets()
+    private let classifier: PacketClassifier
     private let timeout: UInt64
     private var waiting: [DatagramKey: FragmentedDatagram] = [:]
     /// By age; those that are gone are swept out before they are half of them.
@@ -43,6 +47,7 @@ public struct FragmentReassembler: ~Copyable {
         self.configuration = configuration
         self.hosts = hosts
         self.vlansSeparateFlows = vlansSeparateFlows
+        classifier = PacketClassifier(vlansSeparateFlows: vlansSeparateFlows, workers: 1)
         timeout = UInt64(configuration.timeout) * 1_000_000_000
     }
 
@@ -91,11 +96,14 @@ public struct FragmentReassembler: ~Copyable {
         latest = nil
         guard !datagram.isGone else { return }
         let before = datagram.weight
-        guard datagram.complete() else { return }
+        guard datagram.complete(&compressed, classifier) else { return }
         weight += datagram.weight - before
         statistics.reassembled &+= 1
         release(datagram)
     }
+
+    /// Takes the counters of what was done with compressed datagrams; nil if nothing was.
+    mutating func takeCompression() -> CompressionStatistics? { compressed.takeStatistics() }
 
     private mutating func place(_ frame: FragmentFrame, _ packet: RawSpan, in datagram: FragmentedDatagram) {
         guard let part = FragmentPart(frame.headers, in: packet), part.isWhole else {

@@ -7,6 +7,7 @@
 // Parsers and rules need a datagram in one piece, so each byte is copied once, whenever that is: it is copied when its
 // fragment comes, and no fragment holds up the ring or is lapped while it waits.
 
+internal import BeltwayClassify
 public import BeltwayWire
 
 /// What a tracker needs to know of the packet that brought a fragment.
@@ -58,6 +59,8 @@ public final class FragmentedDatagram {
     public private(set) var headers = PacketHeaders()
     /// The datagram's own headers, also where ``headers`` are those of a packet that it carries.
     public private(set) var own = PacketHeaders()
+    /// The classifier's hash of what was compressed (IPComp), as which the datagram then stands; nil if it was not.
+    public private(set) var inflatedHash: UInt32?
     /// The tunnel that it carries, if it is whole.
     public private(set) var carries = TunnelKind.none
     /// Which of `frames` has the transport header; nil if it has not come.
@@ -181,14 +184,22 @@ public final class FragmentedDatagram {
 
     /// Puts the packet together if nothing is missing.
     ///
+    /// - Parameters:
+    ///   - compressed: Inflates it, if it is compressed.
+    ///   - classifier: Says which flow's it is then.
     /// - Returns: Whether it is whole now.
-    func complete() -> Bool {
+    func complete(_ compressed: inout CompressedPackets, _ classifier: PacketClassifier) -> Bool {
         guard !isSpoiled, let total, covered == total, let first else { return false }
         let outer = frames[first].headers
         var packet = DatagramHeader.make(outer, nextHeader: nextHeader, payloadLength: total)
         packet += payload[..<total]
         var whole = PacketHeaders()
         packet.withPacket { PacketDecoder.decode(reassembled: $0, of: outer, into: &whole) }
+        let inflated = inflate(packet, whole, &compressed)
+        if let inflated {
+            packet = inflated
+            packet.withPacket { PacketDecoder.decode(reassembled: $0, of: outer, into: &whole) }
+        }
         own = whole
         if whole.tunnelDepth > outer.tunnelDepth {
             // The kind of the next layer, and the datagram's own.
@@ -202,11 +213,24 @@ public final class FragmentedDatagram {
         } else {
             whole.fragmentID = outer.fragmentID
         }
+        if inflated != nil {
+            inflatedHash = packet.withPacket { classifier.classify(own, packet: $0).flowHash }
+        }
         own.fragmentID = outer.fragmentID
         (bytes, headers) = (packet, whole)
         payload = []
         isWhole = true
         return true
+    }
+
+    /// What was compressed before the sender cut it up (RFC 3173, 2); nil if it was not, or cannot be had.
+    private func inflate(
+        _ packet: [UInt8],
+        _ headers: PacketHeaders,
+        _ compressed: inout CompressedPackets
+    ) -> [UInt8]? {
+        guard headers.transportProtocol == IPProtocol.compression else { return nil }
+        return packet.withPacket { compressed.inflate(headers, in: $0) }
     }
 }
 

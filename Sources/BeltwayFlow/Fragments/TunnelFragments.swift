@@ -44,6 +44,8 @@ public struct TunnelFragments: ~Copyable {
     public var statistics: FragmentStatistics { reassembler.statistics }
     /// Changes whenever ``statistics`` may have.
     public var changes: UInt64 { reassembler.statistics.fragments &+ reassembler.statistics.timedOut }
+    /// Takes the counters of what was done with compressed datagrams that came in fragments; nil if nothing was.
+    public mutating func takeCompression() -> CompressionStatistics? { reassembler.takeCompression() }
     /// Datagrams that carry no tunnel and that are known for it.
     var otherCount: Int { others.count }
 
@@ -56,7 +58,9 @@ public struct TunnelFragments: ~Copyable {
         let headers = frame.headers
         let number = headers.transportProtocol
         let isUDP = number == IPProtocol.udp
-        guard isUDP || TunnelKind.mayBeCarried(by: number, ports: (0, 0)) else { return }
+        // What is compressed may be a tunnel.
+        let isCompressed = number == IPProtocol.compression
+        guard isUDP || isCompressed || TunnelKind.mayBeCarried(by: number, ports: (0, 0)) else { return }
         if isUDP {
             let key = DatagramKey(headers, vlansSeparate: vlansSeparateFlows)
             if headers.isLaterFragment {

@@ -183,7 +183,29 @@ extension FlowSelection: PacketPredicate {
             return true
         }
         if headers.isLaterFragment, fragments.contains(headers, at: about.time) { return true }
+        if headers.transportProtocol == IPProtocol.compression, !headers.isFragment,
+            holds(packet, about)
+        {
+            return true
+        }
         return headers.tunnelDepth > 0 && carries(packet, about, linkType: linkType)
+    }
+
+    /// Whether what is compressed in the packet (IPComp) belongs to one of the flows.
+    private mutating func holds(_ packet: RawSpan, _ about: StoredPacket) -> Bool {
+        let own = headers
+        // Few packets are compressed, so its memory is made for each of them; a packet grows to 64 KiB at most.
+        var compressed = CompressedPackets()
+        guard let bytes = compressed.inflate(own, in: packet) else { return false }
+        var inside = PacketHeaders()
+        bytes.withPacket { PacketDecoder.decode(reassembled: $0, of: own, into: &inside) }
+        for layer in own.tunnelDepth...max(own.tunnelDepth, inside.tunnelDepth) {
+            bytes.withPacket { PacketDecoder.decode(reassembled: $0, of: own, layer: layer, into: &inside) }
+            var forward = false
+            let key = FlowKey(inside, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+            if contains(key, at: about.time.nanoseconds) { return true }
+        }
+        return false
     }
 
     /// Whether one of the flows carries the packet in a tunnel.

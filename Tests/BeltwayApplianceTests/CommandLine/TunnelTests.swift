@@ -54,24 +54,6 @@ private enum Tunnelled {
 
 /// Tunnels whose datagrams come in fragments.
 private enum Cut {
-    /// A datagram's packet in pieces of 16 bytes of payload, behind Ethernet.
-    private static func pieces(_ packet: [UInt8], number: UInt8) -> [[UInt8]] {
-        let (link, header, payload) = (packet[..<14], packet[14..<34], Array(packet[34...]))
-        return stride(from: 0, to: payload.count, by: 16).map { start in
-            let part = payload[start..<min(start + 16, payload.count)]
-            var head = Array(header)
-            let field = start >> 3 | (start + 16 < payload.count ? 0x2000 : 0)
-            let length = 20 + part.count
-            head.replaceSubrange(
-                2..<8,
-                with: [
-                    UInt8(length >> 8), UInt8(length & 255), 0, number, UInt8(field >> 8), UInt8(field & 255),
-                ]
-            )
-            return link + head + part
-        }
-    }
-
     /// A TCP connection with a request in HTTP inside GTP-U, the request or every packet cut.
     ///
     /// Behind it comes a datagram of another port that is cut, too.
@@ -107,12 +89,12 @@ private enum Cut {
         ]
         var frames: [[UInt8]] = []
         for (number, packet) in packets.enumerated() {
-            let cut = all || number == 3 ? pieces(packet, number: UInt8(number)) : [packet]
+            let cut = all || number == 3 ? packet.fragments(every: 16, number: UInt8(number)) : [packet]
             frames += isReversed ? cut.reversed() : cut
         }
         let plain = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.1.1").udp(from: 40_000, to: 9)
             .payload("a datagram of many bytes that needs no port of a tunnel").bytes
-        return frames + pieces(plain, number: 77)
+        return frames + plain.fragments(every: 16, number: 77)
     }
 }
 
@@ -247,94 +229,5 @@ extension `The command line` {
             #expect(extracted.status == 0, "\(extracted.errors)")
             #expect(extracted.errors.contains("\(count) packet"), "\(extracted.errors)")
         }
-    }
-}
-
-/// A TCP connection whose long packets are compressed, as hosts do that agreed on it (RFC 3173, 2.2).
-private enum Compressed {
-    static let request =
-        "GET /compressed HTTP/1.1\r\nHost: ipcomp.example\r\nX: \(String(repeating: "a", count: 400))\r\n\r\n"
-
-    static func frames(isCompressed: Bool, isTunnel: Bool) -> [[UInt8]] {
-        func packet(
-            _ isBack: Bool,
-            _ flags: UInt8,
-            _ sequence: UInt32,
-            _ acknowledged: UInt32,
-            _ text: String
-        )
-            -> [UInt8]
-        {
-            let (client, server) = ("192.168.7.1", "192.168.7.2")
-            let ends = isBack ? (server, client) : (client, server)
-            var builder = PacketBuilder().ethernet().ipv4(
-                from: isTunnel ? "10.9.0.1" : ends.0,
-                to: isTunnel ? "10.9.0.2" : ends.1
-            )
-            if isCompressed, !text.isEmpty { builder = builder.compressed(index: isBack ? 0x3333 : 2) }
-            if isTunnel { builder = builder.ipv4(from: ends.0, to: ends.1) }
-            return builder.tcp(
-                from: isBack ? 80 : 40_000,
-                to: isBack ? 40_000 : 80,
-                sequence: sequence,
-                acknowledgement: acknowledged,
-                flags: PacketBuilder.TCPFlags(rawValue: flags)
-            )
-            .payload(text).bytes
-        }
-        let answer = "HTTP/1.1 204 No Content\r\n\r\n"
-        let end = 101 + UInt32(request.utf8.count)
-        return [
-            packet(false, 0x02, 100, 0, ""), packet(true, 0x12, 500, 101, ""),
-            packet(false, 0x10, 101, 501, ""),
-            packet(false, 0x18, 101, 501, request), packet(true, 0x18, 501, end, answer),
-        ]
-    }
-}
-
-extension `The command line` {
-    @Test(arguments: [false, true])
-    func `sees compressed packets as what they hold, the same for any number of workers`(isTunnel: Bool)
-        throws
-    {
-        let folder = TemporaryFolder()
-        var known: [Set<String>] = []
-        for (isCompressed, workers) in [(false, 1), (true, 1), (true, 2), (true, 3)] {
-            var file = PcapBuilder()
-            let frames = Compressed.frames(isCompressed: isCompressed, isTunnel: isTunnel)
-            for (number, frame) in frames.enumerated() {
-                file.add(frame, seconds: 1_767_607_200 + UInt32(number))
-            }
-            let capture = try folder.write(file.bytes, to: "packets.pcap")
-            let data = folder / "data-\(isCompressed)-\(workers)"
-            let outcome = try BeltwayProgram.run([
-                "run", "-r", capture, "--data", data, "--workers", "\(workers)", "--summary", "json",
-            ])
-            #expect(outcome.status == 0, "\(outcome.errors)")
-            let summary =
-                try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any] ?? [:]
-            let consumers = summary["consumers"] as? [String: [String: Int]] ?? [:]
-            let shares = consumers.filter { $0.key.hasPrefix("worker.") }.values
-            #expect(shares.reduce(0) { $0 + ($1["read"] ?? 0) } == frames.count)
-            #expect(shares.allSatisfy { $0["published"] == $0["read"] })
-            let inflated = (summary["ipcomp"] as? [String: Any])?["inflated"] as? Int
-            #expect(inflated == (isCompressed ? 2 : nil))
-            let lines = try String(contentsOfFile: data + "/eve.json", encoding: .utf8).split(separator: "\n")
-            var facts: Set<String> = []
-            for line in lines where !line.contains("\"event_type\":\"stats\"") {
-                let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
-                let flow = event["flow"] as? [String: Any] ?? [:]
-                let http = event["http"] as? [String: Any] ?? [:]
-                let said: [Any?] = [
-                    event["event_type"], event["flow_id"], event["src_ip"], event["dest_port"],
-                    event["proto"],
-                    flow["pkts_toserver"], flow["pkts_toclient"], http["url"], http["status"],
-                ]
-                facts.insert(said.map { $0.map { "\($0)" } ?? "-" }.joined(separator: " "))
-            }
-            #expect(facts.contains { $0.hasPrefix("http") && $0.hasSuffix("/compressed 204") })
-            known.append(facts)
-        }
-        #expect(known.allSatisfy { $0 == known[0] })
     }
 }

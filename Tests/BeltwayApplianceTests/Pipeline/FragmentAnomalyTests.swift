@@ -36,7 +36,7 @@ private struct ToldEvents: FactSink {
         )
         var ordinal: UInt64 = 0
         for (number, frame) in frames.enumerated() {
-            for piece in isCut ? pieces(frame, number: UInt8(number)) : [frame] {
+            for piece in isCut ? frame.fragments(every: 16, number: UInt8(number)) : [frame] {
                 var headers = PacketHeaders()
                 piece.withPacket { PacketDecoder.decode($0, linkType: .ethernet, into: &headers) }
                 let description = FragmentFrame(
@@ -54,20 +54,6 @@ private struct ToldEvents: FactSink {
         }
         worker.finish(at: Timestamp(nanoseconds: 1_767_700_000_000_000_000))
         return worker.outlet.consumer.facts.events
-    }
-
-    private func pieces(_ packet: [UInt8], number: UInt8) -> [[UInt8]] {
-        let payload = Array(packet[34...])
-        return stride(from: 0, to: payload.count, by: 16).map { start in
-            let part = payload[start..<min(start + 16, payload.count)]
-            var header = Array(packet[14..<34])
-            let field = start >> 3 | (start + 16 < payload.count ? 0x2000 : 0)
-            header.replaceSubrange(
-                2..<8,
-                with: [0, UInt8(20 + part.count), 0, number, UInt8(field >> 8), UInt8(field & 255)]
-            )
-            return packet[..<14] + header + part
-        }
     }
 
     private func segment(_ flags: PacketBuilder.TCPFlags, isBack: Bool = false, _ text: String) -> [UInt8] {
@@ -101,7 +87,7 @@ private struct ToldEvents: FactSink {
     @Test func `is none as long as a fragment is missing`() {
         var wrong = segment([], "some bytes that need more than one fragment")
         wrong[wrong.count - 1] ^= 1
-        let cut = pieces(wrong, number: 1).dropLast()
+        let cut = wrong.fragments(every: 16, number: 1).dropLast()
         #expect(events(Array(cut), isCut: false) == [])
     }
 }
