@@ -5,6 +5,75 @@ internal import BeltwayFlow
 internal import BeltwayWire
 
 extension Worker where Sink: ~Copyable {
+    /// Counts a packet whose checksum is wrong, and says so: no stream, parser or rule sees what its host drops.
+    @inline(never)
+    mutating func takeDamaged(_ frame: FragmentFrame, packet: RawSpan) {
+        var plain = frame.headers
+        plain.layers.remove(.tcp)
+        plain.payloadLength = 0
+        let flow = tracker.track(
+            plain,
+            hash: frame.hash,
+            time: frame.time,
+            originalLength: frame.originalLength,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface,
+            facts: &outlet
+        )
+        noteDamaged(frame.headers, flow, frame, packet: packet)
+    }
+
+    /// Says that a packet which was tracked has a wrong checksum.
+    mutating func noteDamaged(
+        _ headers: PacketHeaders,
+        _ flow: FlowView?,
+        _ frame: FragmentFrame,
+        packet: RawSpan
+    ) {
+        if let flow { tracker.noteDamaged(flow) }
+        let place = PacketPlace(
+            time: frame.time,
+            number: numbersPackets ? frame.ordinal &+ 1 : 0,
+            buffer: frame.buffer,
+            interface: frame.interface
+        )
+        outlet.consumer.applications[0].judge(damaged: headers, packet, flow: flow, packet: place)
+        outlet.consumer.commit()
+    }
+
+    /// The same of a packet in memory that may be overwritten meanwhile: what is read of it counts only if it was whole.
+    @inline(never)
+    mutating func takeIfDamaged(
+        _ headers: borrowing PacketHeaders,
+        _ entry: IndexEntry,
+        _ record: RecordHead,
+        ordinal: UInt64,
+        memory: RingMemory,
+        isLive: Bool
+    ) -> Bool {
+        let own = copy headers
+        var copied: [UInt8] = []
+        memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
+            let packet = record.packet(in: bytes)
+            guard ApplicationStage.isDamaged(own, packet) else { return }
+            copied = FlowFollower.copy(packet)
+        }
+        guard !copied.isEmpty else { return false }
+        if isLive, !memory.isWhole(entry.position) { return false }
+        let frame = FragmentFrame(
+            headers: own,
+            hash: entry.flowHash,
+            time: record.time,
+            originalLength: record.originalLength,
+            ordinal: ordinal,
+            buffer: entry.buffer,
+            interface: entry.interface
+        )
+        copied.withPacket { takeDamaged(frame, packet: $0) }
+        return true
+    }
+
     /// Looks at a packet that is not plain, if anomalies of packets are wanted.
     ///
     /// What is staged waits for the next commit, or is thrown away with what the packet gave.

@@ -113,6 +113,8 @@ extension Worker where Sink: ~Copyable {
         )
         if packet.carries != .none {
             if let flow { tracker.noteCarrying(packet.carries, slot: flow.slot) }
+        } else if packet.bytes.isEmpty {
+            payloadSkipped &+= 1
         } else if readsPayload {
             packet.bytes.withPacket { look(at: frame.headers, flow, frame, packet: $0) }
         }
@@ -125,6 +127,10 @@ extension Worker where Sink: ~Copyable {
         _ frame: FragmentFrame,
         packet: RawSpan
     ) {
+        if leavesOutDamaged, ApplicationStage.isDamaged(copy headers, packet) {
+            noteDamaged(copy headers, view, frame, packet: packet)
+            return
+        }
         judge(
             headers,
             packet: packet,

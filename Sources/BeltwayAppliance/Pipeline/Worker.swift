@@ -31,6 +31,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     /// Whether these are those of segments too, and of any packet.
     private(set) var judgesSegments = false
     private(set) var judgesAll = false
+    /// Whether packets with wrong checksums are left out of streams and parsers.
+    private(set) var leavesOutDamaged = false
     /// Packets whose headers were tracked but whose payload was passed over, for want of headroom or lapped.
     var payloadSkipped: UInt64 = 0
     var alerts: UInt64 = 0
@@ -73,6 +75,7 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             judgesSegments = outlet.consumer.applications[0].tellsSegments
             judgesAll = outlet.consumer.applications[0].tellsChecksums
             judges = judgesSegments
+            leavesOutDamaged = outlet.consumer.applications[0].leavesOutDamaged
         }
     }
 
@@ -89,6 +92,19 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
     ) {
         if headers.isFragment {
             takeFragment(headers, hash, descriptor, ordinal: ordinal, buffer: buffer, packet: packet)
+            return
+        }
+        if leavesOutDamaged, ApplicationStage.isDamaged(copy headers, packet) {
+            let frame = FragmentFrame(
+                headers: copy headers,
+                hash: hash,
+                time: descriptor.time,
+                originalLength: descriptor.originalLength,
+                ordinal: ordinal,
+                buffer: buffer,
+                interface: descriptor.interface
+            )
+            takeDamaged(frame, packet: packet)
             return
         }
         let flow = tracker.track(
@@ -160,6 +176,11 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
         latest = record.time
         if headers.isFragment {
             takeFragment(headers, entry, record, ordinal: ordinal, memory: memory, isLive: isLive)
+            return true
+        }
+        if leavesOutDamaged,
+            takeIfDamaged(headers, entry, record, ordinal: ordinal, memory: memory, isLive: isLive)
+        {
             return true
         }
         let flow = tracker.track(

@@ -14,6 +14,32 @@ extension ApplicationStage {
     /// Whether all packets are to be looked at for that, and not those alone that decoding found odd.
     public var tellsChecksums: Bool { tellsPackets && output.events.checksums }
 
+    /// Whether packets whose checksums are wrong are to be left out of streams and parsers.
+    public var leavesOutDamaged: Bool { output.events.checksums }
+
+    /// Whether a checksum of a packet is wrong.
+    public static func isDamaged(_ headers: PacketHeaders, _ bytes: RawSpan) -> Bool {
+        PacketChecksums.event(headers, bytes) != nil
+    }
+
+    /// Writes the anomaly of a packet whose checksum is wrong; it waits to be committed.
+    ///
+    /// Its place among the segments of its connection is not looked at: the host that it is for does not either.
+    public mutating func judge(
+        damaged headers: PacketHeaders,
+        _ bytes: RawSpan,
+        flow: FlowView?,
+        packet: PacketPlace
+    ) {
+        guard tellsPackets else { return }
+        let found = PacketAnomaly.event(headers, bytes) ?? PacketChecksums.event(headers, bytes)
+        guard let event = found else { return }
+        var view = FlowView()
+        view.toResponder = true
+        output.packet.set(headers, flow: flow ?? view, packet)
+        output.packetAnomaly(event, etherType: 0)
+    }
+
     /// Writes an anomaly if there is something wrong with a packet's headers; it waits to be committed.
     ///
     /// - Parameters:

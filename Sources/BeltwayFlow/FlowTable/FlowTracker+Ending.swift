@@ -115,6 +115,7 @@ extension FlowTracker {
             if number != TCPMeterTable.none { meters.give(number) }
         }
         if !pairs.isEmpty { pairs.forget(table[slot].key) }
+        if !damaged.isEmpty { damaged.forget(slot) }
         lists.remove(slot, in: &table)
         table.remove(slot)
         counts.ended[Int(reason.rawValue)] &+= 1

@@ -26,6 +26,7 @@ public import BeltwayWire
     @usableFromInline var meters: TCPMeterTable
     @usableFromInline var lists = FlowLists()
     @usableFromInline var pairs = TunnelPairs()
+    @usableFromInline var damaged = DamagedPackets()
     /// Time-outs in nanoseconds, by list.
     @usableFromInline let timeouts: InlineArray<12, UInt64>
     /// Active time-outs in nanoseconds, by ``FlowProtocol``; 0 for none.

@@ -67,9 +67,8 @@ extension FlowTracker {
             record.payloadBytesToOriginator = sizes.payloadBytes[1]
             if record.transportProtocol == IPProtocol.udp {
                 record.connectionState = record.packetsToOriginator == 0 ? .s0 : .sf
-                record.history.append("D", byOriginator: true)
-                if record.packetsToOriginator != 0 { record.history.append("D", byOriginator: false) }
             }
+            record.history = history(of: record, slot: slot)
             return
         }
         var meter = TCPMeter()
