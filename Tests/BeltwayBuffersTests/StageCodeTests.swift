@@ -55,7 +55,7 @@ typealias CalledStages = StageChain<StageChain<OctetCounter, PortGate>, CalledSt
 @Suite(
     .enabled(if: isOptimised, "What is inlined is settled by the release build: swift test -c release"),
     .enabled(if: FunctionCalls.hasTools, "objdump and nm (binutils) are not installed."),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(4))
 )
 struct `The machine code of stages` {
     private func calls(of parts: String...) throws -> FunctionCalls {

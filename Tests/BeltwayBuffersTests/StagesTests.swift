@@ -119,7 +119,7 @@ private func packets(_ count: Int) -> [[UInt8]] {
     return (0..<count).map { _ in (0..<Int(1 + next() % 300)).map { _ in UInt8(truncatingIfNeeded: next()) } }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Stages of a pipeline` {
+@Suite(.timeLimit(.minutes(3))) struct `Stages of a pipeline` {
     @Test func `see a record only if the one before let it through, and what that wrote into the entry`()
         throws
     {

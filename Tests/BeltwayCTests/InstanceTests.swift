@@ -7,7 +7,7 @@ import Testing
 @Suite(
     .enabled(if: Tree.isBuilt && Tree.compiler != nil, Tree.absence),
     .enabled(if: BeltwayProgram.path != nil, "\(BeltwayProgram.absence)"),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(4))
 )
 struct `A program in C beside beltway run` {
     @Test func `counts what the run has read from where it attached, and is in its summary`() throws {

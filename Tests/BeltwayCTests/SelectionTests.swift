@@ -106,7 +106,7 @@ struct `A selection by a program in C` {
 @Suite(
     .serialized,
     .enabled(if: Tree.isBuilt && Tree.compiler != nil, Tree.absence),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(4))
 )
 struct `A ring without packets` {
     @Test func `is read in C block by block, in slots`() throws { try check(SlotLayout.self, .slots) }

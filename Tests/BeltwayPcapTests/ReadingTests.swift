@@ -7,7 +7,7 @@ import Testing
 @Suite(
     .serialized,
     .enabled(if: PcapLibrary.isBuilt && PcapLibrary.compiler != nil, PcapLibrary.absence),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(4))
 )
 struct `A program of libpcap's on a ring` {
     @Test func `finds the ring and its interface among the devices`() throws {

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// Tests that run the program as people and scripts do.
-@Suite(.enabled(if: BeltwayProgram.path != nil, "\(BeltwayProgram.absence)"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: BeltwayProgram.path != nil, "\(BeltwayProgram.absence)"), .timeLimit(.minutes(4)))
 struct `The command line` {}
 
 /// What these tests feed it.

@@ -13,7 +13,7 @@ private let isOptimised = true
     .enabled(if: isOptimised, "What is inlined is settled by the release build: swift test -c release"),
     .enabled(if: BeltwayProgram.path != nil, "\(BeltwayProgram.absence)"),
     .enabled(if: FunctionCalls.hasTools, "objdump and nm (binutils) are not installed."),
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(4))
 )
 struct `The machine code of the pipeline` {
     private func calls(of parts: String...) throws -> FunctionCalls {

@@ -261,7 +261,7 @@ private struct Outcome {
         #expect(facts.alerts.count == Int(read - skipped))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func `throws away what it matched in a packet that was overwritten meanwhile`() throws {
         // A producer that never waits laps the ring while the worker matches. A packet fills a chunk, so that what
         // overwrites packet n is packet n + 8: of the two, one says the word. An alert on a port that does not say

@@ -8,7 +8,7 @@ import Testing
 @testable import BeltwayAppliance
 
 /// Several rings of another host, read together; the hosts are threads, the connections are in memory.
-@Suite(.timeLimit(.minutes(1))) struct `A tap of several rings of another host` {
+@Suite(.timeLimit(.minutes(3))) struct `A tap of several rings of another host` {
     private typealias Lane = RemoteLane<CachedCopyReader<MemoryChannel>>
 
     private func makeRings(_ count: Int) throws -> [DataBuffer] {

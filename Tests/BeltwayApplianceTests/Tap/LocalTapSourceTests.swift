@@ -7,7 +7,7 @@ import Testing
 
 @testable import BeltwayAppliance
 
-@Suite(.timeLimit(.minutes(1))) struct `A tap of several rings` {
+@Suite(.timeLimit(.minutes(3))) struct `A tap of several rings` {
     /// Rings behind sockets, and their producers.
     private struct Rings: ~Copyable {
         let folder: TemporaryFolder

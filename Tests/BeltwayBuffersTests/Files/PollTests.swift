@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Waiting for any of several buffers through the ready-IBuf (paper, 5.2).
-@Suite(.timeLimit(.minutes(2))) struct `Waiting for several buffers` {
+@Suite(.timeLimit(.minutes(4))) struct `Waiting for several buffers` {
     @Test func `tells those that have something, until it is read`() throws {
         let files = BufferFiles()
         var buffers: [Int32] = []

@@ -6,7 +6,7 @@ import BeltwayTestSupport
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(4)))
 struct `An index buffer that is shared` {
     let folder = TemporaryFolder()
     private func process() -> BufferFiles { BufferFiles(BufferDirectory(folder: folder.path)) }

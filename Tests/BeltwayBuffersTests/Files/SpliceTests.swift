@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Splice between buffers, files and sockets: every byte, in order.
-@Suite(.timeLimit(.minutes(2))) struct `A splice` {
+@Suite(.timeLimit(.minutes(4))) struct `A splice` {
     private func text(_ length: Int, seed: UInt64) -> [UInt8] {
         var random = RandomSource(seed: seed)
         return (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }

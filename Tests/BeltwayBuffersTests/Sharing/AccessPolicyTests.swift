@@ -51,7 +51,7 @@ import Testing
 @Suite(
     .serialized,
     .tags(.slow),
-    .timeLimit(.minutes(2)),
+    .timeLimit(.minutes(4)),
     .enabled(if: geteuid() == 0, "Changing users needs root.")
 )
 struct `A process outside a policy` {

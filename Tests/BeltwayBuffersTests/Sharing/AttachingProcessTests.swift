@@ -5,7 +5,7 @@ import BeltwayTestSupport
 import Foundation
 import Testing
 
-@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(2)))
+@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(4)))
 struct `A reader in another process` {
     @Test func `attaches by the ring's socket, reads whole packets and counts what it lost`() async throws {
         let shared = try SharedRingFixture()

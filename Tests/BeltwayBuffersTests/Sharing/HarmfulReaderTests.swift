@@ -160,7 +160,7 @@ struct `A harmful reader` {
     }
 }
 
-@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(2)))
+@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(4)))
 struct `An owner that dies` {
     /// A process that owns a ring and writes it until it is killed.
     private func owner(_ folder: String, generation: UInt64) throws -> RunningProgram {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import BeltwayBuffers
 
-@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(2)))
+@Suite(.serialized, .tags(.slow), .timeLimit(.minutes(4)))
 struct `A server of buffers` {
     /// Attaches as anybody would, and sees that it works.
     private func attachProperly(_ shared: SharedRingFixture) throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import BeltwayBuffers
 
-@Suite(.timeLimit(.minutes(1))) struct `A merged reader` {
+@Suite(.timeLimit(.minutes(3))) struct `A merged reader` {
     /// Two rings behind sockets, and their producers.
     private struct Rings: ~Copyable {
         let folder: TemporaryFolder

@@ -6,7 +6,7 @@ import Testing
 
 @testable import BeltwayBuffers
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(4)))
 struct `A ring of any kind behind a socket` {
     private let folder = TemporaryFolder()
 

@@ -207,7 +207,7 @@ struct KeepLongPackets: PacketFilter {
         #expect(finished.isFinished)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func `stops while nobody has opened a named pipe to write`() throws {
         let path = FileManager.default.temporaryDirectory.path + "/beltway-\(UUID().uuidString)"
         try #require(mkfifo(path, 0o600) == 0)

@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `finds whole regions in every segment of a writer that was killed`()
+    @Test(.timeLimit(.minutes(3))) func `finds whole regions in every segment of a writer that was killed`()
         async throws
     {
         var total = 0

@@ -69,9 +69,9 @@ extension `The program, live` {
         #expect(program.waitFor("data directory"))
         usleep(200_000)
         program.signal(SIGINT)
-        usleep(50_000)
+        usleep(500_000)
         program.signal(SIGINT)
-        let outcome = program.wait(seconds: 5)
+        let outcome = program.wait(seconds: 30)
         #expect(!outcome.ranTooLong)
         #expect([0, 128 + SIGINT].contains(outcome.status), "\(outcome.status)")
     }
