@@ -104,7 +104,7 @@ extension `The program, live` {
         }
         let reader = try RunningProgram(["sh", "-c", "head -c 4000 '\(folder / "read")' | wc -c"])
         let (read, unread) = (try start("read"), try start("unread"))
-        usleep(300_000)
+        usleep(2_000_000)
         #expect(unread.isRunning)
         unread.signal(SIGTERM)
         let ended = unread.wait()

@@ -178,14 +178,21 @@ extension `The program, live` {
         killed.signal(SIGKILL)
         // Several times what the ring holds.
         let sent = try LiveProgram.replay(capture, in: network, perSecond: 15_000)
-        usleep(300_000)
-        let status = try BeltwayProgram.run(["status", "--data", data, "--format", "json"])
-        let rings = status.json["rings"] as? [[String: Any]] ?? []
+        // Until nothing more comes: what was sent is received or dropped.
+        var (rings, known, status) = ([[String: Any]](), -1, "")
+        for _ in 0..<40 where known < sent {
+            usleep(500_000)
+            let outcome = try BeltwayProgram.run(["status", "--data", data, "--format", "json"])
+            (rings, status) = (outcome.json["rings"] as? [[String: Any]] ?? [], outcome.output)
+            let received = rings.first?["packets"] as? Int ?? 0
+            if received == known { break }
+            known = received
+        }
         let readers = rings.first?["readers"] as? [[String: Any]] ?? []
         #expect(readers.count == 2)
         let behind = readers.first { $0["pid"] as? Int == Int(stopped.pid) }
         let received = ((rings.first?["packets"] as? Int) ?? 0)
-        #expect(behind?["behind_packets"] as? Int == received, "\(status.output)")
+        #expect(behind?["behind_packets"] as? Int == received, "\(status)")
         stopped.signal(SIGCONT)
         usleep(500_000)
         let outcome = LiveProgram.stop(program)
