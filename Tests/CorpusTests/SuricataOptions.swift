@@ -39,7 +39,10 @@ struct SuricataOptions {
         let words = arguments.split(separator: " ")
         for (word, next) in zip(words, words.dropFirst()) where word == "--set" {
             let parts = next.split(separator: "=", maxSplits: 1).map(String.init)
-            if parts.count == 2 { values[parts[0]] = parts[1] }
+            guard parts.count == 2 else { continue }
+            // Places in lists are no part of a path here: `outputs.1.eve-log`.
+            let names = parts[0].split(separator: ".").filter { Int($0) == nil }
+            values[names.joined(separator: ".")] = parts[1]
         }
     }
 
@@ -77,7 +80,12 @@ struct SuricataOptions {
         var lines = events.isEmpty ? [] : ["events:"] + events.map { "  " + $0 }
         let off = protocolsOff
         if !off.isEmpty { lines.append("protocols-off: [\(off.joined(separator: ", "))]") }
-        if let hashes = values[log + "types.files.force-hash"] { lines.append("files: {hashes: \(hashes)}") }
+        var files = values[log + "types.files.force-hash"].map { ["hashes: \($0)"] } ?? []
+        // Suricata stores files that broke off too.
+        if flag("outputs.file-store.enabled") == true, flag("outputs.file-store.force-filestore") == true {
+            files.append("extract: {partial: yes}")
+        }
+        if !files.isEmpty { lines.append("files: {\(files.joined(separator: ", "))}") }
         if let depth { lines.append("reassembly: {depth: \(depth)}") }
         if flag("vlan.use-for-tracking") == false { lines.append("vlans-separate-flows: no") }
         return lines.joined(separator: "\n")

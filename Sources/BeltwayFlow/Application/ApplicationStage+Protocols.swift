@@ -125,7 +125,7 @@ extension ApplicationStage {
     mutating func finish(_ state: StreamState, _ flow: inout ApplicationFlow) {
         switch flow.application {
         case .tls, .dtls: TLSParser.finish(&tls[state.session], &flow, &output)
-        case .http: HTTPParser.writeAll(&http[state.session], &flow, &output)
+        case .http: HTTPParser.finish(state, &http[state.session], &flow, &output)
         case .ssh: SSHParser.finish(&ssh[state.session], &flow, &output)
         case .smtp: SMTPParser.finish(&smtp[state.session], &flow, &output)
         case .ftp: FTPParser.finish(&ftp[state.session], &flow, &output)

@@ -196,7 +196,7 @@ public enum HTTPParser {
     /// Reads a request's head.
     ///
     /// - Returns: Whether the stream is another protocol's from here on (never so), nil if it is none.
-    private static func request(
+    static func request(
         _ bytes: RawSpan,
         _ session: inout HTTPSession,
         _ flow: ApplicationFlow,
@@ -232,7 +232,7 @@ public enum HTTPParser {
     /// Reads an answer's head.
     ///
     /// - Returns: Whether the stream is another protocol's from here on, nil if it is no answer.
-    private static func answer(
+    static func answer(
         _ bytes: RawSpan,
         _ session: inout HTTPSession,
         _ flow: inout ApplicationFlow,

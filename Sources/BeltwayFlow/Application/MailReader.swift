@@ -58,6 +58,8 @@ struct MailReader {
     private var range: HTTPContentRange?
     /// Files that have ended and are not taken yet.
     private(set) var ended: [FileTracker] = []
+    /// Whether a name was longer than is kept, and nobody was told yet.
+    private var hasLongName = false
     /// Parts that are told as files at most: a few bytes make one, and each is told with its mail or its request.
     private static let mostFiles = 64
     private var files = 0
@@ -158,6 +160,12 @@ struct MailReader {
         var files: [FileTracker] = []
         swap(&files, &ended)
         return files
+    }
+
+    /// Whether a name was longer than is kept, which is said once.
+    mutating func takeLongName() -> Bool {
+        defer { hasLongName = false }
+        return hasLongName
     }
 
     private mutating func beginPart(_ settings: FileSettings) {
@@ -309,6 +317,7 @@ struct MailReader {
     /// Names the part; the name that Content-Disposition gives is the one that counts (RFC 2183, 2.3).
     private mutating func setName(_ name: RawSpan) {
         guard name.byteCount > 0 else { return }
+        if name.byteCount > Self.mostName { hasLongName = true }
         var text = TextBuffer(capacity: 256)
         text.append(wireString: name, most: Self.mostName)
         partName = text.copy()

@@ -9,6 +9,9 @@ extension SMTPParser {
         _ flow: ApplicationFlow,
         _ output: inout TransactionStage
     ) {
+        if session.mail.takeLongName() {
+            output.anomaly("MIME_LONG_FILENAME", of: "smtp", number: flow.transactions)
+        }
         for file in session.mail.takeEnded() {
             output.begin(.fileinfo, number: flow.transactions, object: "smtp", showsNumber: false)
             writeMembers(session, marks: false, &output)

@@ -24,6 +24,37 @@ private func summary(_ talk: Conversation) -> [String] {
 }
 
 @Suite struct `HTTP transactions` {
+    @Test(arguments: [1, 1448])
+    func `whose head never ended are shown as far as it came`(pieces: Int) {
+        let asked = "GET /a HTTP/1.0\r\nHost: h.example\r\nUser-Ag"
+        let alone = Conversation([.client(asked)], port: 80, pieces: pieces)
+        #expect(alone.transactions.count == 1)
+        #expect(alone.object()["hostname"] as? String == "h.example")
+        #expect(alone.object()["http_user_agent"] == nil)
+        let whole = "GET /b HTTP/1.1\r\n\r\n"
+        let answered = Conversation(
+            [.client(whole), .server("HTTP/1.1 404 N\r\nContent-Ty"), .client(asked)],
+            port: 80,
+            pieces: pieces
+        )
+        #expect(answered.transactions.count == 2)
+        #expect(answered.object()["status"] as? Int == 404)
+        #expect(answered.object(1)["url"] as? String == "/a")
+        // Not even a line of it came.
+        #expect(Conversation([.client("GET /a HTT")], port: 80, pieces: pieces).transactions.isEmpty)
+    }
+
+    @Test func `without a version have any method that is known`() {
+        let talk = Conversation(
+            [.client("POST /x\n"), .server("bad method\n"), .closed(toResponder: false)],
+            port: 80,
+            wantsDetails: true
+        )
+        #expect(talk.object()["http_method"] as? String == "POST")
+        #expect(talk.object()["length"] as? Int == 11)
+        #expect(talk.file()["size"] as? Int == 11)
+    }
+
     @Test(arguments: [1, 3, 50, 1448])
     func `join a request and its answer, wherever segments end`(pieces: Int) {
         let talk = hear([.client(request), .server(answer("hello"))], pieces: pieces)

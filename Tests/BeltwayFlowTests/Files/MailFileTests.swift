@@ -77,6 +77,17 @@ private let plain = "Content-Disposition: attachment; filename=t.txt"
         #expect(talk.file()["filename"] as? String == "one two.zip")
     }
 
+    @Test func `whose names are longer than is kept are an anomaly, once a mail`() {
+        let name = String(repeating: "n", count: 300)
+        let talk = Conversation(
+            mail([("Content-Disposition: x; filename=\(name)", "a"), ("Content-Type: t; name=\(name)", "b")]),
+            port: 25
+        )
+        #expect((talk.file()["filename"] as? String)?.utf8.count == 255)
+        #expect(talk.oddities.count { $0.body.contains("MIME_LONG_FILENAME") } == 1)
+        #expect(Conversation(mail([(plain, "a")]), port: 25).oddities.isEmpty)
+    }
+
     @Test func `come in chunks too`() {
         let text = "Content-Disposition: attachment; filename=t.txt\r\n\r\none\r\ntwo\r\n"
         let talk = Conversation(
