@@ -24,7 +24,7 @@ struct CarriedPacket: Sendable {
 ///
 /// Offline, the worker's hold on the ring bounds it: the producer cannot be further ahead than the ring is long. What was
 /// inflated may be more than came in it. Of what is beyond `mostBytes`, or live beyond `mostLive`, the headers alone are handed
-/// over: it is counted in its flow, and its payload as skipped; what is beyond `mostHeaders` is left out.
+/// over: it is counted in its flow, and its payload as skipped; what is live beyond `mostHeaders` is left out.
 final class CarriedQueue: Sendable {
     private struct State {
         var packets: [(number: UInt32, packet: CarriedPacket)] = []
@@ -39,7 +39,7 @@ final class CarriedQueue: Sendable {
 
     /// Packets with bytes that wait at a time, live: 64 KiB each at most.
     static var mostLive: Int { 512 }
-    /// Packets that wait at a time, with bytes or without.
+    /// Packets that wait at a time, live, with bytes or without.
     static var mostHeaders: Int { 16_384 }
     /// Bytes that wait at a time before nothing more is added.
     private static var mostBytes: Int { 256 << 20 }
@@ -51,7 +51,9 @@ final class CarriedQueue: Sendable {
     func send(_ packet: CarriedPacket, isLive: Bool) -> UInt32 {
         state.withLock { state in
             state.sent &+= 1
-            guard state.packets.count - state.head < CarriedQueue.mostHeaders else { return state.sent }
+            guard !isLive || state.packets.count - state.head < CarriedQueue.mostHeaders else {
+                return state.sent
+            }
             var packet = packet
             let hasRoom = !isLive || state.filled < CarriedQueue.mostLive
             if !hasRoom || state.bytes >= CarriedQueue.mostBytes { packet.bytes = [] }

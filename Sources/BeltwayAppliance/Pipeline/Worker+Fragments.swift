@@ -101,6 +101,10 @@ extension Worker where Sink: ~Copyable {
             drainFragments()
             return
         }
+        if leavesOutDamaged, packet.carries == .none, !packet.bytes.isEmpty {
+            let isDamaged = packet.bytes.withPacket { ApplicationStage.isDamaged(frame.headers, $0) }
+            if isDamaged { return packet.bytes.withPacket { takeDamaged(frame, packet: $0) } }
+        }
         let flow = tracker.track(
             frame.headers,
             hash: frame.hash,

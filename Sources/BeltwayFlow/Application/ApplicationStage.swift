@@ -198,6 +198,7 @@ public struct ApplicationStage: ~Copyable {
     /// Forgets what the packet gave, to its flow too: it was overwritten while it was looked at.
     public mutating func discard() {
         output.discard()
+        output.joinedRanges.forgetAll()
         quic.discard()
         if watchBefore.slot >= 0 {
             // If it was another packet's, one segment of that connection is forgotten.

@@ -162,7 +162,13 @@ extension HTTPBodyFacts {
 extension TransactionStage {
     /// The resource of this name, whose ranges are put together.
     func resource(_ name: [UInt8]) -> RangedResource {
-        RangedResource(joined: joinedRanges, client: packet.source, server: packet.destination, name: name)
+        RangedResource(
+            joined: joinedRanges,
+            client: packet.source,
+            server: packet.destination,
+            name: name,
+            vlans: UInt32(packet.vlan.outer) << 16 | UInt32(packet.vlan.inner)
+        )
     }
 
     /// Counts what became of a body's encoding.

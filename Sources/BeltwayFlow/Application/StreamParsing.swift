@@ -175,7 +175,12 @@ extension ApplicationStage {
 
     /// The stream is another protocol's from here on: it is looked for anew.
     private mutating func upgrade(_ state: inout StreamState, _ flow: inout ApplicationFlow) {
-        finish(state, &flow)
+        // What a side has of its next head belongs to what follows.
+        if flow.application == .http {
+            HTTPParser.writeAll(&http[state.session], &flow, &output)
+        } else {
+            finish(state, &flow)
+        }
         state.upgrades = []
         if flow.application == .http { state.upgrades = http[state.session].upgrades }
         end(state.session, flow)

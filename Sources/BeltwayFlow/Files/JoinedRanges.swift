@@ -5,9 +5,9 @@
 //     206 bytes 200-299/300     likewise; in the whole it waits, if in another flow or not
 //     206 bytes 100-199/300     the whole is there: it is told with the range that completed it
 //
-// The whole is known by who asks whom, by the resource, by what its server calls this version of it (ETag) and by its
-// size, so that no file is put together that there never was (RFC 9110, 15.3.7.3). One that is never completed is never
-// told: its ranges were.
+// The whole is known by who asks whom, by the resource, by what its server calls this version of it (ETag, none if it is a
+// weak one: RFC 9110, 15.3.7.3) and by its size. A server without ETags is believed to have one version. One that is never
+// completed is never told: its ranges were.
 //
 // Invariant. At most `mostFiles` files are on their way, and hold at most `mostHeld` bytes between calls: what nobody added
 //            to for the longest time gives way, and what no range began for in `mostIdle` begins anew.
@@ -22,6 +22,8 @@ final class JoinedRanges {
         /// Host, target and version.
         var name: [UInt8]
         var size: UInt64
+        /// Tags, which keep networks with the same addresses apart.
+        var vlans: UInt32
     }
 
     private struct Joining {
@@ -57,6 +59,8 @@ final class JoinedRanges {
         held -= files.values[index].content.heldBytes
         files.values[index].content.take(bytes, at: offset)
         held += files.values[index].content.heldBytes
+        // It will not be whole, and another download of it may be.
+        if files.values[index].content.hasGaps { return forget(key) }
         while held > JoinedRanges.mostHeld, !files.isEmpty { forgetOldest() }
     }
 
@@ -67,6 +71,13 @@ final class JoinedRanges {
         }
         forget(key)
         return content.end(isClosed: true, size: key.size)
+    }
+
+    /// Forgets what is on its way: bytes were looked at that had been overwritten, and it may hold some of them.
+    func forgetAll() {
+        if files.isEmpty { return }
+        files.removeAll()
+        held = 0
     }
 
     private func forget(_ key: Key) {
@@ -87,6 +98,7 @@ struct RangedResource {
     let server: IPAddress
     /// Host and target.
     let name: [UInt8]
+    let vlans: UInt32
 
     /// What takes the bytes of a range.
     ///
@@ -95,7 +107,8 @@ struct RangedResource {
     ///   - version: What the server calls this version of the file, if it does.
     ///   - fileName: Name of the file as a JSON string, and whether it was given it.
     ///   - settings: What is done with files.
-    /// - Returns: Nil if the range is the whole file, or the file's size is not known or too large.
+    /// - Returns: Nil if the range is the whole file, the file's size is not known or too large, or its version is not one
+    ///   of every byte (a weak ETag).
     func feed(
         _ range: HTTPContentRange,
         version: [UInt8],
@@ -103,13 +116,14 @@ struct RangedResource {
         _ settings: FileSettings
     ) -> RangeFeed? {
         guard let size = range.size, range.last < size, size <= settings.largest,
-            range.first > 0 || range.last &+ 1 < size
+            range.first > 0 || range.last &+ 1 < size, !version.starts(with: [0x57, 0x2f])
         else { return nil }
         let key = JoinedRanges.Key(
             client: client,
             server: server,
             name: name + [0] + version,
-            size: size
+            size: size,
+            vlans: vlans
         )
         let whole = {
             var file = FileTracker(name: fileName.text, isNamed: fileName.isGiven, settings)

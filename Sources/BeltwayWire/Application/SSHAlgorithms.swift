@@ -10,13 +10,16 @@
 public enum SSHAlgorithms {
     /// Bytes of a list that are looked through at most; the lists of real programs are far shorter.
     @inlinable public static var longestList: Int { 1024 }
+    /// Names of a list that are looked at, likewise.
+    private static var mostNames: Int { 64 }
 
-    /// Where in the client's list the first name lies that the server's has too; nil if there is none, or a list is
-    /// longer than ``longestList``.
+    /// Where in the client's list the first name lies that the server's has too; nil if there is none among the first 64
+    /// of both, or a list is longer than ``longestList``.
     public static func agreed(client: RawSpan, server: RawSpan) -> Range<Int>? {
         guard client.byteCount <= longestList, server.byteCount <= longestList else { return nil }
-        var start = 0
-        while start < client.byteCount {
+        var (start, count) = (0, 0)
+        while start < client.byteCount, count < mostNames {
+            count &+= 1
             let end = client.firstIndex(of: 0x2c, from: start) ?? client.byteCount
             if end > start, has(server, client.field(start..<end)) { return start..<end }
             start = end &+ 1
@@ -26,8 +29,9 @@ public enum SSHAlgorithms {
 
     /// Whether a list has a name.
     private static func has(_ list: RawSpan, _ name: RawSpan) -> Bool {
-        var start = 0
-        while start < list.byteCount {
+        var (start, count) = (0, 0)
+        while start < list.byteCount, count < mostNames {
+            count &+= 1
             let end = list.firstIndex(of: 0x2c, from: start) ?? list.byteCount
             if end &- start == name.byteCount, list.field(start..<end).equals(name) { return true }
             start = end &+ 1

@@ -187,6 +187,17 @@ private func summary(_ talk: Conversation) -> [String] {
         #expect(talk.object()["hostname"] as? String == "b.example")
     }
 
+    @Test(arguments: [1, 20, 40])
+    func `are told once if the next head is half there when a tunnel begins`(half: Int) {
+        let connect = "CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n"
+        let next = "GET /inside HTTP/1.1\r\nHost: a.example\r\nAccept: everything\r\n\r\n"
+        let talk = hear([
+            .client(connect), .client(String(next.prefix(half))), .server("HTTP/1.1 200 OK\r\n\r\n"),
+            .client(String(next.dropFirst(half))), .server(answer("inside")),
+        ])
+        #expect(summary(talk) == ["b.example:443 200 0", "/inside 200 6"])
+    }
+
     @Test func `are told by what each side says when the beginning was not seen`() {
         let talk = hear([.server(get), .client(answer("x"))], isMidstream: true)
         #expect(summary(talk) == ["/ 200 1"])

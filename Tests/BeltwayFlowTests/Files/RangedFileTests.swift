@@ -83,6 +83,15 @@ private func joined(_ talk: Conversation) -> [[String: Any]] {
         #expect(joined(talk).first?["sha256"] as? String == sha256(whole))
     }
 
+    @Test func `make none under a weak ETag, which is not of every byte`() {
+        let ranges = [answer(0...99), answer(100...299)].map { talk in
+            guard case .server(let bytes) = talk else { return talk }
+            return Talk.server(String(decoding: bytes, as: UTF8.self).replacing("ETag: ", with: "ETag: W/"))
+        }
+        let talk = Conversation(ranges.flatMap { [request(), $0] }, port: 80)
+        #expect(talk.files.count == 2 && joined(talk).isEmpty)
+    }
+
     @Test func `that leave something out make no whole`() {
         let talk = Conversation([request(), answer(0...99), request(), answer(101...299)], port: 80)
         #expect(talk.files.count == 2)

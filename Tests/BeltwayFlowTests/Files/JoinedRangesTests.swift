@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import BeltwayWire
+import Testing
+
+@testable import BeltwayFlow
+
+@Suite struct `Ranges on their way into a file` {
+    private let key = JoinedRanges.Key(
+        client: IPAddress(v4: 1),
+        server: IPAddress(v4: 2),
+        name: [],
+        size: 300,
+        vlans: 0
+    )
+    private let bytes = (0..<300).map { UInt8(truncatingIfNeeded: $0) }
+
+    /// What has become of the file once ranges came, and something happened between them.
+    private func whole(
+        _ ranges: [Range<Int>],
+        between: (JoinedRanges) -> Void = { _ in }
+    ) -> (file: FileTracker?, held: Int) {
+        let joined = JoinedRanges()
+        for (index, range) in ranges.enumerated() {
+            if index > 0 { between(joined) }
+            joined.begin(key, { FileTracker(name: [], isNamed: false, FileSettings()) }, at: .zero)
+            joined.take(bytes.span.bytes.extracting(range), at: UInt64(range.lowerBound), of: key)
+        }
+        return (joined.takeWhole(key), joined.held)
+    }
+
+    @Test func `are the file when all of it came, and hold nothing then`() {
+        let found = whole([100..<300, 0..<100])
+        #expect(found.file?.size == 300)
+        #expect(found.held == 0)
+    }
+
+    /// A packet's bytes are looked at before it is known that they were overwritten meanwhile.
+    @Test func `begin anew once bytes were overwritten while they were looked at`() {
+        let found = whole([0..<100, 100..<300]) { $0.forgetAll() }
+        #expect(found.file == nil)
+        let again = whole([0..<100, 0..<300]) { $0.forgetAll() }
+        #expect(again.file?.size == 300)
+    }
+
+    @Test func `begin anew where more waits than there is room for`() {
+        // Every other byte, so that nothing waits together with another piece.
+        let scattered = stride(from: 2, to: 132, by: 2).map { $0..<$0 + 1 }
+        #expect(whole(scattered + [0..<300]).file?.size == 300)
+        #expect(whole(scattered).held == 0)
+    }
+}
