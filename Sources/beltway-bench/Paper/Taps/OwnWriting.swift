@@ -17,6 +17,6 @@ enum OwnWriting {
         guard !costs.contains(0) else {
             throw FigureTrouble(description: "libpcap does not write to /dev/null")
         }
-        return median(costs.map(Double.init)) / 1e3 / Double(packets)
+        return median(costs.map { Double($0) }) / 1e3 / Double(packets)
     }
 }
