@@ -163,3 +163,35 @@ extension BufferFiles {
         }
     }
 }
+
+// The list of those that are ready.
+extension BufferFiles {
+    /// Watches one side of a descriptor.
+    func watch(_ descriptor: Int32, _ buffer: NamedBuffer, isForRoom: Bool) throws(BufferFileError) {
+        if readyList == nil { readyList = try ReadyList() }
+        try readyList?.watch(descriptor, buffer, isForRoom: isForRoom)
+    }
+
+    /// Watches every reader that was opened since the last call.
+    func watchReaders() throws(BufferFileError) {
+        if readyList == nil { readyList = try ReadyList() }
+        while let descriptor = unwatched.last {
+            try watch(descriptor, openReader(descriptor).buffer, isForRoom: false)
+            unwatched.removeLast()
+        }
+    }
+
+    func takeReady() { readyList?.takeEntries() }
+    func setDue(_ descriptor: Int32) { readyList?.due.insert(descriptor) }
+    func dueDescriptors() -> [Int32] { readyList?.due.sorted() ?? [] }
+
+    /// Asks to be told when a descriptor changes.
+    func arm(_ descriptor: Int32) {
+        readyList?.due.remove(descriptor)
+        for watch in readyList?.watches[descriptor] ?? [] {
+            watch.arm(at: (try? openReader(descriptor).place) ?? 0)
+        }
+    }
+
+    func sleepForReady(_ nanoseconds: Int64) { readyList?.reader.wait(nanoseconds: nanoseconds) }
+}

@@ -9,38 +9,16 @@ internal import Glibc
 //   silent, until a deadline --hello--> attached --hang-up--> gone
 //      `--describe--> (stays silent)        `--buffer N--> answered
 
-/// One connection.
-private final class Connection {
-    let socket: UnixSocket
-    let peer: PeerIdentity
-    let ring: SharedRing
-    /// Until when it must have said hello; nil once it is attached.
-    var deadline: ContinuousClock.Instant?
-    /// Why it will be refused whatever it says.
-    var refusal: (reason: RefusalReason, text: String)?
-    var reader: AttachedReader?
-    /// Whether it has been given the buffer's memory, as a reader or to follow entries.
-    var isAttached = false
-    var isOver = false
-
-    init(_ socket: UnixSocket, _ peer: PeerIdentity, _ ring: SharedRing, deadline: ContinuousClock.Instant) {
-        self.socket = socket
-        self.peer = peer
-        self.ring = ring
-        self.deadline = deadline
-    }
-}
-
 /// Serves the sockets until it is told to stop.
 struct SharingService {
-    private let state: SharingStateBox
-    private let limits: SharingLimits
-    private let localReaders: @Sendable () -> [ReaderStatus]
+    let state: SharingStateBox
+    let limits: SharingLimits
+    let localReaders: @Sendable () -> [ReaderStatus]
     private var rings: [SharedRing] = []
     private var version: UInt64 = 0
-    private var connections: [Connection] = []
+    private var connections: [ServedConnection] = []
     private var windowStart = ContinuousClock.now
-    private var eventsInWindow = 0
+    var eventsInWindow = 0
     /// Accepting rests until then: the process is out of descriptors.
     private var acceptsAgain = ContinuousClock.now
 
@@ -122,8 +100,6 @@ struct SharingService {
         }
     }
 
-    // MARK: Connections
-
     /// Takes a few connections; others get their turn in between.
     private mutating func accept(on ring: SharedRing) {
         for _ in 0..<16 {
@@ -147,7 +123,7 @@ struct SharingService {
             return
         }
         giveUpSilent()
-        let connection = Connection(
+        let connection = ServedConnection(
             socket,
             peer,
             ring,
@@ -187,12 +163,12 @@ struct SharingService {
         return served.count { $0.peer.user == peer.user } >= limits.connectionsPerUser
     }
 
-    private func notAllowed(_ peer: PeerIdentity, _ name: String, _ policy: AccessPolicy) -> String {
+    func notAllowed(_ peer: PeerIdentity, _ name: String, _ policy: AccessPolicy) -> String {
         "user \(peer.user) may not read ring \(name) (its policy is \(policy.summary)); "
             + "ask for membership of group \(policy.group)"
     }
 
-    private mutating func end(_ connection: Connection) {
+    mutating func end(_ connection: ServedConnection) {
         guard !connection.isOver else { return }
         connection.isOver = true
         guard let reader = connection.reader else { return }
@@ -211,259 +187,5 @@ struct SharingService {
                 refuse(connection, .tooLate, "no hello within \(limits.helloMilliseconds) ms", request: 0)
             }
         }
-    }
-
-    // MARK: Requests
-
-    private mutating func serve(_ connection: Connection, _ events: Int16) {
-        guard !connection.isOver else { return }
-        eventsInWindow += 1
-        guard events & Int16(POLLHUP | POLLERR | POLLNVAL) == 0 else { return end(connection) }
-        switch connection.socket.receive(limit: SharingMessage.greatestRequestLength) {
-        case .nothing: return
-        case .ended, .failed: end(connection)
-        case .tooLong:
-            refuse(
-                connection,
-                malformed: "a request has at most \(SharingMessage.greatestRequestLength) bytes"
-            )
-        case .message(let bytes, _):
-            if let refusal = connection.refusal {
-                return refuse(connection, refusal.reason, refusal.text, request: 0)
-            }
-            do throws(MessageError) {
-                let (request, number) = try SharingRequest.parse(bytes.span)
-                answer(connection, request, number)
-            } catch .version(let found) {
-                state.note { $0.counters.malformed += 1 }
-                let text = "it speaks version \(SharingMessage.version) of the protocol, not \(found)"
-                refuse(connection, .version, text, request: 0)
-            } catch {
-                refuse(connection, malformed: error.description)
-            }
-        }
-    }
-
-    private mutating func answer(_ connection: Connection, _ request: SharingRequest, _ number: UInt32) {
-        switch request {
-        case .hello(let hello): attach(connection, hello, number)
-        case .describe(let first):
-            send(.description(describe(connection.ring, from: Int(first))), to: connection, request: number)
-        case .buffer(let wanted): hand(wanted, to: connection, request: number)
-        case .area(let wanted, let ring): hand(area: wanted, of: ring, to: connection, request: number)
-        }
-    }
-
-    private mutating func attach(_ connection: Connection, _ hello: SharingRequest.Hello, _ number: UInt32) {
-        guard !connection.isAttached else { return refuse(connection, malformed: "a second hello") }
-        let ring = connection.ring
-        if hello.follows {
-            (connection.isAttached, connection.deadline) = (true, nil)
-            return send(ring.buffer.sharedParts.map { Part($0) }, to: connection, request: number)
-        }
-        let reader: AttachedReader
-        do {
-            reader = try AttachedReader(
-                ring: ring,
-                hello: hello,
-                peer: connection.peer,
-                since: beltway_wall_clock()
-            )
-        } catch {
-            state.note { state in
-                if error == .tooManyReaders {
-                    state.counters.tooMany += 1
-                } else {
-                    state.counters.unavailable += 1
-                }
-            }
-            let reason: RefusalReason = error == .tooManyReaders ? .tooMany : .unavailable
-            return refuse(connection, reason, error.description, request: number)
-        }
-        connection.reader = reader
-        (connection.isAttached, connection.deadline) = (true, nil)
-        state.note { state in
-            state.counters.attached += 1
-            state.readers.append(reader)
-        }
-        let holds = hello.holds && ring.mayHold
-        var parts = zip(ring.buffer.sharedParts, reader.cursorDescriptors).map {
-            Part($0, $0.sharedAreas(holds: holds) + [(.cursor, $1)])
-        }
-        // Preloaded: what its entries name so far, as far as one message carries it (paper, 3.5).
-        var elsewhere: [SharedBufferEntry] = []
-        for target in ring.targets() where parts.count + elsewhere.count < SharingMessage.greatestBufferCount
-        {
-            switch target.place {
-            case .here(let buffer, let policy):
-                guard policy.allows(connection.peer) else { continue }
-                parts.append(Part(buffer, number: target.number))
-            case .elsewhere(let entry): elsewhere.append(entry)
-            }
-        }
-        send(parts, elsewhere: elsewhere, to: connection, request: number)
-    }
-
-    /// What entries of the connection's ring call `wanted`, if the peer may have it; else it is told why not.
-    private mutating func target(
-        _ wanted: UInt16,
-        for connection: Connection,
-        request number: UInt32
-    ) -> NamedTarget.Place? {
-        guard connection.isAttached else {
-            refuse(connection, malformed: "a request for a buffer before the hello")
-            return nil
-        }
-        let named = connection.ring.targets().first { $0.number == wanted }
-        guard let found = named ?? state.look({ $0.buffer(wanted) }) else {
-            let text = "no buffer is called \(wanted)"
-            send(.refusal(.unknownBuffer, text), to: connection, request: number)
-            return nil
-        }
-        if case .here(let buffer, let policy) = found.place, !policy.allows(connection.peer) {
-            state.note { $0.counters.notAllowed += 1 }
-            let text = notAllowed(connection.peer, buffer.sharedEntry.name, policy)
-            send(.refusal(.notAllowed, text), to: connection, request: number)
-            return nil
-        }
-        return found.place
-    }
-
-    /// A buffer that an index entry has named (paper, 3.5); its own policy decides.
-    private mutating func hand(_ wanted: UInt16, to connection: Connection, request number: UInt32) {
-        switch target(wanted, for: connection, request: number) {
-        case .here(let buffer, _):
-            send([Part(buffer, number: wanted)], to: connection, request: number)
-        case .elsewhere(let entry): send([], elsewhere: [entry], to: connection, request: number)
-        case nil: return
-        }
-    }
-
-    /// An area of a ring that the peer has been given.
-    private mutating func hand(
-        area wanted: UInt64,
-        of number: UInt16,
-        to connection: Connection,
-        request: UInt32
-    ) {
-        guard connection.isAttached else {
-            return refuse(connection, malformed: "a request for an area before the hello")
-        }
-        let parts = connection.ring.buffer.sharedParts
-        var ring: (any SharedBuffer)?
-        switch number {
-        case SharingRequest.ownRing: ring = parts[0]
-        case SharingRequest.ownHeaders: ring = parts.count > 1 ? parts[1] : nil
-        default:
-            guard let place = target(number, for: connection, request: request) else { return }
-            if case .here(let buffer, _) = place { ring = buffer }
-        }
-        guard let ring, let file = ring.areaFile(wanted) else {
-            let text = "ring \(connection.ring.name) has no area \(wanted)"
-            return send(.refusal(.unknownBuffer, text), to: connection, request: request)
-        }
-        send([Part(ring, [(.data, file.number)])], to: connection, request: request)
-        withExtendedLifetime(file) {}
-    }
-
-    private func describe(_ ring: SharedRing, from first: Int) -> RingDescription {
-        let (readers, counters) = state.look { ($0.readers, $0.counters) }
-        let all = localReaders() + readers.filter { $0.ring === ring }.map(\.status)
-        let entry = ring.buffer.sharedEntry
-        let progress = ring.buffer.sharedProgress
-        return RingDescription(
-            name: ring.name,
-            number: entry.number,
-            kind: entry.kind,
-            policy: entry.policy,
-            linkType: entry.linkType,
-            generation: ring.buffer.generation,
-            process: getpid(),
-            capacity: entry.capacity,
-            tail: progress.bytes,
-            packets: progress.ordinal,
-            dropped: progress.dropped,
-            isClosed: progress.isClosed,
-            access: ring.policy.summary,
-            counters: counters,
-            readerCount: UInt32(clamping: all.count),
-            readers: Array(all.dropFirst(first).prefix(RingDescription.greatestReaderCount))
-        )
-    }
-
-    // MARK: Answers
-
-    /// A buffer of an answer, with the areas that go with it.
-    private struct Part {
-        let buffer: any SharedBuffer
-        let areas: [(area: SharedArea, descriptor: Int32)]
-        /// What entries call it, if that is not what it calls itself.
-        var number: UInt16?
-
-        init(
-            _ buffer: any SharedBuffer,
-            _ areas: [(area: SharedArea, descriptor: Int32)]? = nil,
-            number: UInt16? = nil
-        ) {
-            self.buffer = buffer
-            self.areas = areas ?? buffer.sharedAreas(holds: false)
-            self.number = number
-        }
-    }
-
-    private mutating func send(
-        _ parts: [Part],
-        elsewhere: [SharedBufferEntry] = [],
-        to connection: Connection,
-        request number: UInt32
-    ) {
-        let attachment = SharedAttachment(
-            generation: parts.first?.buffer.generation ?? 0,
-            process: getpid(),
-            buffers: parts.map { part in
-                var entry = part.buffer.sharedEntry
-                entry.areas = part.areas.map(\.area)
-                if let number = part.number { entry.number = number }
-                return entry
-            } + elsewhere
-        )
-        send(
-            .attachment(attachment),
-            parts.flatMap { $0.areas.map(\.descriptor) },
-            to: connection,
-            request: number
-        )
-    }
-
-    /// Sends an answer; a peer that has not taken the last one, or cannot be sent this one, is given up.
-    private mutating func send(
-        _ answer: SharingAnswer,
-        _ descriptors: [Int32] = [],
-        to connection: Connection,
-        request number: UInt32
-    ) {
-        guard connection.socket.isTaken else {
-            state.note { $0.counters.notTaken += 1 }
-            return end(connection)
-        }
-        let code = connection.socket.send(answer.encoded(number: number), descriptors: descriptors)
-        guard code != 0 else { return }
-        state.note { $0.counters.notTaken += 1 }
-        end(connection)
-    }
-
-    private mutating func refuse(_ connection: Connection, malformed text: String) {
-        state.note { $0.counters.malformed += 1 }
-        refuse(connection, .malformed, text, request: 0)
-    }
-
-    private mutating func refuse(
-        _ connection: Connection,
-        _ reason: RefusalReason,
-        _ text: String,
-        request number: UInt32
-    ) {
-        _ = connection.socket.send(SharingAnswer.refusal(reason, text).encoded(number: number))
-        end(connection)
     }
 }

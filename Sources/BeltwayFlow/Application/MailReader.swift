@@ -27,13 +27,7 @@ struct MailReader {
     private var boundaries: [[UInt8]] = []
     /// Names of attachments, as elements of a JSON array.
     private(set) var attachments: [UInt8] = []
-    private(set) var from: [UInt8] = []
-    private(set) var to: [UInt8] = []
-    private(set) var cc: [UInt8] = []
-    private(set) var subject: [UInt8] = []
-    private(set) var identifier: [UInt8] = []
-    private(set) var date: [UInt8] = []
-    private(set) var mailer: [UInt8] = []
+    private(set) var head = MailHead()
     private(set) var facts = MailFacts()
     /// Whether the text that comes is not encoded.
     private var isPlain = true
@@ -87,8 +81,8 @@ struct MailReader {
 
     var heldBytes: Int {
         (part?.heldBytes ?? 0) + ended.reduce(0) { $0 + $1.heldBytes } + partName.count + field.count
-            + attachments.count + from.count + to.count + cc.count + subject.count + identifier.count
-            + date.count + mailer.count + facts.heldBytes + boundaries.reduce(0) { $0 + $1.count }
+            + attachments.count + head.heldBytes + facts.heldBytes
+            + boundaries.reduce(0) { $0 + $1.count }
     }
 
     /// Takes a line, or a piece of one, without its end.
@@ -282,23 +276,9 @@ struct MailReader {
             isNamedByDisposition = !name.isEmpty
             setName(name.rawBytes)
         } else if place == .fields {
-            readField(name, value)
+            head.take(name, value)
+            facts.field(name, value)
         }
-    }
-
-    private mutating func readField(_ name: RawSpan, _ value: RawSpan) {
-        if name.equals(ignoringCase: "from") { Self.set(&from, value) }
-        if name.equals(ignoringCase: "to") { Self.set(&to, value) }
-        if name.equals(ignoringCase: "cc") { Self.set(&cc, value) }
-        if name.equals(ignoringCase: "subject") { Self.set(&subject, value) }
-        if name.equals(ignoringCase: "message-id") { Self.set(&identifier, value) }
-        if name.equals(ignoringCase: "date") { Self.set(&date, value) }
-        if name.equals(ignoringCase: "x-mailer") { Self.set(&mailer, value) }
-        facts.field(name, value)
-    }
-
-    private static func set(_ field: inout [UInt8], _ value: RawSpan) {
-        if field.isEmpty { field.append(copyOf: value.field(0..<4096)) }
     }
 
     private mutating func readType(_ value: RawSpan) {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is kept of every flow with payload.
+@usableFromInline struct ApplicationFlow: BitwiseCopyable {
+    @usableFromInline enum Phase: UInt8, BitwiseCopyable { case detecting, parsing, over }
+
+    var flowID: UInt64 = 0
+    /// Transactions so far: the number of the next one.
+    var transactions: UInt32 = 0
+    /// TCP: place of what is kept while it is parsed, 0 if there is nothing.
+    var place: UInt32 = 0
+    var application = ApplicationProtocol.unknown
+    /// What it spoke before it went over to another protocol.
+    var original = ApplicationProtocol.unknown
+    var phase = Phase.detecting
+    var hadPayload = false
+    var tries: UInt8 = 0
+}
+
+/// What the parsers did.
+public struct ApplicationCounters: Sendable, Equatable {
+    /// Transactions that were recorded.
+    public var transactions: UInt64 = 0
+    /// Messages of a known protocol that could not be read.
+    public var malformed: UInt64 = 0
+    /// Flows that were no longer parsed, since all of them together held too much.
+    public var cut: UInt64 = 0
+
+    /// Makes counters of nothing.
+    public init() {}
+}
