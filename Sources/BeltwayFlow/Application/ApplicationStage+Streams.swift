@@ -222,6 +222,7 @@ extension TransactionRecord {
         ipVersion = flow.ipVersion
         vlan = flow.vlan
         vlanCount = flow.vlanCount
+        tunnelKey = 0
         isMidstream = flow.isMidstream
         toResponder = true
     }

@@ -21,6 +21,8 @@ struct FTPExpectation {
     var port: UInt16 = 0
     /// Who will connect.
     var peer = IPAddress.zero
+    /// Tunnel of both (``TransactionRecord/tunnelKey``).
+    var tunnelKey: UInt32 = 0
     /// When it was announced.
     var time = Timestamp.zero
     var transfer = FTPTransfer()
@@ -64,6 +66,7 @@ struct FTPExpectations {
         var address: IPAddress
         var peer: IPAddress
         var port: UInt16
+        var tunnelKey: UInt32
     }
 
     private var expected: [Endpoint: (number: UInt64, expectation: FTPExpectation)] = [:]
@@ -81,7 +84,8 @@ struct FTPExpectations {
         let endpoint = Endpoint(
             address: expectation.address,
             peer: expectation.peer,
-            port: expectation.port
+            port: expectation.port,
+            tunnelKey: expectation.tunnelKey
         )
         announced &+= 1
         expected[endpoint] = (announced, expectation)
@@ -97,7 +101,8 @@ struct FTPExpectations {
         let endpoint = Endpoint(
             address: packet.destination,
             peer: packet.source,
-            port: packet.destinationPort
+            port: packet.destinationPort,
+            tunnelKey: packet.tunnelKey
         )
         guard let found = expected.removeValue(forKey: endpoint) else { return nil }
         passOver()
@@ -240,6 +245,7 @@ extension ApplicationStage {
             expectation.address = isPassive ? output.packet.destination : output.packet.source
             expectation.peer = isPassive ? output.packet.source : output.packet.destination
             expectation.port = ftp[state.session].dataPort
+            expectation.tunnelKey = output.packet.tunnelKey
             expectation.time = output.packet.time
             expectation.transfer = transfer
             if expectation.port != 0 { expectedFTP.announce(expectation) }

@@ -167,7 +167,7 @@ extension TransactionStage {
             client: packet.source,
             server: packet.destination,
             name: name,
-            vlans: UInt32(packet.vlan.outer) << 16 | UInt32(packet.vlan.inner)
+            network: packet.network
         )
     }
 

@@ -38,6 +38,8 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var vlan: (outer: UInt16, inner: UInt16) = (0, 0)
     /// VLAN tags, at most 2.
     public var vlanCount: UInt8 = 0
+    /// What the innermost tunnel calls both directions of its flow; 0 outside tunnels, and where no packet completed it.
+    public var tunnelKey: UInt32 = 0
     /// What it is.
     public var kind = TransactionKind.dns
     /// Whether source is the flow's originator.
@@ -69,6 +71,9 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var shownLength: Int {
         isForLogsOnly ? 0 : Int(bodyLength) - min(Int(detailLength), Int(bodyLength))
     }
+
+    /// Tags and tunnel, which keep networks with the same addresses apart.
+    var network: UInt64 { UInt64(tunnelKey) << 32 | UInt64(vlan.outer) << 16 | UInt64(vlan.inner) }
 
     /// Makes an empty record.
     public init() {}

@@ -22,13 +22,22 @@ final class JoinedRanges {
         /// Host, target and version.
         var name: [UInt8]
         var size: UInt64
-        /// Tags, which keep networks with the same addresses apart.
-        var vlans: UInt32
+        /// Tags and tunnel, which keep networks with the same addresses apart.
+        var network: UInt64
     }
 
-    private struct Joining {
-        var content: FileInPieces
-        var used: Timestamp
+    /// A file on its way; who brings ranges of it holds it, so that nothing is looked up with every segment.
+    final class Joining {
+        fileprivate let key: Key
+        fileprivate var content: FileInPieces
+        fileprivate var used: Timestamp
+        fileprivate var isForgotten = false
+
+        fileprivate init(_ key: Key, _ content: FileInPieces, _ time: Timestamp) {
+            self.key = key
+            self.content = content
+            used = time
+        }
     }
 
     private static var mostFiles: Int { 64 }
@@ -41,53 +50,67 @@ final class JoinedRanges {
     private(set) var held = 0
 
     /// Says that a range comes whose file is `file`; `time` is the packet's.
-    func begin(_ key: Key, _ file: () -> FileTracker, at time: Timestamp) {
-        if let used = files[key]?.used {
-            files[key]?.used = time
-            if time.nanoseconds <= used.nanoseconds &+ JoinedRanges.mostIdle { return }
-            forget(key)
+    ///
+    /// - Returns: What its bytes are taken into.
+    func begin(_ key: Key, _ file: () -> FileTracker, at time: Timestamp) -> Joining {
+        if let known = files[key] {
+            let idle = time.nanoseconds(since: known.used)
+            known.used = time
+            if idle <= JoinedRanges.mostIdle { return known }
+            forget(known)
         }
         if files.count >= JoinedRanges.mostFiles { forgetOldest() }
-        let content = FileInPieces(file(), mostWaiting: JoinedRanges.mostWaiting)
-        held += content.heldBytes
-        files[key] = Joining(content: content, used: time)
+        let joining = Joining(key, FileInPieces(file(), mostWaiting: JoinedRanges.mostWaiting), time)
+        held += joining.content.heldBytes
+        files[key] = joining
+        return joining
     }
 
-    /// Takes bytes of a range.
-    func take(_ bytes: RawSpan, at offset: UInt64, of key: Key) {
-        guard let index = files.index(forKey: key) else { return }
-        held -= files.values[index].content.heldBytes
-        files.values[index].content.take(bytes, at: offset)
-        held += files.values[index].content.heldBytes
+    /// Takes bytes of a range; one that gave way takes none.
+    func take(_ bytes: RawSpan, at offset: UInt64, of joining: Joining) {
+        guard !joining.isForgotten else { return }
+        held -= joining.content.heldBytes
+        joining.content.take(bytes, at: offset)
+        held += joining.content.heldBytes
         // It will not be whole, and another download of it may be.
-        if files.values[index].content.hasGaps { return forget(key) }
+        if joining.content.hasGaps { return forget(joining) }
         while held > JoinedRanges.mostHeld, !files.isEmpty { forgetOldest() }
     }
 
     /// The file, if all of it has come; it is forgotten then.
-    func takeWhole(_ key: Key) -> FileTracker? {
-        guard var content = files[key]?.content, content.next >= key.size, !content.hasGaps else {
-            return nil
-        }
-        forget(key)
-        return content.end(isClosed: true, size: key.size)
+    func takeWhole(_ joining: Joining) -> FileTracker? {
+        let size = joining.key.size
+        guard !joining.isForgotten, joining.content.next >= size, !joining.content.hasGaps else { return nil }
+        let whole = joining.content.end(isClosed: true, size: size)
+        forget(joining)
+        return whole
     }
 
     /// Forgets what is on its way: bytes were looked at that had been overwritten, and it may hold some of them.
     func forgetAll() {
         if files.isEmpty { return }
+        for joining in files.values { joining.empty() }
         files.removeAll()
         held = 0
     }
 
-    private func forget(_ key: Key) {
-        guard let joining = files.removeValue(forKey: key) else { return }
+    private func forget(_ joining: Joining) {
+        files[joining.key] = nil
         held -= joining.content.heldBytes
+        joining.empty()
     }
 
     private func forgetOldest() {
-        let oldest = files.min { $0.value.used.nanoseconds < $1.value.used.nanoseconds }
-        if let oldest { forget(oldest.key) }
+        let oldest = files.values.min { $0.used.nanoseconds < $1.used.nanoseconds }
+        if let oldest { forget(oldest) }
+    }
+}
+
+extension JoinedRanges.Joining {
+    /// Lets go of what it holds: whoever brings ranges of it may have it for long.
+    fileprivate func empty() {
+        isForgotten = true
+        content = FileInPieces(FileTracker(name: [], FileSettings()))
     }
 }
 
@@ -98,7 +121,8 @@ struct RangedResource {
     let server: IPAddress
     /// Host and target.
     let name: [UInt8]
-    let vlans: UInt32
+    /// Tags and tunnel.
+    let network: UInt64
 
     /// What takes the bytes of a range.
     ///
@@ -123,33 +147,33 @@ struct RangedResource {
             server: server,
             name: name + [0] + version,
             size: size,
-            vlans: vlans
+            network: network
         )
         let whole = {
             var file = FileTracker(name: fileName.text, isNamed: fileName.isGiven, settings)
             file.total = size
             return file
         }
-        joined.begin(key, whole, at: settings.time)
-        return RangeFeed(joined, key, from: range.first, through: range.last)
+        let joining = joined.begin(key, whole, at: settings.time)
+        return RangeFeed(joined, joining, from: range.first, through: range.last)
     }
 }
 
 /// One range on its way into its file.
 final class RangeFeed {
     private let joined: JoinedRanges
-    private let key: JoinedRanges.Key
+    private let joining: JoinedRanges.Joining
     private let last: UInt64
     private var offset: UInt64
 
     fileprivate init(
         _ joined: JoinedRanges,
-        _ key: JoinedRanges.Key,
+        _ joining: JoinedRanges.Joining,
         from first: UInt64,
         through last: UInt64
     ) {
         self.joined = joined
-        self.key = key
+        self.joining = joining
         self.last = last
         offset = first
     }
@@ -158,7 +182,7 @@ final class RangeFeed {
     func take(_ bytes: RawSpan) {
         guard offset <= last else { return }
         let count = Int(min(UInt64(bytes.byteCount), last - offset + 1))
-        joined.take(bytes.field(0..<count), at: offset, of: key)
+        joined.take(bytes.field(0..<count), at: offset, of: joining)
         offset += UInt64(count)
     }
 
@@ -170,5 +194,5 @@ final class RangeFeed {
     /// The range has ended.
     ///
     /// - Returns: The whole file, if it is.
-    func end() -> FileTracker? { joined.takeWhole(key) }
+    func end() -> FileTracker? { joined.takeWhole(joining) }
 }

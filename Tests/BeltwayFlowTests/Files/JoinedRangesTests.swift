@@ -10,7 +10,7 @@ import Testing
         server: IPAddress(v4: 2),
         name: [],
         size: 300,
-        vlans: 0
+        network: 0
     )
     private let bytes = (0..<300).map { UInt8(truncatingIfNeeded: $0) }
 
@@ -20,12 +20,22 @@ import Testing
         between: (JoinedRanges) -> Void = { _ in }
     ) -> (file: FileTracker?, held: Int) {
         let joined = JoinedRanges()
+        var last: JoinedRanges.Joining?
         for (index, range) in ranges.enumerated() {
             if index > 0 { between(joined) }
-            joined.begin(key, { FileTracker(name: [], isNamed: false, FileSettings()) }, at: .zero)
-            joined.take(bytes.span.bytes.extracting(range), at: UInt64(range.lowerBound), of: key)
+            let joining = begin(key, in: joined)
+            joined.take(bytes.span.bytes.extracting(range), at: UInt64(range.lowerBound), of: joining)
+            last = joining
         }
-        return (joined.takeWhole(key), joined.held)
+        return (last.flatMap { joined.takeWhole($0) }, joined.held)
+    }
+
+    private func begin(
+        _ key: JoinedRanges.Key,
+        in joined: JoinedRanges,
+        at time: Timestamp = .zero
+    ) -> JoinedRanges.Joining {
+        joined.begin(key, { FileTracker(name: [], isNamed: false, FileSettings()) }, at: time)
     }
 
     @Test func `are the file when all of it came, and hold nothing then`() {
@@ -47,5 +57,36 @@ import Testing
         let scattered = stride(from: 2, to: 132, by: 2).map { $0..<$0 + 1 }
         #expect(whole(scattered + [0..<300]).file?.size == 300)
         #expect(whole(scattered).held == 0)
+    }
+
+    @Test func `that gave way take nothing more, and hold nothing`() {
+        let joined = JoinedRanges()
+        let first = begin(key, in: joined)
+        var other = key
+        for number in 1...64 {
+            other.server = IPAddress(v4: UInt32(number) << 8)
+            _ = begin(other, in: joined, at: Timestamp(nanoseconds: UInt64(number)))
+        }
+        let held = joined.held
+        joined.take(bytes.span.bytes, at: 0, of: first)
+        #expect(joined.held == held)
+        #expect(joined.takeWhole(first) == nil)
+        #expect(joined.held == held)
+        // Whoever asks again gets it.
+        let again = begin(key, in: joined, at: Timestamp(nanoseconds: 65))
+        joined.take(bytes.span.bytes, at: 0, of: again)
+        #expect(joined.takeWhole(again)?.size == 300)
+    }
+
+    @Test func `in networks of equal addresses are apart`() {
+        let joined = JoinedRanges()
+        var other = key
+        other.network = 7
+        let here = begin(key, in: joined)
+        let there = begin(other, in: joined)
+        joined.take(bytes.span.bytes.extracting(0..<100), at: 0, of: here)
+        joined.take(bytes.span.bytes.extracting(100..<300), at: 100, of: there)
+        #expect(joined.takeWhole(here) == nil)
+        #expect(joined.takeWhole(there) == nil)
     }
 }
