@@ -97,16 +97,7 @@ enum MeteredFlows {
                 drain()
                 return
             }
-            _ = tracker.track(
-                frame.headers,
-                hash: frame.hash,
-                time: frame.time,
-                originalLength: frame.originalLength,
-                ordinal: frame.ordinal,
-                buffer: 0,
-                interface: 0,
-                facts: &sink
-            )
+            _ = tracker.track(frame, facts: &sink)
         }
 
         private mutating func drain() {

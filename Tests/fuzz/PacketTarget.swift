@@ -138,16 +138,7 @@ private struct Pipeline: ~Copyable {
     }
 
     private mutating func track(_ frame: FragmentFrame, _ packet: RawSpan, carries: Bool) {
-        let flow = tracker.track(
-            frame.headers,
-            hash: frame.hash,
-            time: frame.time,
-            originalLength: frame.originalLength,
-            ordinal: frame.ordinal,
-            buffer: 0,
-            interface: 0,
-            facts: &outlet
-        )
+        let flow = tracker.track(frame, facts: &outlet)
         if !carries { parse(frame.headers, packet, flow, frame) }
     }
 

@@ -62,15 +62,7 @@ extension CaptureStage {
         _ ordinal: UInt64,
         _ number: UInt16
     ) {
-        var frame = FragmentFrame(
-            headers: copy headers,
-            hash: hash,
-            time: descriptor.time,
-            originalLength: descriptor.originalLength,
-            ordinal: ordinal,
-            buffer: number,
-            interface: descriptor.interface
-        )
+        var frame = FragmentFrame(copy headers, hash: hash, descriptor, ordinal: ordinal, buffer: number)
         tunnels.take(frame, packet: packet)
         handOverWhole(&frame, descriptor)
     }
@@ -101,15 +93,7 @@ extension CaptureStage {
         guard let bytes = compressed.inflate(own, in: packet) else { return false }
         var inside = PacketHeaders()
         bytes.withPacket { PacketDecoder.decode(reassembled: $0, of: own, into: &inside) }
-        var frame = FragmentFrame(
-            headers: inside,
-            hash: 0,
-            time: descriptor.time,
-            originalLength: descriptor.originalLength,
-            ordinal: ordinal,
-            buffer: number,
-            interface: descriptor.interface
-        )
+        var frame = FragmentFrame(inside, hash: 0, descriptor, ordinal: ordinal, buffer: number)
         let layers = own.tunnelDepth...inside.tunnelDepth
         let (packet, worker) = handOuter(bytes, of: own, layers, &frame, descriptor)
         handOverWhole(&frame, descriptor)

@@ -8,19 +8,10 @@ extension Worker where Sink: ~Copyable {
     /// Counts a packet whose checksum is wrong, and says so: no stream, parser or rule sees what its host drops.
     @inline(never)
     mutating func takeDamaged(_ frame: FragmentFrame, packet: RawSpan) {
-        var plain = frame.headers
-        plain.layers.remove(.tcp)
-        plain.payloadLength = 0
-        let flow = tracker.track(
-            plain,
-            hash: frame.hash,
-            time: frame.time,
-            originalLength: frame.originalLength,
-            ordinal: frame.ordinal,
-            buffer: frame.buffer,
-            interface: frame.interface,
-            facts: &outlet
-        )
+        var plain = frame
+        plain.headers.layers.remove(.tcp)
+        plain.headers.payloadLength = 0
+        let flow = tracker.track(plain, facts: &outlet)
         noteDamaged(frame.headers, flow, frame, packet: packet)
     }
 
@@ -61,15 +52,7 @@ extension Worker where Sink: ~Copyable {
         }
         guard !copied.isEmpty else { return false }
         if isLive, !memory.isWhole(entry.position) { return false }
-        let frame = FragmentFrame(
-            headers: own,
-            hash: entry.flowHash,
-            time: record.time,
-            originalLength: record.originalLength,
-            ordinal: ordinal,
-            buffer: entry.buffer,
-            interface: entry.interface
-        )
+        let frame = FragmentFrame(own, entry, record, ordinal: ordinal)
         copied.withPacket { takeDamaged(frame, packet: $0) }
         return true
     }

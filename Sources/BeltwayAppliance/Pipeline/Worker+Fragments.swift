@@ -19,15 +19,7 @@ extension Worker where Sink: ~Copyable {
         buffer: UInt16,
         packet: RawSpan
     ) {
-        let frame = FragmentFrame(
-            headers: copy headers,
-            hash: hash,
-            time: descriptor.time,
-            originalLength: descriptor.originalLength,
-            ordinal: ordinal,
-            buffer: buffer,
-            interface: descriptor.interface
-        )
+        let frame = FragmentFrame(copy headers, hash: hash, descriptor, ordinal: ordinal, buffer: buffer)
         fragments.take(frame, packet: packet)
         fragments.settle()
         drainFragments()
@@ -43,15 +35,7 @@ extension Worker where Sink: ~Copyable {
         memory: RingMemory,
         isLive: Bool
     ) {
-        let frame = FragmentFrame(
-            headers: copy headers,
-            hash: entry.flowHash,
-            time: record.time,
-            originalLength: record.originalLength,
-            ordinal: ordinal,
-            buffer: entry.buffer,
-            interface: entry.interface
-        )
+        let frame = FragmentFrame(copy headers, entry, record, ordinal: ordinal)
         memory.withBytes(at: entry.position, offset: 0, length: Int(entry.length)) { bytes in
             fragments.take(frame, packet: record.packet(in: bytes))
         }
@@ -76,11 +60,21 @@ extension Worker where Sink: ~Copyable {
     /// Counts the packets of datagrams that are done, and looks at those that are whole.
     private mutating func drainFragments() {
         while let datagram = fragments.next() {
-            let flow = tracker.track(datagram, facts: &outlet)
             // What it carries is looked at by the worker whose share that is: TunnelFragments, CarriedPacket.
-            guard readsPayload, datagram.isWhole, datagram.carries == .none, let frame = datagram.frames.last
-            else { continue }
-            datagram.bytes.withPacket { look(at: datagram.headers, flow, frame, packet: $0) }
+            let isOwn = datagram.isWhole && datagram.carries == .none
+            var isDamaged = false
+            if leavesOutDamaged, isOwn {
+                isDamaged = datagram.bytes.withPacket { ApplicationStage.isDamaged(datagram.headers, $0) }
+            }
+            let flow = tracker.track(datagram, isDamaged: isDamaged, facts: &outlet)
+            guard readsPayload, isOwn, let frame = datagram.frames.last else { continue }
+            datagram.bytes.withPacket { packet in
+                if isDamaged {
+                    noteDamaged(datagram.headers, flow, frame, packet: packet)
+                } else {
+                    look(at: datagram.headers, flow, frame, packet: packet)
+                }
+            }
         }
     }
 
@@ -105,16 +99,7 @@ extension Worker where Sink: ~Copyable {
             let isDamaged = packet.bytes.withPacket { ApplicationStage.isDamaged(frame.headers, $0) }
             if isDamaged { return packet.bytes.withPacket { takeDamaged(frame, packet: $0) } }
         }
-        let flow = tracker.track(
-            frame.headers,
-            hash: frame.hash,
-            time: frame.time,
-            originalLength: frame.originalLength,
-            ordinal: frame.ordinal,
-            buffer: frame.buffer,
-            interface: frame.interface,
-            facts: &outlet
-        )
+        let flow = tracker.track(frame, facts: &outlet)
         if packet.carries != .none {
             if let flow { tracker.noteCarrying(packet.carries, slot: flow.slot) }
         } else if packet.bytes.isEmpty {
@@ -131,10 +116,6 @@ extension Worker where Sink: ~Copyable {
         _ frame: FragmentFrame,
         packet: RawSpan
     ) {
-        if leavesOutDamaged, ApplicationStage.isDamaged(copy headers, packet) {
-            noteDamaged(copy headers, view, frame, packet: packet)
-            return
-        }
         judge(
             headers,
             packet: packet,

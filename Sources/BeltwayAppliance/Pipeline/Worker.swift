@@ -95,15 +95,8 @@ struct Worker<Sink: FactSink & ~Copyable>: ~Copyable, EntryConsumer {
             return
         }
         if leavesOutDamaged, ApplicationStage.isDamaged(copy headers, packet) {
-            let frame = FragmentFrame(
-                headers: copy headers,
-                hash: hash,
-                time: descriptor.time,
-                originalLength: descriptor.originalLength,
-                ordinal: ordinal,
-                buffer: buffer,
-                interface: descriptor.interface
-            )
+            let own = copy headers
+            let frame = FragmentFrame(own, hash: hash, descriptor, ordinal: ordinal, buffer: buffer)
             takeDamaged(frame, packet: packet)
             return
         }

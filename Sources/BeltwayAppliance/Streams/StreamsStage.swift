@@ -85,15 +85,7 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
         _ ordinal: UInt64,
         _ buffer: UInt16
     ) {
-        var frame = FragmentFrame(
-            headers: copy headers,
-            hash: 0,
-            time: descriptor.time,
-            originalLength: descriptor.originalLength,
-            ordinal: ordinal,
-            buffer: buffer,
-            interface: descriptor.interface
-        )
+        var frame = FragmentFrame(copy headers, hash: 0, descriptor, ordinal: ordinal, buffer: buffer)
         if headers.isFragment {
             fragments.take(frame, packet: packet)
             fragments.settle()
@@ -118,17 +110,9 @@ struct StreamsStage<Output: StreamOutput & ~Copyable>: ~Copyable, BatchStage {
     private mutating func follow(_ frame: FragmentFrame, _ bytes: [UInt8]) {
         guard frame.headers.layers.contains(.tcp), !frame.headers.isFragment else { return }
         if frame.time > latest { latest = frame.time }
-        let flow = tracker.track(
-            frame.headers,
-            hash: bytes.withPacket { classifier.classify(frame.headers, packet: $0).flowHash },
-            time: frame.time,
-            originalLength: frame.originalLength,
-            ordinal: frame.ordinal,
-            buffer: frame.buffer,
-            interface: frame.interface,
-            facts: &streams
-        )
-        guard let flow else { return }
+        var frame = frame
+        frame.hash = bytes.withPacket { classifier.classify(frame.headers, packet: $0).flowHash }
+        guard let flow = tracker.track(frame, facts: &streams) else { return }
         if flow.isFirstPacket { streams.consumer.began(flow, frame.headers) }
         bytes.withPacket { packet in
             streams.segment(

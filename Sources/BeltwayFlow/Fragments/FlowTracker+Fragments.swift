@@ -9,15 +9,17 @@ extension FlowTracker {
     ///
     /// - Parameters:
     ///   - datagram: From ``FragmentReassembler/next()``.
+    ///   - isDamaged: Whether a checksum of it is wrong: its host drops it, so that it changes no connection.
     ///   - facts: Takes the records of flows that ended by it.
     /// - Returns: What is known of the flow after the last of the packets.
     public mutating func track<Sink: FactSink & ~Copyable>(
         _ datagram: FragmentedDatagram,
+        isDamaged: Bool = false,
         facts: inout Sink
     ) -> FlowView? {
         guard let first = datagram.first else {
             var view: FlowView?
-            for frame in datagram.frames { view = track(frame, frame.headers, frame.hash, facts: &facts) }
+            for frame in datagram.frames { view = track(frame, facts: &facts) }
             return view
         }
         let head = datagram.frames[first]
@@ -40,26 +42,35 @@ extension FlowTracker {
             opening.tcpFlags = whole.tcpFlags
             opening.window = whole.window
         }
-        var view = track(head, opening, hash, facts: &facts)
+        if isDamaged {
+            opening.layers.remove(.tcp)
+            opening.payloadLength = 0
+        }
+        var view = track(head.with(opening, hash), facts: &facts)
         following.layers.remove(.tcp)
         for (index, frame) in datagram.frames.enumerated() where index != first {
             following.ipLength = frame.headers.ipLength
             following.payloadLength = datagram.isWhole ? 0 : frame.headers.payloadLength
-            view = track(frame, following, hash, facts: &facts) ?? view
+            view = track(frame.with(following, hash), facts: &facts) ?? view
         }
         if let view, datagram.carries != .none { noteCarrying(datagram.carries, slot: view.slot) }
         return view
     }
 
-    private mutating func track<Sink: FactSink & ~Copyable>(
+    /// Counts a packet that is described apart.
+    ///
+    /// - Parameters:
+    ///   - frame: The packet.
+    ///   - facts: Takes the record of a flow that it found over.
+    /// - Returns: What is known of its flow, or nil if it belongs to none.
+    @inlinable
+    public mutating func track<Sink: FactSink & ~Copyable>(
         _ frame: FragmentFrame,
-        _ headers: PacketHeaders,
-        _ hash: UInt32,
         facts: inout Sink
     ) -> FlowView? {
         track(
-            headers,
-            hash: hash,
+            frame.headers,
+            hash: frame.hash,
             time: frame.time,
             originalLength: frame.originalLength,
             ordinal: frame.ordinal,
@@ -67,5 +78,15 @@ extension FlowTracker {
             interface: frame.interface,
             facts: &facts
         )
+    }
+}
+
+extension FragmentFrame {
+    /// The same packet with other headers.
+    fileprivate func with(_ headers: PacketHeaders, _ hash: UInt32) -> FragmentFrame {
+        var frame = self
+        frame.headers = headers
+        frame.hash = hash
+        return frame
     }
 }

@@ -56,36 +56,25 @@ private struct ToldEvents: FactSink {
         return worker.outlet.consumer.facts.events
     }
 
-    private func segment(_ flags: PacketBuilder.TCPFlags, isBack: Bool = false, _ text: String) -> [UInt8] {
-        PacketBuilder().ethernet().ipv4(
-            from: isBack ? "10.0.0.2" : "10.0.0.1",
-            to: isBack ? "10.0.0.1" : "10.0.0.2"
-        )
-        .tcp(
-            from: isBack ? 80 : 40_000,
-            to: isBack ? 40_000 : 80,
-            sequence: isBack ? 500 : 100,
-            acknowledgement: flags.contains(.ack) ? (isBack ? 101 : 501) : 9,
-            flags: flags
-        )
-        .payload(text).bytes
-    }
-
     @Test(arguments: [false, true])
     func `is judged as one packet`(isCut: Bool) {
-        let whole = segment(.ack, "some bytes that need more than one fragment")
+        let whole = PacketBuilder.segment(.ack, 100, "some bytes that need more than one fragment")
         #expect(events([whole], isCut: isCut) == [])
         var wrong = whole
         wrong[wrong.count - 1] ^= 1
         #expect(events([wrong], isCut: isCut) == ["decoder.tcp.invalid_checksum"])
         // An acknowledgement's number where the flag says that there is none.
-        #expect(
-            events([segment([], "some bytes, enough of them")], isCut: isCut) == ["stream.pkt_broken_ack"]
-        )
+        let broken = PacketBuilder.segment([], 100, unacknowledged: 9, "some bytes, enough of them")
+        #expect(events([broken], isCut: isCut) == ["stream.pkt_broken_ack"])
     }
 
     @Test func `is none as long as a fragment is missing`() {
-        var wrong = segment([], "some bytes that need more than one fragment")
+        var wrong = PacketBuilder.segment(
+            [],
+            100,
+            unacknowledged: 9,
+            "some bytes that need more than one fragment"
+        )
         wrong[wrong.count - 1] ^= 1
         let cut = wrong.fragments(every: 16, number: 1).dropLast()
         #expect(events(Array(cut), isCut: false) == [])
