@@ -30,6 +30,7 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Ring/RingProducer+Room.swift": "memory: announces what it will write",
     "BeltwayBuffers/Ring/RingReader.swift": "memory: lends blocks as spans",
     "BeltwayBuffers/Ring/RingSpace.swift": "memory: addresses inside a mapped area",
+    "BeltwayBuffers/Ring/SpanCopy.swift": "memory: copies a span to where its caller has room",
     "BeltwayBuffers/Remote/ByteStore.swift": "memory: owns what messages are built in and kept in",
     "BeltwayBuffers/Remote/SocketChannel.swift": "call: system calls on a socket of its own, and on spans",
     "BeltwayBuffers/Ring/RingProducer+InPlace.swift": "memory: lends what it has reserved",

@@ -8,6 +8,17 @@ extension DataBufferProducer {
     /// Bytes announced at a time: large enough that the fence is rare, small enough to waste little headroom.
     private var step: Int { min(65_536, memory.geometry.chunkLength) }
 
+    /// Makes room for a record of `length` bytes: in the chunk, or the next one, and in what is reserved.
+    ///
+    /// - Returns: False if readers still need it, or the batch fills the ring.
+    @usableFromInline mutating func makeRoom(for length: Int) -> Bool {
+        if tail &+ UInt64(length) > chunkLimit {
+            guard openNextChunk(for: length) else { return false }
+        }
+        if tail &+ UInt64(length) > reservedTail || ordinal == reservedOrdinal { return reserve(length) }
+        return true
+    }
+
     /// Announces that the next `length` bytes, and one descriptor, may change.
     ///
     /// At most one capacity beyond the oldest place that somebody needs. In blocking mode that is the slowest
@@ -15,7 +26,7 @@ extension DataBufferProducer {
     /// preference it is the published tail, since a batch must not overwrite itself.
     ///
     /// - Returns: False if that room is not there.
-    @usableFromInline mutating func reserve(_ length: Int) -> Bool {
+    private mutating func reserve(_ length: Int) -> Bool {
         let chunkEnd = (tail | memory.chunkMask) &+ 1
         let needed = tail &+ UInt64(length)
         var bytes = min(max(needed, tail &+ UInt64(step)), max(chunkEnd, needed))
@@ -50,7 +61,7 @@ extension DataBufferProducer {
     ///
     /// A chunk begins only when its first bytes are announced: its row then replaces one whose chunk is gone
     /// (``RingMemory/store(_:)``). Until then `tail` rests on the boundary, and `chunkLimit` lets nothing be appended.
-    @usableFromInline mutating func openNextChunk(for length: Int) -> Bool {
+    private mutating func openNextChunk(for length: Int) -> Bool {
         if tail & memory.chunkMask != 0 {
             guard fill(to: (tail | memory.chunkMask) &+ 1) else { return false }
         }

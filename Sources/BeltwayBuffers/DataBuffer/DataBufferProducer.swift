@@ -21,10 +21,12 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
 
     @usableFromInline var tail: UInt64 = 0
     @usableFromInline var ordinal: UInt64 = 0
-    @usableFromInline var reservedTail: UInt64 = 0
+    var reservedTail: UInt64 = 0 { didSet { appendLimit = min(chunkLimit, reservedTail) } }
     @usableFromInline var reservedOrdinal: UInt64 = 0
     /// End of the part of the chunk that records may use.
-    @usableFromInline var chunkLimit: UInt64 = 0
+    var chunkLimit: UInt64 = 0 { didSet { appendLimit = min(chunkLimit, reservedTail) } }
+    /// Where a record must end to be appended without further ado: the nearer one of the two.
+    @usableFromInline private(set) var appendLimit: UInt64 = 0
     @usableFromInline var row = ChunkRow(
         index: 0,
         firstOrdinal: 0,
@@ -99,11 +101,8 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         let options = RecordLayout.optionsLength(capturedLength: captured, needsFlags: needsFlags)
         let padded = (captured &+ 3) & ~3
         let length = RecordLayout.overhead &+ padded &+ options
-        if tail &+ UInt64(length) > chunkLimit {
-            guard openNextChunk(for: length) else { return false }
-        }
-        if tail &+ UInt64(length) > reservedTail || ordinal == reservedOrdinal {
-            guard reserve(length) else { return false }
+        if tail &+ UInt64(truncatingIfNeeded: length) > appendLimit || ordinal == reservedOrdinal {
+            guard makeRoom(for: length) else { return false }
         }
 
         // Safe: the record lies inside what was reserved, in one chunk, and no reader takes it for published.
@@ -131,7 +130,7 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             ),
             at: ordinal
         )
-        tail &+= UInt64(length)
+        tail &+= UInt64(truncatingIfNeeded: length)
         ordinal &+= 1
         if time < row.leastTime { row.leastTime = time }
         if time > row.greatestTime { row.greatestTime = time }

@@ -12,6 +12,13 @@ extension RingMemory {
         unsafe data.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
     }
 
+    /// Stores two words, the first at the lower address, at once.
+    @inlinable @inline(__always)
+    func put(_ first: UInt32, _ second: UInt32, _ offset: Int) {
+        let both = (UInt64(second) << 32 | UInt64(first)).littleEndian
+        unsafe data.storeBytes(of: both, toByteOffset: offset, as: UInt64.self)
+    }
+
     @inlinable @inline(__always)
     func write(_ descriptor: Descriptor, at ordinal: UInt64) {
         let slot = Int(truncatingIfNeeded: ordinal & descriptorMask)
@@ -32,21 +39,15 @@ extension RingMemory {
         flags: RecordFlags
     ) {
         let start = Int(truncatingIfNeeded: tail & mask)
-        put(RecordLayout.enhancedPacketBlock, start)
-        put(UInt32(truncatingIfNeeded: length), start &+ 4)
-        put(UInt32(interface), start &+ 8)
-        put(UInt32(truncatingIfNeeded: time.nanoseconds >> 32), start &+ 12)
-        put(UInt32(truncatingIfNeeded: time.nanoseconds), start &+ 16)
-        put(UInt32(truncatingIfNeeded: captured), start &+ 20)
+        // Two fields at a time: a small record costs its stores.
+        put(RecordLayout.enhancedPacketBlock, UInt32(truncatingIfNeeded: length), start)
+        put(UInt32(interface), UInt32(truncatingIfNeeded: time.nanoseconds >> 32), start &+ 8)
+        put(UInt32(truncatingIfNeeded: time.nanoseconds), UInt32(truncatingIfNeeded: captured), start &+ 16)
         put(originalLength, start &+ 24)
         let body = start &+ RecordLayout.headerLength
         // The last word first: the copy below then overwrites all of it but the padding.
         if padded > 0 { put(0, body &+ padded &- 4) }
-        unsafe packet.withUnsafeBytes { bytes in
-            if captured > 0, let source = bytes.baseAddress {
-                unsafe (data + body).copyMemory(from: source, byteCount: captured)
-            }
-        }
+        unsafe packet.copy(first: captured, to: data + body)
         let tail = body &+ padded
         if options != 0 { putOptions(options, flags, tail) }
         put(UInt32(truncatingIfNeeded: length), tail &+ options)

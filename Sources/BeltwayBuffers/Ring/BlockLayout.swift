@@ -224,14 +224,3 @@ public enum MarkedLayout: BlockLayout {
         )
     }
 }
-
-extension RawSpan {
-    /// Copies all bytes; the caller has room for them.
-    @inlinable @inline(__always) @unsafe
-    func copy(to address: UnsafeMutableRawPointer) {
-        unsafe withUnsafeBytes { bytes in
-            guard let source = bytes.baseAddress else { return }
-            unsafe address.copyMemory(from: source, byteCount: bytes.count)
-        }
-    }
-}

@@ -11,10 +11,12 @@ public import Synchronization
 /// fence and the look at the readers are paid per step and not per block (`beltway-bench ring`).
 ///
 /// Safe because what is written lies inside the reserved stretch, which is at most the ring's present length.
-public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
+@safe public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable {
     /// The ring that this handle writes.
     public let ring: Ring
     @usableFromInline let shape: RingShape
+    /// The ring's control page, at hand: reached through the ring it is looked up after each store.
+    @usableFromInline let control: UnsafeMutableRawPointer
     @usableFromInline var space: RingSpace
     @usableFromInline var tail: UInt64 = 0
     @usableFromInline var ordinal: UInt64 = 0
@@ -42,6 +44,7 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
         guard let mapped = ring.newestSpace() else { preconditionFailure("an own ring has its memory") }
         self.ring = ring
         shape = ring.shape
+        unsafe control = ring.control
         space = mapped.space
         area = mapped.area
         watch = ReaderWatch(publication: ring.publication, coordination: ring.coordination)
@@ -90,10 +93,16 @@ public struct RingProducer<Layout: BlockLayout>: ~Copyable, @unchecked Sendable 
         publishedTail = tail
         publishedOrdinal = ordinal
         // `before`, fence, tail, ordinal: a reader that finds both ordinals equal has the tail that belongs to them.
-        unsafe ring.word(ControlLayout.tailOrdinalBefore).pointee.store(ordinal, ordering: .relaxed)
+        unsafe word(ControlLayout.tailOrdinalBefore).pointee.store(ordinal, ordering: .relaxed)
         atomicMemoryFence(ordering: .releasing)  // partner: the acquire fence in Ring.end
-        ring.store(ControlLayout.tail, tail)  // releasing; partner: Ring.tail
-        ring.store(ControlLayout.tailOrdinal, ordinal)  // releasing; partner: Ring.tailOrdinal
+        // Partners: Ring.tail and Ring.tailOrdinal.
+        unsafe word(ControlLayout.tail).pointee.store(tail, ordering: .releasing)
+        unsafe word(ControlLayout.tailOrdinal).pointee.store(ordinal, ordering: .releasing)
+    }
+
+    @inlinable @inline(__always)
+    func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe (control + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
     @inlinable @inline(__always)

@@ -10,7 +10,9 @@ struct LiveCommand: ParsableCommand {
         discussion: """
             In a network namespace of its own, a sender puts frames on one end of a pair of interfaces as fast as it can,
             and contestants capture at the other end, in turn. Needs root and two processors. Processor time is the
-            capturing thread's own. Ends with status 1 if packets sent are not packets received and dropped.
+            capturing thread's own. Ends with status 1 if packets sent are not packets received and dropped. With
+            --crowd the program captures beside four taps, of which one is stopped, killed or slow, or beside a fifth that
+            comes and goes a thousand times.
             """
     )
 
@@ -28,6 +30,8 @@ struct LiveCommand: ParsableCommand {
     var queues = 1
     @Option(help: "Only contestants whose name contains this.")
     var only: String?
+    @Flag(help: "The program beside four taps of which one is a nuisance, instead.")
+    var crowd = false
     @Option(help: "Program to measure; the one beside this one without it.")
     var beltway: String?
 
@@ -51,13 +55,22 @@ struct LiveCommand: ParsableCommand {
             program: LiveProgram(path: program, queues: queues)
         )
         let contestants = LiveContestant.allCases.filter { only.map($0.rawValue.contains) ?? true }
+        let disturbances = LiveDisturbance.allCases.filter { only.map($0.rawValue.contains) ?? true }
         var runs: [LiveRun] = []
         for length in length {
             for round in 1...rounds {
-                for contestant in contestants {
-                    let run = try contest.run(contestant, frameLength: length)
+                func note(_ run: LiveRun) {
                     runs.append(run)
                     FileHandle.standardError.write(Data("\(length) B, round \(round): \(run)\n".utf8))
+                }
+                if crowd {
+                    for disturbance in disturbances {
+                        note(try contest.run(beside: disturbance, frameLength: length))
+                    }
+                } else {
+                    for contestant in contestants {
+                        note(try contest.run(contestant, frameLength: length))
+                    }
                 }
             }
         }

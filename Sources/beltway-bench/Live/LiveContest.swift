@@ -36,7 +36,13 @@ struct LiveRun: CustomStringConvertible {
     var seconds: Double = 0
     /// How long the sender took, in seconds.
     var wall: Double = 0
+    /// What happened beside it, if that is what is measured.
+    var disturbance: LiveDisturbance?
+    /// How often a reader came and went.
+    var visits = 0
 
+    /// Who captured, or what happened beside it.
+    var name: String { disturbance?.rawValue ?? contestant.rawValue }
     var nanoseconds: Double { seconds * 1e9 / Double(max(1, received)) }
     var isExact: Bool { sent == received + dropped }
 
@@ -44,7 +50,7 @@ struct LiveRun: CustomStringConvertible {
         let rate = String(format: "%.0f", Double(sent) / wall / 1000)
         let cost = String(format: "%.1f", nanoseconds)
         return
-            "\(contestant.rawValue): \(cost) ns, sent \(sent) at \(rate)k/s = received \(received) + dropped "
+            "\(name): \(cost) ns, sent \(sent) at \(rate)k/s = received \(received) + dropped "
             + "\(dropped)\(isExact ? "" : "  NOT EXACT"), lost \(lost)"
     }
 }
@@ -66,6 +72,13 @@ struct LiveContest {
         case .classified: try runCapture(ClassifyOnly(), &run)
         case .program: try program.run(on: network.capture, &run) { try send(&$0) }
         }
+        return run
+    }
+
+    /// The program beside four taps, of which one may be a nuisance.
+    func run(beside disturbance: LiveDisturbance, frameLength: Int) throws -> LiveRun {
+        var run = LiveRun(contestant: .program, frameLength: frameLength, sent: 0, disturbance: disturbance)
+        try program.run(on: network.capture, beside: disturbance, &run) { try send(&$0) }
         return run
     }
 

@@ -20,7 +20,14 @@ struct LiveProgram {
     }
 
     /// Captures while `send` sends; adds what the summary says, and the time of the threads that capture.
-    func run(on interface: String, _ run: inout LiveRun, while send: (inout LiveRun) throws -> Void) throws {
+    ///
+    /// With a disturbance four taps read beside it.
+    func run(
+        on interface: String,
+        beside disturbance: LiveDisturbance? = nil,
+        _ run: inout LiveRun,
+        while send: (inout LiveRun) throws -> Void
+    ) throws {
         let folder = NSTemporaryDirectory() + "beltway-live-\(ProcessInfo.processInfo.processIdentifier)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -44,7 +51,13 @@ struct LiveProgram {
             guard !more.isEmpty else { throw LiveTrouble(description: "beltway did not start: \(said)") }
             said += String(decoding: more, as: UTF8.self)
         }
+        let (data, ring) = (folder + "/data", interface + ".0")
+        let crowd = try disturbance.map { disturbance in
+            try LiveCrowd(program: path, folder: data, ring: ring, slow: disturbance == .slow)
+        }
+        defer { run.visits = crowd?.end() ?? 0 }
         let before = captureSeconds(process.processIdentifier, interface)
+        if let disturbance { crowd?.disturb(disturbance, folder: data, ring: ring) }
         try send(&run)
         // Longer than the kernel keeps a block open.
         usleep(200_000)

@@ -10,14 +10,14 @@ struct LiveReport {
         var lines = ["# " + command.joined(separator: " "), "# " + Machine.description]
         lines.append(row("frame", "contestant", "ns/packet", "least", "greatest", "kpps", "dropped", "lost"))
         for length in unique(runs.map(\.frameLength)) {
-            for contestant in LiveContestant.allCases {
-                let mine = runs.filter { $0.frameLength == length && $0.contestant == contestant }
+            for name in unique(runs.map(\.name)) {
+                let mine = runs.filter { $0.frameLength == length && $0.name == name }
                 guard !mine.isEmpty else { continue }
                 let costs = mine.map(\.nanoseconds).sorted()
                 lines.append(
                     row(
                         "\(length) B",
-                        contestant.rawValue,
+                        name,
                         number(median(costs)),
                         number(costs[0]),
                         number(costs[costs.count - 1]),
@@ -28,15 +28,34 @@ struct LiveReport {
                 )
             }
         }
+        lines += crowdLines
         let exact = runs.allSatisfy(\.isExact)
         lines.append("# sent = received + dropped in \(exact ? "every run" : "NOT EVERY run")")
         return lines.joined(separator: "\n")
     }
 
+    /// What a nuisance changes of the capture's time: the median over the rounds of one run's by the undisturbed one's.
+    private var crowdLines: [String] {
+        let disturbed = runs.filter { $0.disturbance != nil }
+        return unique(disturbed.map(\.frameLength)).flatMap { length in
+            let ofLength = disturbed.filter { $0.frameLength == length }
+            let calm = ofLength.filter { $0.disturbance == LiveDisturbance.none }.map(\.nanoseconds)
+            return LiveDisturbance.allCases.dropFirst().compactMap { disturbance -> String? in
+                let mine = ofLength.filter { $0.disturbance == disturbance }
+                guard !mine.isEmpty, mine.count == calm.count else { return nil }
+                let ratio = median(zip(mine, calm).map { $0.nanoseconds / $1 })
+                let visits = mine.map(\.visits).max() ?? 0
+                return
+                    "# \(length) B, \(disturbance.rawValue): \(String(format: "%.2f", ratio)) of the time without, goal 1.05"
+                    + (visits > 0 ? "; \(visits) visits" : "")
+            }
+        }
+    }
+
     private func number(_ value: Double) -> String { String(format: "%.1f", value) }
 
-    private func unique(_ values: [Int]) -> [Int] {
-        var seen: Set<Int> = []
+    private func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+        var seen: Set<Value> = []
         return values.filter { seen.insert($0).inserted }
     }
 

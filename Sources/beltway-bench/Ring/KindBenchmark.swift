@@ -93,64 +93,55 @@ struct KindBenchmark {
         _ loop: Loop<Layout> = produce
     ) throws -> Result {
         let slot = 2048
-        let ring = try Ring(
-            name: "bench.0",
-            options: RingOptions(
+        let block = blockOfBytes(each.length)
+        var costs = PairedCosts()
+        for _ in 0..<pairs {
+            let options = RingOptions(
                 kind: kind,
                 policy: .fastReader,
                 capacity: each.capacity,
                 slotLength: slot
             )
-        )
-        var producer = ring.makeProducer(layout)
-        guard let peer = unsafe block_peer_create(peerKind, UInt64(each.capacity), UInt64(slot)) else {
-            throw RingBenchmark.Failure.noMemory(each.capacity)
-        }
-        defer { unsafe block_peer_destroy(peer) }
-        let block = blockOfBytes(each.length)
-        var peerTail: UInt64 = 0
-
-        func nanosecondsOfPeer() -> Double {
-            let start = threadSeconds()
-            unsafe block.withUnsafeBufferPointer {
-                peerTail = unsafe block_peer_run(
-                    peer,
-                    $0.baseAddress,
-                    UInt64(each.length),
-                    UInt64(blocks),
-                    UInt64(each.batch)
+            let ring = try Ring(name: "bench.0", options: options)
+            var producer = ring.makeProducer(layout)
+            guard let peer = unsafe block_peer_create(peerKind, UInt64(each.capacity), UInt64(slot)) else {
+                throw RingBenchmark.Failure.noMemory(each.capacity)
+            }
+            defer { unsafe block_peer_destroy(peer) }
+            var peerTail: UInt64 = 0
+            costs.measure {
+                let start = threadSeconds()
+                loop(block.rawSpan, blocks, each.batch, &producer)
+                return (threadSeconds() - start) * 1e9 / Double(blocks)
+            } peer: {
+                let start = threadSeconds()
+                unsafe block.withUnsafeBufferPointer {
+                    peerTail = unsafe block_peer_run(
+                        peer,
+                        $0.baseAddress,
+                        UInt64(each.length),
+                        UInt64(blocks),
+                        UInt64(each.batch)
+                    )
+                }
+                return (threadSeconds() - start) * 1e9 / Double(blocks)
+            }
+            guard ring.tail.bytes == peerTail else {
+                throw RingBenchmark.Failure.differentRings(
+                    packetLength: each.length,
+                    batch: each.batch,
+                    ringCapacity: each.capacity
                 )
             }
-            return (threadSeconds() - start) * 1e9 / Double(blocks)
-        }
-        func nanoseconds(_ producer: inout RingProducer<Layout>) -> Double {
-            let start = threadSeconds()
-            loop(block.rawSpan, blocks, each.batch, &producer)
-            return (threadSeconds() - start) * 1e9 / Double(blocks)
-        }
-
-        // Warm up: faults every page in.
-        _ = (nanoseconds(&producer), nanosecondsOfPeer())
-        var (own, c): ([Double], [Double]) = ([], [])
-        for _ in 0..<pairs {
-            own.append(nanoseconds(&producer))
-            c.append(nanosecondsOfPeer())
-        }
-        guard ring.tail.bytes == peerTail else {
-            throw RingBenchmark.Failure.differentRings(
-                packetLength: each.length,
-                batch: each.batch,
-                ringCapacity: each.capacity
-            )
         }
         return Result(
             kind: name,
             length: each.length,
             batch: each.batch,
             capacity: each.capacity,
-            nanoseconds: median(own),
-            peerNanoseconds: median(c),
-            ratio: median(zip(own, c).map { $0 / $1 })
+            nanoseconds: costs.nanoseconds,
+            peerNanoseconds: costs.peerNanoseconds,
+            ratio: costs.ratio
         )
     }
 

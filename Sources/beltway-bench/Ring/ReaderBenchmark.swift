@@ -64,14 +64,20 @@ struct ReaderBenchmark {
     }
 
     /// One million packets a second, in bursts of a millisecond, beside readers that keep up.
+    ///
+    /// The producer on the first processor and the readers on the last, as an appliance pins them: what is measured is
+    /// what readers cost, and not whose turn it is.
     static func keepingUp(rounds: Int, milliseconds: Int = 250) throws -> [Result] {
         var results = busyCounts.map { Result(readers: $0, producer: []) }
         for round in 0...rounds {
             for index in results.indices {
                 var busy = 0.0
-                let report = try withReaders(results[index].readers, asleep: false, capacity: 64 << 20) {
-                    producer,
-                    block in
+                let report = try withReaders(
+                    results[index].readers,
+                    asleep: false,
+                    capacity: 64 << 20,
+                    isPinned: true
+                ) { producer, block in
                     let start = wallSeconds()
                     for burst in 1...milliseconds {
                         let from = threadSeconds()
@@ -98,6 +104,7 @@ struct ReaderBenchmark {
         asleep: Bool,
         capacity: Int = capacity,
         harm: Int32 = 0,
+        isPinned: Bool = false,
         _ body: (inout DataBufferProducer, [UInt8]) throws -> Void
     ) throws -> PeerReport {
         let folder = NSTemporaryDirectory() + "beltway-bench-\(UUID().uuidString.prefix(8))"
@@ -119,10 +126,14 @@ struct ReaderBenchmark {
         let server = try BufferServer(folder: folder)
         defer { server.stop() }
         try server.share(buffer, policy: AccessPolicy(owner: getuid(), group: getgid()))
+        defer { if isPinned { ThreadProcessors.release() } }
+        // A process runs where the thread that starts it may.
+        if isPinned { ThreadProcessors.pinToLast() }
         let peer = try PeerProcess(
             ["peer", asleep ? "asleep" : "readers", "--readers", "\(count)", "--folder", folder],
             descriptors: []
         )
+        if isPinned { ThreadProcessors.pinToFirst() }
         try peer.waitUntilReady()
         if asleep { Thread.sleep(forTimeInterval: 0.02) }  // until the last of them has gone to sleep
         if harm != 0 { peer.signal(harm) }

@@ -7,7 +7,7 @@ internal import Glibc
 /// The ring alone: what one packet costs its producer, against the same loop in C.
 ///
 /// Each configuration runs in pairs (Beltway, C, Beltway, C ...), so that whatever else the machine does falls on
-/// both; the figures are medians, and the ratio is the median of the pairs' ratios. The time is the thread's own
+/// both; the figures are medians, and the ratio is the median of the pairs' ratios (``PairedCosts``). The time is the thread's own
 /// processor time, since a busy machine takes the processor away in the middle of a run. No reader runs.
 struct RingBenchmark {
     /// One line of the table.
@@ -70,52 +70,53 @@ struct RingBenchmark {
 
     /// Measures one configuration.
     static func measure(_ length: Int, batch: Int, capacity: Int, pairs: Int, laps: Int) throws -> Result {
-        let buffer = try DataBuffer(
-            name: "bench.0",
-            number: 0,
-            linkType: .ethernet,
-            capacity: capacity,
-            policy: .fastReader
-        )
-        var producer = buffer.makeProducer()
-        guard let peer = unsafe ring_peer_create(UInt64(capacity)) else { throw Failure.noMemory(capacity) }
-        defer { unsafe ring_peer_destroy(peer) }
         let packet = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 7) }
         let record = RecordLayout.recordLength(capturedLength: length, needsFlags: false)
         let count = max(laps * capacity, 64 << 20) / record
-
-        func runPeer() -> Double {
-            let start = threadSeconds()
-            unsafe packet.withUnsafeBufferPointer {
-                _ = unsafe ring_peer_run(peer, $0.baseAddress, UInt32(length), UInt64(count), UInt64(batch))
+        var costs = PairedCosts()
+        for pair in 0..<pairs {
+            let buffer = try DataBuffer(
+                name: "bench.0",
+                number: 0,
+                linkType: .ethernet,
+                capacity: capacity,
+                policy: .fastReader
+            )
+            var producer = buffer.makeProducer()
+            guard let peer = unsafe ring_peer_create(UInt64(capacity)) else {
+                throw Failure.noMemory(capacity)
             }
-            return (threadSeconds() - start) * 1e9 / Double(count)
-        }
-        func runOwn(_ producer: inout DataBufferProducer) -> Double {
-            let start = threadSeconds()
-            unsafe produce(packet.span.bytes, count: count, batch: batch, into: &producer)
-            return (threadSeconds() - start) * 1e9 / Double(count)
-        }
-
-        // Warm up: faults every page in, and shows that both wrote the same bytes.
-        _ = (runOwn(&producer), runPeer())
-        let expected = unsafe ring_peer_checksum(peer)
-        guard checksum(buffer) == expected else {
-            throw Failure.differentRings(packetLength: length, batch: batch, ringCapacity: capacity)
-        }
-        var own: [Double] = []
-        var c: [Double] = []
-        for _ in 0..<pairs {
-            own.append(runOwn(&producer))
-            c.append(runPeer())
+            defer { unsafe ring_peer_destroy(peer) }
+            costs.measure {
+                let start = threadSeconds()
+                unsafe produce(packet.span.bytes, count: count, batch: batch, into: &producer)
+                return (threadSeconds() - start) * 1e9 / Double(count)
+            } peer: {
+                let start = threadSeconds()
+                unsafe packet.withUnsafeBufferPointer {
+                    _ = unsafe ring_peer_run(
+                        peer,
+                        $0.baseAddress,
+                        UInt32(length),
+                        UInt64(count),
+                        UInt64(batch)
+                    )
+                }
+                return (threadSeconds() - start) * 1e9 / Double(count)
+            }
+            // Both wrote the same bytes.
+            let written = unsafe ring_peer_checksum(peer)
+            guard pair > 0 || checksum(buffer) == written else {
+                throw Failure.differentRings(packetLength: length, batch: batch, ringCapacity: capacity)
+            }
         }
         return Result(
             packetLength: length,
             batch: batch,
             ringCapacity: capacity,
-            nanoseconds: median(own),
-            peerNanoseconds: median(c),
-            ratio: median(zip(own, c).map { $0 / $1 }),
+            nanoseconds: costs.nanoseconds,
+            peerNanoseconds: costs.peerNanoseconds,
+            ratio: costs.ratio,
             pairs: pairs
         )
     }
