@@ -163,13 +163,15 @@ let package = Package(
         ),
         tests("BeltwayTraceTests", ["BeltwayTrace", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire"]),
         tests("BeltwayStoreTests", ["BeltwayStore", "BeltwayFlow", "BeltwayBuffers", "BeltwayWire", grdb]),
-        tests(
-            "BeltwayApplianceTests",
-            [
-                "BeltwayAppliance", "BeltwayDetect", "BeltwayTrace", "BeltwayStore", "BeltwayFlow",
-                "BeltwayClassify",
-                "BeltwayBuffers", "BeltwayWire",
-            ]
+        .testTarget(
+            name: "BeltwayApplianceTests",
+            dependencies: [
+                "BeltwayTestSupport", "BeltwayAppliance", "BeltwayDetect", "BeltwayTrace", "BeltwayStore",
+                "BeltwayFlow", "BeltwayClassify", "BeltwayBuffers", "BeltwayWire",
+            ],
+            path: "Tests/BeltwayApplianceTests",
+            exclude: ["Programs"],
+            swiftSettings: testSettings
         ),
         .testTarget(
             name: "BeltwayCTests",

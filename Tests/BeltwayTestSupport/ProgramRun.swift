@@ -29,6 +29,14 @@ public func builtProgram(_ name: String) -> String? {
     return FileManager.default.isExecutableFile(atPath: program) ? program : nil
 }
 
+#if DEBUG
+/// Whether programs and tests were built as users run them.
+public let isReleaseBuild = false
+#else
+/// Whether programs and tests were built as users run them.
+public let isReleaseBuild = true
+#endif
+
 /// Whether a program is on the path.
 public func isInstalled(_ program: String) -> Bool {
     let folders = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"

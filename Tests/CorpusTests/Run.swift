@@ -17,12 +17,6 @@ import Testing
 )
 struct `The corpus` {}
 
-#if DEBUG
-let isReleaseBuild = false
-#else
-let isReleaseBuild = true
-#endif
-
 /// The summary that `--summary json` prints, as far as these tests look at it.
 struct Summary: Decodable, Sendable {
     struct Capture: Decodable, Sendable {
