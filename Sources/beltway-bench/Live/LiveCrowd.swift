@@ -16,6 +16,7 @@ enum LiveDisturbance: String, CaseIterable {
 final class LiveCrowd {
     private var taps: [Process] = []
     private var visitor: PeerThread<Int>?
+    private var drain: PeerThread<Int>?
     private let ended = StopFlag()
     /// How often somebody comes and goes.
     static let mostVisits = 1000
@@ -30,20 +31,16 @@ final class LiveCrowd {
     /// - Throws: ``LiveTrouble`` if one does not attach.
     init(program: String, folder: String, ring: String, slow: Bool) throws {
         let tap = [program, "tap", "--data", folder, "--ring", ring, "-w"]
-        // What it writes is taken 64 KiB at a time, ten times a second: 1 % of 600,000 records of 96 bytes.
-        let throttled =
-            "'\((tap + ["-"]).joined(separator: "' '"))' "
-            + "| while head -c 65536 | grep -q .; do sleep 0.1; done"
         for number in 1...4 {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments =
-                ["setpriv", "--pdeathsig=KILL"]
-                + (slow && number == 4 ? ["sh", "-c", throttled] : tap + ["/dev/null"])
-            let errors = Pipe()
+            let isSlow = slow && number == 4
+            process.arguments = ["setpriv", "--pdeathsig=KILL"] + tap + [isSlow ? "-" : "/dev/null"]
+            let (output, errors) = (Pipe(), Pipe())
             process.standardError = errors
-            process.standardOutput = FileHandle.nullDevice
+            process.standardOutput = isSlow ? output : FileHandle.nullDevice
             try process.run()
+            if isSlow { drainSlowly(output.fileHandleForReading) }
             taps.append(process)
             var said = ""
             while !said.contains("tapping") {
@@ -51,6 +48,19 @@ final class LiveCrowd {
                 guard !more.isEmpty else { throw LiveTrouble(description: "no tap: \(said)") }
                 said += String(decoding: more, as: UTF8.self)
             }
+        }
+    }
+
+    /// Takes what a tap writes 64 KiB at a time, ten times a second: 1 % of 600,000 records of 96 bytes.
+    private func drainSlowly(_ output: FileHandle) {
+        let ended = ended
+        drain = PeerThread {
+            var taken = 0
+            while !ended.isRequested, let data = try? output.read(upToCount: 65_536), !data.isEmpty {
+                taken += data.count
+                usleep(100_000)
+            }
+            return taken
         }
     }
 
@@ -90,6 +100,7 @@ final class LiveCrowd {
             kill(tap.processIdentifier, SIGKILL)
             tap.waitUntilExit()
         }
+        _ = drain?.join()
         return visits
     }
 }

@@ -34,7 +34,7 @@ struct LiveReport {
         return lines.joined(separator: "\n")
     }
 
-    /// What a nuisance changes of the capture's time: the median over the rounds of one run's by the undisturbed one's.
+    /// What a nuisance changes of the capture's time: its median over the rounds, by that without one.
     private var crowdLines: [String] {
         let disturbed = runs.filter { $0.disturbance != nil }
         return unique(disturbed.map(\.frameLength)).flatMap { length in
@@ -42,8 +42,8 @@ struct LiveReport {
             let calm = ofLength.filter { $0.disturbance == LiveDisturbance.none }.map(\.nanoseconds)
             return LiveDisturbance.allCases.dropFirst().compactMap { disturbance -> String? in
                 let mine = ofLength.filter { $0.disturbance == disturbance }
-                guard !mine.isEmpty, mine.count == calm.count else { return nil }
-                let ratio = median(zip(mine, calm).map { $0.nanoseconds / $1 })
+                guard !mine.isEmpty, !calm.isEmpty else { return nil }
+                let ratio = median(mine.map(\.nanoseconds)) / median(calm)
                 let visits = mine.map(\.visits).max() ?? 0
                 return
                     "# \(length) B, \(disturbance.rawValue): \(String(format: "%.2f", ratio)) of the time without, goal 1.05"
