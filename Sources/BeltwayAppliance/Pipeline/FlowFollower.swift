@@ -157,24 +157,50 @@ struct FlowFollower: ~Copyable {
         }
     }
 
-    /// Takes datagrams that came in fragments and are done; one that is whole is a packet like any other.
+    /// Takes datagrams that came in fragments and are done; one that is whole is a packet like any other, and so is what
+    /// it carries.
     private mutating func takeDatagrams(_ interface: () -> String) {
         while let datagram = fragments.next() {
             let flow = tracker.track(datagram, facts: &ended)
             showEnded()
-            guard let flow, let last = datagram.frames.last else { continue }
-            let headers = datagram.isWhole ? datagram.headers : last.headers
-            let excerpt = datagram.bytes.withPacket { PayloadExcerpt(headers, of: $0) }
-            tracer.packet(
-                headers,
-                flow: flow,
-                originalLength: datagram.frames.reduce(0) { $0 &+ $1.originalLength },
-                time: last.time,
-                excerpt: excerpt
-            ) {
-                expression.matches(tracker.record(slot: flow.slot), interface: interface())
+            guard let last = datagram.frames.last else { continue }
+            let carries = datagram.isWhole && datagram.carries != .none
+            if let flow {
+                let headers = carries ? datagram.own : datagram.isWhole ? datagram.headers : last.headers
+                let excerpt = datagram.bytes.withPacket { PayloadExcerpt(headers, of: $0) }
+                tracer.packet(
+                    headers,
+                    flow: flow,
+                    originalLength: datagram.frames.reduce(0) { $0 &+ $1.originalLength },
+                    time: last.time,
+                    excerpt: excerpt
+                ) {
+                    expression.matches(tracker.record(slot: flow.slot), interface: interface())
+                }
             }
+            if carries { takeCarried(datagram, last, interface) }
         }
+    }
+
+    /// Takes the innermost packet of a tunnel whose datagram came in fragments, as of the packet that completed it.
+    private mutating func takeCarried(
+        _ datagram: FragmentedDatagram,
+        _ last: FragmentFrame,
+        _ interface: () -> String
+    ) {
+        var frame = last
+        frame.headers = datagram.headers
+        frame.hash = datagram.bytes.withPacket { classifier.classify(datagram.headers, packet: $0).flowHash }
+        let before = datagram.first.map { datagram.frames[$0].headers.networkOffset } ?? 0
+        frame.originalLength = UInt32(before) + UInt32(datagram.bytes.count)
+        guard !frame.headers.isFragment else {
+            // One of another datagram: the caller's loop comes to it.
+            datagram.bytes.withPacket { fragments.take(frame, packet: $0) }
+            fragments.settle()
+            return
+        }
+        let excerpt = datagram.bytes.withPacket { PayloadExcerpt(frame.headers, of: $0) }
+        takePlain(frame.headers, Packet(frame), excerpt, interface)
     }
 
     /// Copies a packet.
@@ -214,5 +240,18 @@ struct FlowFollower: ~Copyable {
             if tracer.lines.count > 1 << 19 { flush() }
         }
         ended.records.removeAll(keepingCapacity: true)
+    }
+}
+
+extension FlowFollower.Packet {
+    fileprivate init(_ frame: FragmentFrame) {
+        self.init(
+            hash: frame.hash,
+            time: frame.time,
+            originalLength: frame.originalLength,
+            ordinal: frame.ordinal,
+            buffer: frame.buffer,
+            interface: frame.interface
+        )
     }
 }

@@ -24,10 +24,12 @@ public struct FlowSelection: Sendable {
     private var entries: [Entry] = []
     private var ranges: [(start: UInt64, end: UInt64)] = []
     private var fragments = FragmentTable()
+    /// Of datagrams that ``survey(_:since:)`` has found.
+    private var surveyed = FragmentSpans()
     /// Kept between packets: the decoder fills it in place.
     private var headers = PacketHeaders()
     /// Bounds of all ranges, to leave out what cannot match.
-    let since: Timestamp
+    var since: Timestamp
     /// After the last range.
     let until: Timestamp
 
@@ -36,10 +38,9 @@ public struct FlowSelection: Sendable {
     /// - Parameters:
     ///   - flows: Their records; many, and of equal tuples too.
     ///   - vlansSeparateFlows: As the flow tracker had it that wrote the records.
-    ///   - findsLaterFragments: Whether the later fragments of a chosen flow's datagrams are chosen too,
-    ///     though the tracker counts them as a flow without ports. They are known by addresses, protocol and
-    ///     fragment id, for a minute after the first fragment; what comes before the first fragment is not
-    ///     found.
+    ///   - findsLaterFragments: Whether all fragments of a chosen flow's datagrams are chosen, though only the first
+    ///     has ports. They are known by addresses, protocol and fragment id, for a minute after the first
+    ///     fragment; those that come before it, or carry a chosen flow inside, once ``survey(_:since:)`` has found them.
     public init(
         _ flows: some Sequence<FlowRecord>,
         vlansSeparateFlows: Bool = true,
@@ -169,6 +170,40 @@ public struct FlowSelection: Sendable {
     }
 }
 
+extension FlowSelection {
+    /// How long before a flow's first packet, in nanoseconds, fragments are looked for that carry it: a flow inside a
+    /// datagram begins with the fragment that completes this.
+    private static var lead: UInt64 { 1_000_000_000 }
+
+    /// Before all ranges, by as much.
+    var sinceFragments: Timestamp {
+        findsLaterFragments
+            ? Timestamp(nanoseconds: since.nanoseconds &- min(since.nanoseconds, Self.lead)) : since
+    }
+
+    /// Looks for fragments that belong to the flows, where only the whole datagram tells.
+    ///
+    /// - Parameters:
+    ///   - sources: The packets, ring by ring; used up.
+    ///   - earliest: Only packets of this time or later.
+    mutating func survey(_ sources: [any PacketSource], since earliest: Timestamp) {
+        guard findsLaterFragments, !entries.isEmpty else { return }
+        since = max(earliest, sinceFragments)
+        for source in sources {
+            var survey = FragmentSurvey(self, surveyed, vlansSeparateFlows: vlansSeparateFlows)
+            survey.look(through: source, since: since, until: until)
+            surveyed = survey.found
+        }
+    }
+
+    /// Whether headers are those of a chosen flow at one of the times.
+    func has(_ headers: borrowing PacketHeaders, at times: [Timestamp]) -> Bool {
+        var forward = false
+        let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
+        return times.contains { contains(key, at: $0.nanoseconds) }
+    }
+}
+
 extension FlowSelection: PacketPredicate {
     /// Whether the packet belongs to one of the flows.
     public mutating func matches(_ packet: RawSpan, _ about: StoredPacket, linkType: LinkType) -> Bool {
@@ -183,6 +218,7 @@ extension FlowSelection: PacketPredicate {
             return true
         }
         if headers.isLaterFragment, fragments.contains(headers, at: about.time) { return true }
+        if headers.isFragment, surveyed.contains(headers, at: about.time) { return true }
         if headers.transportProtocol == IPProtocol.compression, !headers.isFragment,
             holds(packet, about)
         {

@@ -11,7 +11,8 @@ struct FragmentTable: Sendable {
     static let lifetime: UInt64 = 60_000_000_000
     static let generation = 32_768
 
-    private struct Datagram: Hashable {
+    /// What fragments of one datagram have in common.
+    struct Datagram: Hashable {
         var source: IPAddress
         var destination: IPAddress
         var identification: UInt32

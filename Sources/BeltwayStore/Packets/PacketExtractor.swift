@@ -75,6 +75,8 @@ public struct PacketExtractor {
 
     /// Writes the packets of chosen flows to a file.
     ///
+    /// What is stored is walked twice: the first time fragments are put together that only so tell whose they are.
+    ///
     /// - Parameters:
     ///   - flows: The flows.
     ///   - writer: Gets the packets; the caller finishes it.
@@ -86,11 +88,11 @@ public struct PacketExtractor {
     ) throws(PacketStoreError) -> Outcome {
         var flows = flows
         var narrowed = self
-        narrowed.since = max(since, flows.since)
         narrowed.until = min(until, flows.until)
-        for source in sources {
-            (source as? SegmentedRing)?.narrow(since: narrowed.since, until: narrowed.until)
-        }
+        let stored = sources.compactMap { $0 as? SegmentedRing }
+        for ring in stored { ring.narrow(since: max(since, flows.sinceFragments), until: narrowed.until) }
+        flows.survey(stored.map { $0.again() }, since: since)
+        narrowed.since = max(since, flows.since)
         return try narrowed.merge(&flows, writer)
     }
 

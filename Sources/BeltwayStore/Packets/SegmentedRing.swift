@@ -33,6 +33,14 @@ public final class SegmentedRing: PacketSource {
         waiting = ring.segments.filter { $0.mayOverlap(since: since, until: until) }.reversed()
     }
 
+    /// The same segments once more, from their beginning.
+    func again() -> SegmentedRing { SegmentedRing(name, waiting) }
+
+    private init(_ name: String, _ segments: [StoredSegment]) {
+        self.name = name
+        waiting = segments
+    }
+
     /// Leaves out the segments, not yet begun, that hold no packet of [since, until).
     func narrow(since: Timestamp, until: Timestamp) {
         waiting.removeAll { !$0.mayOverlap(since: since, until: until) }

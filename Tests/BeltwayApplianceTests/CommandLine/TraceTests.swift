@@ -65,3 +65,56 @@ extension `The command line` {
         try expectRefusal(arguments, status: status, says: text)
     }
 }
+
+extension `The command line` {
+    /// A connection in a tunnel of IPv4 in IPv4 whose long packets the tunnel's end has cut up.
+    private static func tunnelled(isCut: Bool) -> [[UInt8]] {
+        func packet(
+            _ number: UInt8,
+            isBack: Bool,
+            _ flags: PacketBuilder.TCPFlags,
+            _ sequence: UInt32,
+            _ text: String
+        )
+            -> [[UInt8]]
+        {
+            let ends = isBack ? ("10.0.0.2", "10.0.0.1") : ("10.0.0.1", "10.0.0.2")
+            let frame = PacketBuilder().ethernet()
+                .ipv4(from: isBack ? "192.0.2.2" : "192.0.2.1", to: isBack ? "192.0.2.1" : "192.0.2.2")
+                .ipv4(from: ends.0, to: ends.1)
+                .tcp(
+                    from: isBack ? 80 : 40_000,
+                    to: isBack ? 40_000 : 80,
+                    sequence: sequence,
+                    acknowledgement: flags.contains(.ack) ? (isBack ? 101 : 501) : 0,
+                    flags: flags
+                )
+                .payload(text).bytes
+            return isCut && !text.isEmpty ? frame.fragments(every: 24, number: number) : [frame]
+        }
+        return packet(1, isBack: false, .syn, 100, "") + packet(2, isBack: true, [.syn, .ack], 500, "")
+            + packet(3, isBack: false, .ack, 101, "")
+            + packet(4, isBack: false, [.ack, .psh], 101, "GET /inside HTTP/1.1\r\nHost: a\r\n\r\n")
+            + packet(5, isBack: true, [.ack, .psh], 501, "HTTP/1.1 204 No Content\r\n\r\n")
+    }
+
+    @Test func `follows a flow in a tunnel whose datagrams came in fragments`() throws {
+        let folder = TemporaryFolder()
+        func lines(isCut: Bool) throws -> [String] {
+            var file = PcapBuilder()
+            for (number, frame) in Self.tunnelled(isCut: isCut).enumerated() {
+                file.add(frame, seconds: 1_767_607_200 + UInt32(number))
+            }
+            let capture = try folder.write(file.bytes, to: "tunnel.pcap")
+            let outcome = try BeltwayProgram.run(["trace", "-r", capture, "ip == 10.0.0.1"])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            // Without times, which fragments change.
+            return outcome.output.split(separator: "\n").compactMap { line in
+                line.range(of: "10.0.0.1:40000").map { String(line[$0.lowerBound...].prefix(70)) }
+            }
+        }
+        let whole = try lines(isCut: false)
+        #expect(whole.contains { $0.contains("request 1: first 34 bytes \"GET /inside") }, "\(whole)")
+        #expect(try lines(isCut: true).dropLast() == whole.dropLast())
+    }
+}

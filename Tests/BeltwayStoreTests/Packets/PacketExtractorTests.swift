@@ -233,6 +233,42 @@ private func record(
         try expectOutput(sent.filter { $0.flow == 1 })
     }
 
+    @Test func `finds fragments whose flow only the whole datagram tells`() throws {
+        func datagram(_ number: UInt8, port: UInt16) -> [[UInt8]] {
+            PacketBuilder().ethernet().ipv4(from: "192.0.2.1", to: "192.0.2.2")
+                .ipv4(from: "10.0.0.1", to: "10.0.0.2").udp(from: port, to: 2000)
+                .payload([UInt8](repeating: number, count: 64)).bytes.fragments(every: 32, number: number)
+        }
+        let plain = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2")
+            .udp(from: 1000, to: 2000).payload([UInt8](repeating: 3, count: 64)).bytes
+            .fragments(every: 32, number: 3)
+        let pieces: [(flow: Int, bytes: [UInt8])] =
+            datagram(1, port: 1000).map { (1, $0) } + datagram(2, port: 1001).map { (2, $0) }
+            // The last one comes first, as some hosts send them.
+            + plain.reversed().map { (3, $0) }
+        let sent = pieces.enumerated().map { Sent($0, flow: $1.flow, PacketBuilder().payload($1.bytes)) }
+        try store(sent)
+        var inner = record(
+            Array(sent[2...2]),
+            from: "10.0.0.1",
+            to: "10.0.0.2",
+            ports: (1000, 2000),
+            protocol: 17
+        )
+        (inner.tunnelDepth, inner.tunnelKind) = (1, .ipInIP)
+        _ = try extract([inner])
+        try expectOutput(sent.filter { $0.flow == 1 })
+        let outer = record(
+            sent.filter { $0.flow == 3 },
+            from: "10.0.0.1",
+            to: "10.0.0.2",
+            ports: (1000, 2000),
+            protocol: 17
+        )
+        _ = try extract([outer])
+        try expectOutput(sent.filter { $0.flow == 3 })
+    }
+
     @Test func `finds the later fragments of a chosen flow's datagrams`() throws {
         func fragment(_ identification: UInt16, offset: UInt16, more: Bool, port: UInt16) -> PacketBuilder {
             let start = PacketBuilder().ethernet().ipv4(
