@@ -15,8 +15,7 @@ int beltway_preallocate(int fd, int64_t offset, int64_t length) {
 int beltway_pin_thread(int cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (int every = 0; cpu < 0 && every < CPU_SETSIZE; every++) CPU_SET(every, &set);
-    if (cpu >= 0) CPU_SET(cpu, &set);
+    CPU_SET(cpu, &set);
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
 

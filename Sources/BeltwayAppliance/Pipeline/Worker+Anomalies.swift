@@ -20,9 +20,10 @@ extension Worker where Sink: ~Copyable {
         _ headers: PacketHeaders,
         _ flow: FlowView?,
         _ frame: FragmentFrame,
-        packet: RawSpan
+        packet: RawSpan,
+        packets: Int = 1
     ) {
-        if let flow { tracker.noteDamaged(flow) }
+        if let flow { tracker.noteDamaged(flow, packets: packets) }
         let place = PacketPlace(
             time: frame.time,
             number: numbersPackets ? frame.ordinal &+ 1 : 0,

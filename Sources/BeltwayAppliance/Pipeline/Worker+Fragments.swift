@@ -70,7 +70,8 @@ extension Worker where Sink: ~Copyable {
             guard readsPayload, isOwn, let frame = datagram.frames.last else { continue }
             datagram.bytes.withPacket { packet in
                 if isDamaged {
-                    noteDamaged(datagram.headers, flow, frame, packet: packet)
+                    let packets = datagram.frames.count
+                    noteDamaged(datagram.headers, flow, frame, packet: packet, packets: packets)
                 } else {
                     look(at: datagram.headers, flow, frame, packet: packet)
                 }

@@ -64,6 +64,11 @@ public struct ExtractRequest: Sendable {
             try writer.finish()
             for problem in outcome.problems { console.note("\(problem)") }
             if let warning = outcome.linkTypeWarning { console.note(warning) }
+            if outcome.datagramsLeftOut > 0 {
+                console.note(
+                    "fragments of \(outcome.datagramsLeftOut) datagrams may be missing: too many at a time"
+                )
+            }
             let noun = outcome.packets == 1 ? "packet" : "packets"
             console.note("\(outcome.packets) \(noun) extracted, \(humanBytes(outcome.bytes))")
             return outcome.problems.isEmpty ? 0 : 1

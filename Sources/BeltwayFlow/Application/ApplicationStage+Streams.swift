@@ -222,7 +222,7 @@ extension TransactionRecord {
         ipVersion = flow.ipVersion
         vlan = flow.vlan
         vlanCount = flow.vlanCount
-        tunnelKey = 0
+        tunnelKey = flow.tunnelKind.isSymmetric ? flow.tunnelID : 0
         isMidstream = flow.isMidstream
         toResponder = true
     }

@@ -38,7 +38,7 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var vlan: (outer: UInt16, inner: UInt16) = (0, 0)
     /// VLAN tags, at most 2.
     public var vlanCount: UInt8 = 0
-    /// What the innermost tunnel calls both directions of its flow; 0 outside tunnels, and where no packet completed it.
+    /// What the innermost tunnel calls both directions of its flow; 0 outside tunnels.
     public var tunnelKey: UInt32 = 0
     /// What it is.
     public var kind = TransactionKind.dns

@@ -9,8 +9,8 @@
 // weak one: RFC 9110, 15.3.7.3) and by its size. A server without ETags is believed to have one version. One that is never
 // completed is never told: its ranges were.
 //
-// Invariant. At most `mostFiles` files are on their way, and hold at most `mostHeld` bytes between calls: what nobody added
-//            to for the longest time gives way, and what no range began for in `mostIdle` begins anew.
+// Invariant. At most `mostFiles` files are on their way, and hold at most `mostHeld` bytes between calls: the one for which no
+//            range began for the longest time gives way, and what no range began for in `mostIdle` begins anew.
 internal import BeltwayWire
 
 /// The files of a worker's flows of which ranges came.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which datagram a fragment belongs to, where its part of it lies in the packet, and the header of the whole.
 
-import BeltwayWire
+public import BeltwayWire
 
 /// What fragments of one datagram have in common: RFC 791, 3.2 (IPv4), RFC 8200, 4.5 (IPv6: without the protocol), and
 /// where they travel.
-struct DatagramKey: Hashable {
+public struct DatagramKey: Hashable, Sendable {
     var source: IPAddress
     var destination: IPAddress
     var identification: UInt32
@@ -15,7 +15,12 @@ struct DatagramKey: Hashable {
     var ipVersion: UInt8
     var tunnelDepth: UInt8
 
-    init(_ headers: PacketHeaders, vlansSeparate: Bool) {
+    /// Makes the key of a fragment.
+    ///
+    /// - Parameters:
+    ///   - headers: The packet's, of which the innermost IP header is the fragment's.
+    ///   - vlansSeparate: Whether equal addresses in different VLANs are different hosts.
+    public init(_ headers: PacketHeaders, vlansSeparate: Bool) {
         source = headers.source
         destination = headers.destination
         identification = headers.fragmentID

@@ -15,12 +15,13 @@ internal import BeltwayWire
 
     var isEmpty: Bool { counts.isEmpty }
 
-    /// Counts one; whether it is the first of its side.
-    mutating func note(_ slot: UInt32, byOriginator: Bool) -> Bool {
+    /// Counts those of a datagram; whether they are the first of their side.
+    mutating func note(_ slot: UInt32, _ packets: Int, byOriginator: Bool) -> Bool {
         var count = counts[slot] ?? (0, 0)
-        if byOriginator { count.originator &+= 1 } else { count.responder &+= 1 }
+        let before = byOriginator ? count.originator : count.responder
+        if byOriginator { count.originator &+= UInt64(packets) } else { count.responder &+= UInt64(packets) }
         counts[slot] = count
-        return (byOriginator ? count.originator : count.responder) == 1
+        return before == 0
     }
 
     func count(of slot: UInt32) -> (originator: UInt64, responder: UInt64) { counts[slot] ?? (0, 0) }
@@ -31,10 +32,12 @@ internal import BeltwayWire
 extension FlowTracker {
     /// Notes that the packet tracked last has a wrong checksum; it was tracked without the layer of TCP.
     ///
-    /// - Parameter flow: What ``track(_:hash:time:originalLength:ordinal:buffer:interface:facts:)`` said of it.
-    public mutating func noteDamaged(_ flow: FlowView) {
+    /// - Parameters:
+    ///   - flow: What ``track(_:hash:time:originalLength:ordinal:buffer:interface:facts:)`` said of it.
+    ///   - packets: The packets that brought it, fragments each.
+    public mutating func noteDamaged(_ flow: FlowView, packets: Int = 1) {
         let slot = flow.slot
-        let isFirst = damaged.note(slot, byOriginator: flow.toResponder)
+        let isFirst = damaged.note(slot, packets, byOriginator: flow.toResponder)
         guard isFirst, table[slot].key.transportProtocol == IPProtocol.tcp else { return }
         var number = table[sizes: slot].meter
         if number == TCPMeterTable.none {

@@ -186,15 +186,18 @@ extension FlowSelection {
     /// - Parameters:
     ///   - sources: The packets, ring by ring; used up.
     ///   - earliest: Only packets of this time or later.
-    mutating func survey(_ sources: [any PacketSource], since earliest: Timestamp) {
-        guard findsLaterFragments, !entries.isEmpty else { return }
+    /// - Returns: Datagrams for which there was no room: their fragments may be missing.
+    mutating func survey(_ sources: [any PacketSource], since earliest: Timestamp) -> UInt64 {
+        guard findsLaterFragments, !entries.isEmpty, !sources.isEmpty else { return 0 }
         since = max(earliest, sinceFragments)
-        for source in sources {
-            var survey = FragmentSurvey(self, surveyed, vlansSeparateFlows: vlansSeparateFlows)
-            survey.look(through: source, since: since, until: until)
-            surveyed = survey.found
-        }
+        var survey = FragmentSurvey(self, vlansSeparateFlows: vlansSeparateFlows)
+        survey.look(through: sources, since: since, until: until)
+        surveyed = survey.found
+        return surveyed.leftOut
     }
+
+    /// Of the packet that is looked at.
+    private var datagramKey: DatagramKey { DatagramKey(headers, vlansSeparate: vlansSeparateFlows) }
 
     /// Whether headers are those of a chosen flow at one of the times.
     func has(_ headers: borrowing PacketHeaders, at times: [Timestamp]) -> Bool {
@@ -213,12 +216,12 @@ extension FlowSelection: PacketPredicate {
         let key = FlowKey(headers, vlansSeparateFlows: vlansSeparateFlows, forward: &forward)
         if contains(key, at: about.time.nanoseconds) {
             if findsLaterFragments, headers.isFragment, !headers.isLaterFragment {
-                fragments.insert(headers, at: about.time)
+                fragments.insert(datagramKey, at: about.time)
             }
             return true
         }
-        if headers.isLaterFragment, fragments.contains(headers, at: about.time) { return true }
-        if headers.isFragment, surveyed.contains(headers, at: about.time) { return true }
+        if headers.isLaterFragment, fragments.contains(datagramKey, at: about.time) { return true }
+        if headers.isFragment, surveyed.contains(datagramKey, at: about.time) { return true }
         if headers.transportProtocol == IPProtocol.compression, !headers.isFragment,
             holds(packet, about)
         {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import BeltwayFlow
 import BeltwayWire
 
 // First fragments of chosen flows, by which their later fragments are known.
@@ -11,38 +12,21 @@ struct FragmentTable: Sendable {
     static let lifetime: UInt64 = 60_000_000_000
     static let generation = 32_768
 
-    /// What fragments of one datagram have in common.
-    struct Datagram: Hashable {
-        var source: IPAddress
-        var destination: IPAddress
-        var identification: UInt32
-        var transportProtocol: UInt8
-        var ipVersion: UInt8
+    private var newer: [DatagramKey: Timestamp] = [:]
+    private var older: [DatagramKey: Timestamp] = [:]
 
-        init(_ headers: borrowing PacketHeaders) {
-            source = headers.source
-            destination = headers.destination
-            identification = headers.fragmentID
-            transportProtocol = headers.transportProtocol
-            ipVersion = headers.ipVersion
-        }
-    }
-
-    private var newer: [Datagram: Timestamp] = [:]
-    private var older: [Datagram: Timestamp] = [:]
-
-    mutating func insert(_ headers: borrowing PacketHeaders, at time: Timestamp) {
+    mutating func insert(_ key: DatagramKey, at time: Timestamp) {
         if newer.count >= FragmentTable.generation {
             older = newer
             newer = [:]
         }
-        newer[Datagram(headers)] = time
+        newer[key] = time
     }
 
-    func contains(_ headers: borrowing PacketHeaders, at time: Timestamp) -> Bool {
+    func contains(_ key: @autoclosure () -> DatagramKey, at time: Timestamp) -> Bool {
         if newer.isEmpty { return false }
-        let datagram = Datagram(headers)
-        guard let first = newer[datagram] ?? older[datagram] else { return false }
+        let key = key()
+        guard let first = newer[key] ?? older[key] else { return false }
         return max(time.nanoseconds(since: first), first.nanoseconds(since: time)) <= FragmentTable.lifetime
     }
 }

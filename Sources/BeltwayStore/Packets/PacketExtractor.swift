@@ -29,6 +29,8 @@ public struct PacketExtractor {
         public var linkTypes: [LinkType] = []
         /// What could not be read: the answer may lack packets.
         public var problems: [PacketStoreError] = []
+        /// Datagrams in fragments of which only the whole tells whose they are, and for which there was no room.
+        public var datagramsLeftOut: UInt64 = 0
 
         /// A sentence for people if the file has more than one link type.
         public var linkTypeWarning: String? {
@@ -75,7 +77,8 @@ public struct PacketExtractor {
 
     /// Writes the packets of chosen flows to a file.
     ///
-    /// What is stored is walked twice: the first time fragments are put together that only so tell whose they are.
+    /// What is stored is walked twice: the first time datagrams in fragments are put together, of which only the whole may
+    /// tell whose they are. A ring that is live is walked once, and so finds fewer of them.
     ///
     /// - Parameters:
     ///   - flows: The flows.
@@ -91,9 +94,11 @@ public struct PacketExtractor {
         narrowed.until = min(until, flows.until)
         let stored = sources.compactMap { $0 as? SegmentedRing }
         for ring in stored { ring.narrow(since: max(since, flows.sinceFragments), until: narrowed.until) }
-        flows.survey(stored.map { $0.again() }, since: since)
+        let leftOut = flows.survey(stored.map { $0.again() }, since: since)
         narrowed.since = max(since, flows.since)
-        return try narrowed.merge(&flows, writer)
+        var outcome = try narrowed.merge(&flows, writer)
+        outcome.datagramsLeftOut = leftOut
+        return outcome
     }
 
     /// Writes the packets that a predicate wants to a file.

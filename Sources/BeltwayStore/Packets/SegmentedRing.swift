@@ -33,7 +33,7 @@ public final class SegmentedRing: PacketSource {
         waiting = ring.segments.filter { $0.mayOverlap(since: since, until: until) }.reversed()
     }
 
-    /// The same segments once more, from their beginning.
+    /// The segments that are not yet begun, once more.
     func again() -> SegmentedRing { SegmentedRing(name, waiting) }
 
     private init(_ name: String, _ segments: [StoredSegment]) {

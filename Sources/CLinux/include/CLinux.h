@@ -95,7 +95,7 @@ int beltway_start_thread(void *argument, void *(*body)(void *));
 int beltway_lock(int fd);
 /// The process that holds beltway_lock on a file, or 0.
 int beltway_lock_holder(int fd);
-/// Pins the calling thread to one processor, or with a negative number to none; returns 0 or an errno.
+/// Pins the calling thread to one processor; returns 0 or an errno.
 int beltway_pin_thread(int cpu);
 /// Tells the processor that this is a loop that waits.
 static inline void beltway_pause(void) {

@@ -8,7 +8,7 @@ enum LiveDisturbance: String, CaseIterable {
     case none = "all of them read"
     case stopped = "one is stopped"
     case killed = "one is killed"
-    case slow = "one takes 1 % of it"
+    case slow = "one is slow"
     case visits = "a fifth comes, goes"
 }
 
@@ -51,7 +51,7 @@ final class LiveCrowd {
         }
     }
 
-    /// Takes what a tap writes 64 KiB at a time, ten times a second: 1 % of 600,000 records of 96 bytes.
+    /// Takes what a tap writes 64 KiB at a time, ten times a second: at 600,000 packets a second 1 % of frames of 64 bytes.
     private func drainSlowly(_ output: FileHandle) {
         let ended = ended
         drain = PeerThread {

@@ -44,10 +44,10 @@ struct LiveReport {
                 let mine = ofLength.filter { $0.disturbance == disturbance }
                 guard !mine.isEmpty, !calm.isEmpty else { return nil }
                 let ratio = median(mine.map(\.nanoseconds)) / median(calm)
-                let visits = mine.map(\.visits).max() ?? 0
+                let visits = mine.map(\.visits).min() ?? 0
                 return
                     "# \(length) B, \(disturbance.rawValue): \(String(format: "%.2f", ratio)) of the time without, goal 1.05"
-                    + (visits > 0 ? "; \(visits) visits" : "")
+                    + (disturbance == .visits ? "; \(visits) visits at least" : "")
             }
         }
     }

@@ -68,6 +68,11 @@ struct ReaderBenchmark {
     /// The producer on the first processor and the readers on the last, as an appliance pins them: what is measured is
     /// what readers cost, and not whose turn it is.
     static func keepingUp(rounds: Int, milliseconds: Int = 250) throws -> [Result] {
+        // In a thread of its own, with which its processor is given back.
+        try PeerThread { Swift.Result { try keepingUpPinned(rounds, milliseconds) } }.join().get()
+    }
+
+    private static func keepingUpPinned(_ rounds: Int, _ milliseconds: Int) throws -> [Result] {
         var results = busyCounts.map { Result(readers: $0, producer: []) }
         for round in 0...rounds {
             for index in results.indices {
@@ -126,14 +131,13 @@ struct ReaderBenchmark {
         let server = try BufferServer(folder: folder)
         defer { server.stop() }
         try server.share(buffer, policy: AccessPolicy(owner: getuid(), group: getgid()))
-        defer { if isPinned { ThreadProcessors.release() } }
         // A process runs where the thread that starts it may.
-        if isPinned { ThreadProcessors.pinToLast() }
+        if isPinned { try ThreadProcessors.pinToLast() }
         let peer = try PeerProcess(
             ["peer", asleep ? "asleep" : "readers", "--readers", "\(count)", "--folder", folder],
             descriptors: []
         )
-        if isPinned { ThreadProcessors.pinToFirst() }
+        if isPinned { try ThreadProcessors.pinToFirst() }
         try peer.waitUntilReady()
         if asleep { Thread.sleep(forTimeInterval: 0.02) }  // until the last of them has gone to sleep
         if harm != 0 { peer.signal(harm) }

@@ -24,7 +24,7 @@ struct RingBenchmark {
         var peerNanoseconds: Double
         /// Median over the pairs of Beltway's time by that of C.
         var ratio: Double
-        /// Pairs that were run.
+        /// Pairs of rings that were measured.
         var pairs: Int
     }
 
@@ -50,7 +50,7 @@ struct RingBenchmark {
     /// Runs every configuration.
     ///
     /// - Parameters:
-    ///   - pairs: Pairs of runs per configuration.
+    ///   - pairs: Pairs of rings per configuration.
     ///   - laps: How often each run goes round the ring, at least; small rings go round oftener.
     /// - Returns: A result per configuration, by ring, length and batch.
     /// - Throws: ``Failure``, or ``BufferError`` for want of memory.

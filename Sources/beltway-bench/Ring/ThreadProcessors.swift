@@ -2,16 +2,21 @@
 internal import CLinux
 internal import Foundation
 
-/// Where the calling thread, and what it starts, may run during a measurement.
+/// Where the calling thread, and what it starts, runs during a measurement; for threads that end with it.
 enum ThreadProcessors {
     /// Pins this thread to the first processor.
-    static func pinToFirst() { _ = beltway_pin_thread(0) }
+    ///
+    /// - Throws: ``FigureTrouble`` if it is not this process's to use.
+    static func pinToFirst() throws { try pin(0) }
 
     /// Pins this thread to the last processor.
-    static func pinToLast() {
-        _ = beltway_pin_thread(Int32(ProcessInfo.processInfo.activeProcessorCount - 1))
-    }
+    ///
+    /// - Throws: ``FigureTrouble`` if it is not this process's to use.
+    static func pinToLast() throws { try pin(ProcessInfo.processInfo.activeProcessorCount - 1) }
 
-    /// Lets this thread run anywhere again.
-    static func release() { _ = beltway_pin_thread(-1) }
+    private static func pin(_ processor: Int) throws {
+        guard beltway_pin_thread(Int32(processor)) == 0 else {
+            throw FigureTrouble(description: "processor \(processor) is not this program's to use")
+        }
+    }
 }

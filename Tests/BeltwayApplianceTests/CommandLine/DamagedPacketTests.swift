@@ -14,9 +14,9 @@ private enum Damaged {
     /// Whole, or in fragments.
     static func frames(isCut: Bool) -> [[UInt8]] {
         let datagram = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2")
-            .udp(from: 4000, to: 9).payload("anything").bytes
+            .udp(from: 4000, to: 9).payload("anything that is long enough").bytes
         let other = PacketBuilder().ethernet().ipv4(from: "10.0.0.1", to: "10.0.0.2")
-            .udp(from: 4001, to: 9).payload("anything").bytes
+            .udp(from: 4001, to: 9).payload("anything that is long enough").bytes
         typealias Packet = PacketBuilder
         return [
             Packet.segment(.syn, 100), Packet.segment([.syn, .ack], 500, isBack: true),
@@ -37,6 +37,7 @@ private enum Damaged {
 extension `The command line` {
     @Test(arguments: [
         (true, 1, false), (true, 2, false), (false, 1, false), (true, 1, true), (true, 2, true),
+        (false, 1, true),
     ])
     func `leaves packets with wrong checksums out of streams where that is asked for, and counts them`(
         isAsked: Bool,
@@ -74,7 +75,9 @@ extension `The command line` {
             packets += (counts["pkts_toserver"] as? Int ?? 0) + (counts["pkts_toclient"] as? Int ?? 0)
         }
         #expect(packets == frames.count)
+        // Who was not asked takes the first request, and the reset.
         #expect(histories[40_000]?.hasPrefix(isAsked ? "ShAC" : "ShAD") == true, "\(histories)")
+        #expect(histories[40_000]?.contains("R") == !isAsked, "\(histories)")
         #expect(histories[4000] == (isAsked ? "DC" : "D"))
         #expect(histories[4001] == (isAsked ? "C" : "D"))
         #expect(all("anomaly").count == (isAsked ? 4 : 0))

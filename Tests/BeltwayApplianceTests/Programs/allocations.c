@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Preloaded into a program: counts what it asks the allocator for, and says so when it ends.
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 // The C library's own, by the names under which whoever stands in front of them finds them.
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
 
 static _Atomic unsigned long calls;
 
@@ -26,6 +28,20 @@ void *calloc(size_t number, size_t size) {
 void *realloc(void *old, size_t size) {
     count();
     return __libc_realloc(old, size);
+}
+
+void *memalign(size_t alignment, size_t size) {
+    count();
+    return __libc_memalign(alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void **result, size_t alignment, size_t size) {
+    void *memory = memalign(alignment, size);
+    if (!memory) return ENOMEM;
+    *result = memory;
+    return 0;
 }
 
 __attribute__((destructor)) static void say(void) {

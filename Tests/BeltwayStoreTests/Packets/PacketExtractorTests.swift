@@ -233,7 +233,9 @@ private func record(
         try expectOutput(sent.filter { $0.flow == 1 })
     }
 
-    @Test func `finds fragments whose flow only the whole datagram tells`() throws {
+    @Test(arguments: [1, 2])
+    func `finds fragments whose flow only the whole datagram tells, in one ring or several`(rings: Int) throws
+    {
         func datagram(_ number: UInt8, port: UInt16) -> [[UInt8]] {
             PacketBuilder().ethernet().ipv4(from: "192.0.2.1", to: "192.0.2.2")
                 .ipv4(from: "10.0.0.1", to: "10.0.0.2").udp(from: port, to: 2000)
@@ -247,7 +249,12 @@ private func record(
             // The last one comes first, as some hosts send them.
             + plain.reversed().map { (3, $0) }
         let sent = pieces.enumerated().map { Sent($0, flow: $1.flow, PacketBuilder().payload($1.bytes)) }
-        try store(sent)
+        for ring in 0..<rings {
+            try store(
+                sent.enumerated().filter { $0.offset % rings == ring }.map(\.element),
+                ring: "eth0.\(ring)"
+            )
+        }
         var inner = record(
             Array(sent[2...2]),
             from: "10.0.0.1",
