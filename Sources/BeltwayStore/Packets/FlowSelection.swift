@@ -40,7 +40,7 @@ public struct FlowSelection: Sendable {
     ///   - vlansSeparateFlows: As the flow tracker had it that wrote the records.
     ///   - findsLaterFragments: Whether all fragments of a chosen flow's datagrams are chosen, though only the first
     ///     has ports. They are known by addresses, protocol and fragment id, for a minute after the first
-    ///     fragment; those that come before it, or carry a chosen flow inside, once ``survey(_:since:)`` has found them.
+    ///     fragment; those that come before it, or carry a chosen flow inside, once an extractor has surveyed what is stored.
     public init(
         _ flows: some Sequence<FlowRecord>,
         vlansSeparateFlows: Bool = true,
