@@ -36,9 +36,7 @@ internal import Synchronization
 
     static let slotCount = 64
     static let slotLength = 64
-    // What the producer loads after each batch is at the end of a page. A load waits for a store before it whose address
-    // has the same last 12 bits, and slots of whole pages, or of halves, are seldom full.
-    static let classified = slotCount * slotLength + 4096 - 256
+    static let classified = slotCount * slotLength
     static let sleepers = classified + 64
     static let readersChanges = sleepers + 64
     static let dropped = readersChanges + 64
@@ -80,7 +78,7 @@ internal import Synchronization
         self.bell = bell
         self.cursor = cursor
         self.policy = policy
-        unsafe memory = .allocate(byteCount: Self.length, alignment: 4096)
+        unsafe memory = .allocate(byteCount: Self.length, alignment: 64)
         _ = unsafe memory.initializeMemory(as: UInt64.self, repeating: 0, count: Self.length / 8)
         unsafe version.pointee.store(1, ordering: .relaxed)
     }

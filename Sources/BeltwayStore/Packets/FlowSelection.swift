@@ -29,7 +29,7 @@ public struct FlowSelection: Sendable {
     /// Kept between packets: the decoder fills it in place.
     private var headers = PacketHeaders()
     /// Bounds of all ranges, to leave out what cannot match.
-    var since: Timestamp
+    private(set) var since: Timestamp
     /// After the last range.
     let until: Timestamp
 

@@ -12,8 +12,12 @@ import BeltwayWire
 // of datagrams that are not whole the first fragment tells.
 
 /// Datagrams, each with the times of its packets; the first ones found stay.
+///
+/// Invariant. No key has more than `mostOfKey` spans: who sends one identification over and over costs no longer look.
 struct FragmentSpans: Sendable {
     static let most = 65_536
+    /// Datagrams with one key: an identification comes again when 65,536 others have gone by, or when somebody lies.
+    static let mostOfKey = 64
 
     private var spans: [DatagramKey: [ClosedRange<UInt64>]] = [:]
     private var count = 0
@@ -21,7 +25,7 @@ struct FragmentSpans: Sendable {
     private(set) var leftOut: UInt64 = 0
 
     mutating func insert(_ key: DatagramKey, _ span: ClosedRange<UInt64>) {
-        guard count < Self.most else {
+        guard count < Self.most, spans[key]?.count ?? 0 < Self.mostOfKey else {
             leftOut += 1
             return
         }

@@ -276,6 +276,21 @@ private func record(
         try expectOutput(sent.filter { $0.flow == 3 })
     }
 
+    /// Each fragment of a key is looked up among its spans.
+    @Test func `keeps few datagrams of one identification, and says how many it left out`() {
+        var headers = PacketHeaders()
+        headers.fragmentID = 7
+        let key = DatagramKey(headers, vlansSeparate: true)
+        var spans = FragmentSpans()
+        for time in 0..<UInt64(FragmentSpans.mostOfKey + 3) { spans.insert(key, time * 10...time * 10 + 1) }
+        #expect(spans.leftOut == 3)
+        #expect(spans.contains(key, at: Timestamp(nanoseconds: 11)))
+        #expect(!spans.contains(key, at: Timestamp(nanoseconds: 15)))
+        headers.fragmentID = 8
+        spans.insert(DatagramKey(headers, vlansSeparate: true), 0...1)
+        #expect(spans.leftOut == 3)
+    }
+
     @Test func `finds the later fragments of a chosen flow's datagrams`() throws {
         func fragment(_ identification: UInt16, offset: UInt16, more: Bool, port: UInt16) -> PacketBuilder {
             let start = PacketBuilder().ethernet().ipv4(
