@@ -20,6 +20,7 @@ enum MeteredFlows {
         configuration.udp = .init(new: 60, established: 60, closed: 60)
         configuration.icmp = .init(new: 60, established: 60, closed: 60)
         configuration.other = .init(new: 60, established: 60, closed: 60)
+        configuration.attempt = 5
         configuration.vlansSeparateFlows = false
         return configuration
     }

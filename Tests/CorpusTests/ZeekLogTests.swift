@@ -7,26 +7,11 @@ extension `The corpus` {
     /// What conn_state, history, packets and bytes are is compared elsewhere; here it is what the log adds to them.
     @Test func `gives the conn log that Zeek gives, where Zeek's own is at hand`() throws {
         let fields = ["proto", "ip_proto", "local_orig", "local_resp", "duration", "service", "missed_bytes"]
-        let folder = (Corpus.root ?? "") + "/expected/zeek"
         var seen: Set<String> = []
-        let logs = tableRows(folder + "/MAP.tsv").filter { line in
-            line.count > 3 && line[2] == "conn" && line[3] == "0" && seen.insert(line[1]).inserted
-                && !["radiotap", "ayiya"].contains { line[0].contains($0) }
-        }
         var (rows, compared, equal) = (0, 0, 0)
-        for log in logs {
-            var ours: [String: [[String: String]]] = [:]
-            let written = try withTemporaryFolder { data -> String in
-                let run = Run.of(
-                    (Corpus.root ?? "") + "/" + log[0],
-                    in: data,
-                    Run.lean + ["--zeek", "tsv", "--no-eve", "--no-flows"]
-                )
-                return run.connections
-            }
-            for row in Self.rows(written) { ours[Self.ends(row), default: []].append(row) }
-            let theirs = try String(contentsOfFile: "\(folder)/\(log[1])/conn.log", encoding: .utf8)
-            for row in Self.rows(theirs) {
+        for baseline in ZeekBaseline.all("conn") where seen.insert(baseline.path).inserted {
+            var ours = Dictionary(grouping: try baseline.ours(), by: Self.ends)
+            for row in try baseline.theirs() {
                 guard var same = ours[Self.ends(row)], !same.isEmpty else { continue }
                 let mine = same.removeFirst()
                 ours[Self.ends(row)] = same
@@ -37,7 +22,9 @@ extension `The corpus` {
                     if Self.agree(expected, found) {
                         equal += 1
                     } else {
-                        print("conn.log: \(log[0]) \(Self.ends(row)): \(field) \(expected), ours \(found)")
+                        print(
+                            "conn.log: \(baseline.capture) \(Self.ends(row)): \(field) \(expected), ours \(found)"
+                        )
                     }
                 }
             }
@@ -45,19 +32,6 @@ extension `The corpus` {
         print("conn.log: \(rows) rows, \(equal) of \(compared) values equal")
         #expect(rows > 80)
         #expect(equal * 100 >= compared * 93)
-    }
-
-    /// The rows of a log, by field.
-    private static func rows(_ log: String) -> [[String: String]] {
-        var names: [String] = []
-        var rows: [[String: String]] = []
-        for line in log.split(separator: "\n") {
-            let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-            if parts[0] == "#fields" { names = Array(parts.dropFirst()) }
-            if line.hasPrefix("#") || parts.count != names.count { continue }
-            rows.append(Dictionary(uniqueKeysWithValues: zip(names, parts)))
-        }
-        return rows
     }
 
     private static func ends(_ row: [String: String]) -> String {

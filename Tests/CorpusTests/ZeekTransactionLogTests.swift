@@ -3,37 +3,6 @@ import BeltwayTestSupport
 import Foundation
 import Testing
 
-/// A log of Zeek's own, of the capture that it was made from.
-private struct ZeekBaseline {
-    let capture: String
-    let path: String
-
-    /// Those of plain Zeek, without a script of the test's own (`script_lines` of the map is 0), or all.
-    static func of(_ log: String, isPlain: Bool = true) -> [ZeekBaseline] {
-        let folder = (Corpus.root ?? "") + "/expected/zeek"
-        return tableRows(folder + "/MAP.tsv").compactMap { line in
-            guard line.count > 3, line[2] == log, !isPlain || line[3] == "0", !line[0].contains("ayiya")
-            else {
-                return nil
-            }
-            return ZeekBaseline(capture: line[0], path: "\(folder)/\(line[1])/\(log).log")
-        }
-    }
-}
-
-/// The rows of a log, by field.
-private func rows(_ log: String) -> [[String: String]] {
-    var names: [String] = []
-    var rows: [[String: String]] = []
-    for line in log.split(separator: "\n") {
-        let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        if parts[0] == "#fields" { names = Array(parts.dropFirst()) }
-        if line.hasPrefix("#") || parts.count != names.count { continue }
-        rows.append(Dictionary(uniqueKeysWithValues: zip(names, parts)))
-    }
-    return rows
-}
-
 /// What joins a row of theirs to one of ours.
 private func key(_ row: [String: String]) -> String {
     ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "trans_id", "trans_depth"].map { row[$0] ?? "" }
@@ -56,20 +25,13 @@ extension `The corpus` {
         var written: [String: [String: [[String: String]]]] = [:]
         var (matched, missing) = (0, 0)
         var rates: [String: (equal: Int, all: Int)] = [:]
-        for baseline in ZeekBaseline.of(log) {
+        for baseline in ZeekBaseline.all(log) {
             if written[baseline.capture] == nil {
-                let text = try withTemporaryFolder { data -> String in
-                    let path = (Corpus.root ?? "") + "/" + baseline.capture
-                    let options = Run.lean + ["--zeek", "tsv", "--no-eve", "--no-flows"]
-                    let run = Run.of(path, in: data, options, keepsData: true)
-                    return (try? String(contentsOfFile: "\(run.data)/\(log).log", encoding: .utf8)) ?? ""
-                }
-                written[baseline.capture] = Dictionary(grouping: rows(text), by: key)
+                written[baseline.capture] = Dictionary(grouping: try baseline.ours(), by: key)
             }
             // Of several baselines of a capture each has all rows.
             var ours = written[baseline.capture] ?? [:]
-            let theirs = try String(contentsOfFile: baseline.path, encoding: .utf8)
-            for row in rows(theirs) {
+            for row in try baseline.theirs() {
                 guard var same = ours[key(row)], !same.isEmpty else {
                     missing += 1
                     print("\(log).log: \(baseline.capture): no row \(key(row))")
@@ -107,17 +69,11 @@ extension `The corpus` {
         ]
         var ours: [String: [String: [[String: String]]]] = [:]
         var (matched, equal, all) = (0, 0, 0)
-        for baseline in ZeekBaseline.of("files", isPlain: false) where !baseline.capture.contains("range") {
+        for baseline in ZeekBaseline.all("files", isPlain: false) where !baseline.capture.contains("range") {
             if ours[baseline.capture] == nil {
-                let text = try withTemporaryFolder { data -> String in
-                    let path = (Corpus.root ?? "") + "/" + baseline.capture
-                    let options = Run.lean + ["--zeek", "tsv", "--no-eve", "--no-flows"]
-                    let run = Run.of(path, in: data, options, keepsData: true)
-                    return (try? String(contentsOfFile: "\(run.data)/files.log", encoding: .utf8)) ?? ""
-                }
-                ours[baseline.capture] = Dictionary(grouping: rows(text), by: key)
+                ours[baseline.capture] = Dictionary(grouping: try baseline.ours(), by: key)
             }
-            for row in rows(try String(contentsOfFile: baseline.path, encoding: .utf8)) {
+            for row in try baseline.theirs() {
                 let mine = ours[baseline.capture]?[key(row)] ?? []
                 let place =
                     mine.firstIndex { $0["filename"] == row["filename"] && $0["depth"] == row["depth"] }

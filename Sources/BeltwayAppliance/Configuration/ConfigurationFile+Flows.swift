@@ -14,6 +14,9 @@ extension ConfigurationFile {
             "tcp": { (f, n) throws(ApplianceError) in
                 f.configuration.flow.tcp = try f.timeouts(n, f.configuration.flow.tcp)
             },
+            "tcp-attempt": { (f, n) throws(ApplianceError) in
+                f.configuration.flow.attempt = UInt32(try f.number(n, 0...604_800))
+            },
             "udp": { (f, n) throws(ApplianceError) in
                 f.configuration.flow.udp = try f.timeouts(n, f.configuration.flow.udp)
             },

@@ -23,6 +23,11 @@
 
     /// TCP.
     public var tcp = Timeouts(new: 60, established: 600, closed: 60)
+    /// Seconds after an unanswered SYN from which what its sender goes on to send is another flow; 0 for none, the default.
+    ///
+    /// Zeek's `tcp_attempt_delay`, which is 5 there: where one side only is captured, a connection that lasts longer is
+    /// two flows then.
+    public var attempt: UInt32 = 0
     /// Seconds after the last packet of a TCP connection that was reset from which data on its ports, without a SYN, is
     /// another connection; old segments are long gone then (Linux keeps retransmitting no more once it was reset).
     public var silenceAfterReset: UInt32 = 5

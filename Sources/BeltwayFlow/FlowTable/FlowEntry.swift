@@ -88,6 +88,12 @@ public import BeltwayWire
         @inlinable static var responderSequence: Marks { Marks(rawValue: 64) }
     }
 
+    /// TCP: whether a SYN is all that counts so far: nothing came back, and its sender has not given up by FIN or RST.
+    @inlinable var isUnanswered: Bool {
+        tcpState == .synSent && !isTwoWay
+            && (originatorFlags | responderFlags) & (TCPFlag.fin | TCPFlag.rst) == 0
+    }
+
     /// Whether packets of both directions were seen.
     @inlinable var isTwoWay: Bool { packetsToResponder != 0 && packetsToOriginator != 0 }
 }

@@ -31,6 +31,8 @@ public import BeltwayWire
     @usableFromInline let timeouts: InlineArray<12, UInt64>
     /// Active time-outs in nanoseconds, by ``FlowProtocol``; 0 for none.
     @usableFromInline let activeTimeouts: InlineArray<4, UInt64>
+    /// How long a SYN waits for its answer, in nanoseconds; 0 for as long as its sender goes on.
+    @usableFromInline let attemptTimeout: UInt64
     /// Whether any protocol has an active time-out.
     @usableFromInline let reportsActive: Bool
     @usableFromInline var clock = Timestamp.zero
@@ -52,6 +54,7 @@ public import BeltwayWire
         }
         self.timeouts = timeouts
         activeTimeouts = active
+        attemptTimeout = UInt64(configuration.attempt) * 1_000_000_000
         reportsActive = kinds.contains { $0.active != 0 }
     }
 
@@ -174,6 +177,11 @@ public import BeltwayWire
             return .timeout
         }
         if headers.layers.contains(.tcp) {
+            if attemptTimeout != 0, table[slot].isUnanswered,
+                time.nanoseconds(since: table[slot].start) > attemptTimeout
+            {
+                return .timeout
+            }
             if headers.tcpFlags & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn {
                 let toResponder = forward == table[slot].marks.contains(.originatorIsA)
                 if table[slot].isReused(bySYN: headers.sequence, toResponder: toResponder) {
