@@ -75,6 +75,11 @@ public struct EVEWriter: ~Copyable {
             lines.append(flow.application.name)
             lines.append(0x22)
         }
+        if flow.originalApplication != .unknown {
+            lines.append(",\"app_proto_orig\":\"")
+            lines.append(flow.originalApplication.name)
+            lines.append(0x22)
+        }
         lines.append(",\"flow\":{\"pkts_toserver\":")
         lines.append(decimal: flow.packetsToResponder)
         lines.append(",\"pkts_toclient\":")

@@ -32,9 +32,7 @@ struct WorkerOutlet<Sink: FactSink & ~Copyable>: ~Copyable, FactSink, StreamCons
 
     mutating func goesOn(_ flow: FlowRecord, slot: UInt32) {
         var flow = flow
-        if applications.count > 0 {
-            flow.application = applications[0].application(of: flow.flowID, slot: slot)
-        }
+        if applications.count > 0 { applications[0].tell(&flow, slot: slot) }
         facts.record(.flow(flow))
     }
 

@@ -30,8 +30,12 @@ enum ZeekConnections {
         log.address("id.resp_h", flow.responder, version: flow.ipVersion)
         log.number("id.resp_p", UInt64(responderPort(flow)))
         log.text("proto", literal: transport(flow.transportProtocol))
-        if let service = service(flow.application) {
-            log.text("service", plain: service)
+        let transport = flow.transportProtocol
+        let services = [flow.originalApplication, flow.application].compactMap {
+            service($0, over: transport)
+        }
+        if !services.isEmpty {
+            log.text("service", plain: services.joined(separator: ","))
         } else if let service = service(flow) {
             log.text("service", literal: service)
         } else {
@@ -98,7 +102,7 @@ enum ZeekConnections {
     }
 
     /// Zeek's name of a protocol, or nil if it has none.
-    private static func service(_ application: ApplicationProtocol) -> String? {
+    private static func service(_ application: ApplicationProtocol, over transport: UInt8) -> String? {
         let name = "\(application.name)"
         switch name {
         case "unknown", "failed": return nil
@@ -106,6 +110,7 @@ enum ZeekConnections {
         case "tls": return "ssl"
         // Found over TCP alone here.
         case "ldap": return "ldap_tcp"
+        case "krb5": return transport == IPProtocol.tcp ? "krb_tcp" : "krb"
         default: return name
         }
     }

@@ -15,6 +15,12 @@
     var phase = Phase.detecting
     var hadPayload = false
     var tries: UInt8 = 0
+
+    /// Says what it speaks, and what it spoke before.
+    func tell(_ flow: inout FlowRecord) {
+        flow.application = application == .unknown ? original : application
+        flow.originalApplication = flow.application == original ? .unknown : original
+    }
 }
 
 /// What the parsers did.

@@ -16,6 +16,10 @@
     case http2
     /// Read until they hand their stream over: to a proxy's peer, or to TLS.
     case socks, imap, pop3, ldap, postgreSQL
+    /// Likewise; these have TLS behind a question too.
+    case irc, xmpp
+    /// Known by their first message, and not read.
+    case kerberos, modbus
 
     /// Suricata's name.
     public var name: StaticString {
@@ -42,6 +46,10 @@
         case .pop3: "pop3"
         case .ldap: "ldap"
         case .postgreSQL: "pgsql"
+        case .irc: "irc"
+        case .xmpp: "xmpp"
+        case .kerberos: "krb5"
+        case .modbus: "modbus"
         }
     }
 }

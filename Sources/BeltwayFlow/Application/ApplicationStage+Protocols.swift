@@ -22,7 +22,8 @@ extension ApplicationStage {
         case .http2:
             state.session = http2.take(HTTP2Session())
             if let upgrade = state.upgrades.first { http2[state.session].begin(upgrade, &flow, &output) }
-        case .socks, .imap, .pop3, .ldap, .postgreSQL: state.session = handover.take(HandoverSession())
+        case .socks, .imap, .pop3, .ldap, .postgreSQL, .irc, .xmpp:
+            state.session = handover.take(HandoverSession())
         default: break
         }
         state.upgrades = []
@@ -48,7 +49,7 @@ extension ApplicationStage {
         case .smb:
             SMBParser.step(bytes, from: sender, &state[sender], &smb[state.session], &flow, &output)
         case .http2: HTTP2Parser.step(bytes, from: sender, &http2[state.session], &flow, &output)
-        case .socks, .imap, .pop3, .ldap, .postgreSQL:
+        case .socks, .imap, .pop3, .ldap, .postgreSQL, .irc, .xmpp:
             HandoverParser.step(bytes, from: sender, &handover[state.session], flow)
         default: .over
         }
@@ -151,7 +152,7 @@ extension ApplicationStage {
         case .smb: smb[session].heldBytes
         case .ftpData: ftpData[session].heldBytes
         case .http2: http2[session].heldBytes
-        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover[session].heldBytes
+        case .socks, .imap, .pop3, .ldap, .postgreSQL, .irc, .xmpp: handover[session].heldBytes
         default: 0
         }
     }
@@ -168,7 +169,8 @@ extension ApplicationStage {
         case .smb: smb.giveBack(session, SMBSession())
         case .ftpData: ftpData.giveBack(session, FTPDataSession())
         case .http2: http2.giveBack(session, HTTP2Session())
-        case .socks, .imap, .pop3, .ldap, .postgreSQL: handover.giveBack(session, HandoverSession())
+        case .socks, .imap, .pop3, .ldap, .postgreSQL, .irc, .xmpp:
+            handover.giveBack(session, HandoverSession())
         default: break
         }
     }

@@ -229,19 +229,18 @@ public struct ApplicationStage: ~Copyable {
         finishStream(Int(slot))
         quic.ended(flow.flowID)
         let state = flows[Int(slot)]
-        let spoken = state.application == .unknown ? state.original : state.application
-        flow.application = spoken == .unknown && state.hadPayload ? .failed : spoken
+        state.tell(&flow)
+        if flow.application == .unknown, state.hadPayload { flow.application = .failed }
         if flow.application == .failed {
             output.tally.add(.flows, .failed, transport: flow.transportProtocol)
         }
         flows[Int(slot)] = ApplicationFlow()
     }
 
-    /// What the flow in `slot` has spoken until now.
-    public func application(of flowID: UInt64, slot: UInt32) -> ApplicationProtocol {
-        guard Int(slot) < flows.count, flows[Int(slot)].flowID == flowID else { return .unknown }
-        let state = flows[Int(slot)]
-        return state.application == .unknown ? state.original : state.application
+    /// Says what the flow in `slot`, which goes on, has spoken until now.
+    public func tell(_ flow: inout FlowRecord, slot: UInt32) {
+        guard Int(slot) < flows.count, flows[Int(slot)].flowID == flow.flowID else { return }
+        flows[Int(slot)].tell(&flow)
     }
 
     /// The place of a flow's state, made or made anew if the slot held another flow.

@@ -227,6 +227,7 @@ enum Detection {
         let isNetBIOS = source == 137 || destination == 137
         if !isNetBIOS, DNSMessage.probe(payload) == .yes { return .dns }
         if NTPPacket.probe(payload) == .yes { return .ntp }
+        if KerberosMessage.isMessage(payload) { return .kerberos }
         // A message that is damaged further on.
         if source == 53 || destination == 53, DNSParser.hasLikelyHeader(payload) { return .dns }
         return .unknown

@@ -5,6 +5,7 @@
 //     LDAP           .. an extended request     result 0      TLS (HandoverParser+LDAP)
 //     IMAP, POP3     .. a STARTTLS / STLS       a OK / +OK    TLS (RFC 2595, RFC 9051)
 //     PostgreSQL     SSLRequest, 8 bytes        S             TLS
+//     IRC, XMPP      .. a STARTTLS              670, proceed  TLS (HandoverParser+Chat)
 //
 // They have no transactions of their own. A flow in which nothing was handed over keeps their name.
 internal import BeltwayWire
@@ -44,6 +45,8 @@ enum HandoverParser {
         case .socks: socks(bytes, from: sender, &session)
         case .postgreSQL: postgreSQL(bytes, from: sender, &session)
         case .ldap: ldap(bytes, from: sender, &session)
+        case .irc: irc(bytes, from: sender, &session)
+        case .xmpp: xmpp(bytes, from: sender, &session)
         default: line(bytes, from: sender, &session, isIMAP: flow.application == .imap)
         }
     }
@@ -57,6 +60,9 @@ enum HandoverParser {
     /// - Returns: The protocol.
     static func probe(_ bytes: RawSpan, from sender: Sender, responderPort: UInt16) -> ApplicationProtocol? {
         guard bytes.byteCount > 0 else { return nil }
+        if isXMPP(bytes) { return .xmpp }
+        if isIRC(bytes, from: sender) { return .irc }
+        if KerberosMessage.isFirst(inStream: bytes) { return .kerberos }
         if sender == .responder {
             if bytes.starts(ignoringCase: "* OK ") || bytes.starts(ignoringCase: "* PREAUTH ") {
                 return .imap
@@ -64,6 +70,7 @@ enum HandoverParser {
             if bytes.starts(with: "+OK"), responderPort == 110 || bytes.byteCount > 8 { return .pop3 }
             return nil
         }
+        if responderPort == 502, isModbus(bytes) { return .modbus }
         if isSOCKS4(bytes) || isSOCKS5(bytes) { return .socks }
         if bytes.byteCount >= 8, isPostgreSQL(bytes) { return .postgreSQL }
         if isLDAP(bytes, isOnPort: responderPort == 389 || responderPort == 3268) { return .ldap }

@@ -6,8 +6,8 @@ import BeltwayWire
 //
 //   flows.bits    36            28                20                 12           8         7           3        1
 //                 | application | responder flags | originator flags | IP version | alerted | TCP state | reason | state |
-//                 51            43             40
-//                 | tunnel kind | tunnel depth | connection state | ...
+//                 59                     51            43             40
+//                 | original application | tunnel kind | tunnel depth | connection state | ...
 //   alerts.bits   | IP version 4 bits | to responder 1 bit |
 //   transactions  | as alerts | shows its number 1 bit at 5 |
 //   vlan          | count, 2 bits at 32 | inner, 16 bits at 16 | outer, 16 bits at 0 |     0 without tags
@@ -28,6 +28,7 @@ struct PackedField {
     static let connectionState = PackedField(shift: 37, mask: 0xf)
     static let tunnelDepth = PackedField(shift: 41, mask: 0x7)
     static let tunnelKind = PackedField(shift: 44, mask: 0xff)
+    static let originalApplication = PackedField(shift: 52, mask: 0xff)
 
     static let alertToResponder = PackedField(shift: 0, mask: 0x1)
     static let alertIPVersion = PackedField(shift: 1, mask: 0xf)
@@ -50,6 +51,7 @@ extension FlowRecord {
             | PackedField.application.pack(application.rawValue)
             | PackedField.connectionState.pack(connectionState.rawValue)
             | PackedField.tunnelDepth.pack(tunnelDepth) | PackedField.tunnelKind.pack(tunnelKind.rawValue)
+            | PackedField.originalApplication.pack(originalApplication.rawValue)
     }
 
     /// Takes the fields back out of the `bits` column; a value that no version writes becomes the first case.
@@ -65,6 +67,8 @@ extension FlowRecord {
         connectionState = ConnectionState(rawValue: PackedField.connectionState.unpack(bits)) ?? .other
         tunnelDepth = PackedField.tunnelDepth.unpack(bits)
         tunnelKind = TunnelKind(rawValue: PackedField.tunnelKind.unpack(bits)) ?? .none
+        let original = PackedField.originalApplication.unpack(bits)
+        originalApplication = ApplicationProtocol(rawValue: original) ?? .unknown
     }
 }
 

@@ -40,6 +40,19 @@ private let mails: [(String, UInt16, [Talk])] = [
             .server([0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 0, 4, 0, 4, 0]),
         ]
     ),
+    (
+        "irc", 6667,
+        [.client("NICK me\r\n"), .client("STARTTLS\r\n"), .server(":a NOTICE * :hi\r\n:a 670 me :go\r\n")]
+    ),
+    (
+        "xmpp", 5222,
+        [
+            .client("<?xml version='1.0'?>\n<stream:stream to='a.org'>"),
+            .server("<stream:stream id='1'><stream:features><starttls/></stream:features>"),
+            .client("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+            .server("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+        ]
+    ),
     ("pgsql", 5432, [.client([0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f]), .server([0x53])]),
     (
         "smtp", 25,
@@ -87,10 +100,31 @@ private let mails: [(String, UInt16, [Talk])] = [
         }
     }
 
-    @Test(arguments: mails.indices.prefix(4))
+    @Test(arguments: mails.indices.prefix(6))
     func `to nothing keep their protocol`(index: Int) {
         let (name, port, talk) = mails[index]
         #expect("\(Conversation(Array(talk.dropLast()), port: port).application.name)" == name)
+    }
+
+    @Test(arguments: [
+        (":a 691 * :no\r\n", ApplicationProtocol.irc), (":a 670 * :go\r\n", .tls),
+    ])
+    func `of IRC are as the server says`(answer: String, application: ApplicationProtocol) {
+        let talk: [Talk] = [.client("STARTTLS\r\n"), .server(answer)]
+        #expect(Conversation(talk + secured, port: 6667).application == application)
+    }
+
+    @Test func `of text that looks like IRC or XMPP are not theirs`() {
+        for first in [
+            "NICK\r\n", "NICK a b\r\n", "USER me\r\n", "CAP x\r\n", "<?xml version='1.0'?><a>", "<stream>",
+        ] {
+            let found = Conversation([.client(first)], port: 6667).application
+            #expect(found != .irc && found != .xmpp, "\(first)")
+        }
+        for first in ["CAP LS 302\r\n", "USER a 0 * :A B\r\n"] {
+            #expect(Conversation([.client(first)], port: 6667).application == .irc, "\(first)")
+        }
+        #expect(Conversation([.server(":a NOTICE AUTH :*** Looking up\r\n")], port: 6667).application == .irc)
     }
 
     @Test func `are let go after a few messages`() {

@@ -17,6 +17,8 @@ enum Handovers {
             [0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, 0, 4, 0, 4, 0]
         ),
         ([0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f], [0x53]),
+        text("NICK a\r\nSTARTTLS\r\n", ":a 670 a :go\r\n"),
+        text("<stream:stream to='a'><starttls/>", "<stream:stream><proceed/>"),
         text("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"),
         text(
             "GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
