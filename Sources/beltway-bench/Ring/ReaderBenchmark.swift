@@ -28,7 +28,7 @@ struct ReaderBenchmark {
         var results = idleCounts.map { Result(readers: $0, producer: []) }
         for round in 0...rounds {
             for index in results.indices {
-                try withReaders(results[index].readers, asleep: true) { producer, block in
+                try withReaders(results[index].readers, .asleep) { producer, block in
                     // Once round the ring and more, so that pages and caches are as they will be.
                     RingBenchmark.produce(block.rawSpan, count: 1 << 15, batch: batch, into: &producer)
                     let start = threadSeconds()
@@ -51,7 +51,7 @@ struct ReaderBenchmark {
         var results = harms.map { _ in Result(readers: 4, producer: []) }
         for round in 0...rounds {
             for index in results.indices {
-                try withReaders(4, asleep: true, harm: harms[index].signal) { producer, block in
+                try withReaders(4, .asleep, harm: harms[index].signal) { producer, block in
                     RingBenchmark.produce(block.rawSpan, count: 1 << 15, batch: batch, into: &producer)
                     let start = threadSeconds()
                     RingBenchmark.produce(block.rawSpan, count: packets, batch: batch, into: &producer)
@@ -67,19 +67,32 @@ struct ReaderBenchmark {
     ///
     /// The producer on the first processor and the readers on the last, as an appliance pins them: what is measured is
     /// what readers cost, and not whose turn it is.
-    static func keepingUp(rounds: Int, milliseconds: Int = 250) throws -> [Result] {
+    ///
+    /// - Parameters:
+    ///   - rounds: Runs of each count that are measured.
+    ///   - inBatches: Whether readers sleep for as much as taps do, and not for a millisecond.
+    ///   - milliseconds: Bursts of a run.
+    /// - Returns: A result for each count of readers.
+    /// - Throws: If a ring or a process cannot be made.
+    static func keepingUp(rounds: Int, inBatches: Bool, milliseconds: Int = 250) throws -> [Result] {
         // In a thread of its own, with which its processor is given back.
-        try PeerThread { Swift.Result { try keepingUpPinned(rounds, milliseconds) } }.join().get()
+        try PeerThread {
+            Swift.Result { try keepingUpPinned(rounds, inBatches, milliseconds) }
+        }.join().get()
     }
 
-    private static func keepingUpPinned(_ rounds: Int, _ milliseconds: Int) throws -> [Result] {
+    private static func keepingUpPinned(
+        _ rounds: Int,
+        _ inBatches: Bool,
+        _ milliseconds: Int
+    ) throws -> [Result] {
         var results = busyCounts.map { Result(readers: $0, producer: []) }
         for round in 0...rounds {
             for index in results.indices {
                 var busy = 0.0
                 let report = try withReaders(
                     results[index].readers,
-                    asleep: false,
+                    inBatches ? .batches : .readers,
                     capacity: 64 << 20,
                     isPinned: true
                 ) { producer, block in
@@ -106,7 +119,7 @@ struct ReaderBenchmark {
     @discardableResult
     private static func withReaders(
         _ count: Int,
-        asleep: Bool,
+        _ kind: PeerCommand.Kind,
         capacity: Int = capacity,
         harm: Int32 = 0,
         isPinned: Bool = false,
@@ -134,12 +147,13 @@ struct ReaderBenchmark {
         // A process runs where the thread that starts it may.
         if isPinned { try ThreadProcessors.pinToLast() }
         let peer = try PeerProcess(
-            ["peer", asleep ? "asleep" : "readers", "--readers", "\(count)", "--folder", folder],
+            ["peer", kind.rawValue, "--readers", "\(count)", "--folder", folder],
             descriptors: []
         )
         if isPinned { try ThreadProcessors.pinToFirst() }
         try peer.waitUntilReady()
-        if asleep { Thread.sleep(forTimeInterval: 0.02) }  // until the last of them has gone to sleep
+        // Until the last of them has gone to sleep.
+        if kind == .asleep { Thread.sleep(forTimeInterval: 0.02) }
         if harm != 0 { peer.signal(harm) }
         try body(&producer, block)
         producer.close()

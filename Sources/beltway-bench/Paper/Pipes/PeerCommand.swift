@@ -15,8 +15,8 @@ struct PeerCommand: ParsableCommand {
         case kernel
         /// Reads a c-DBuf.
         case stream
-        /// Readers of a d-DBuf that keep up.
-        case readers
+        /// Readers of a d-DBuf that keep up, each packet within a millisecond or in batches.
+        case readers, batches
         /// Readers of a d-DBuf that sleep.
         case asleep
     }
@@ -37,10 +37,11 @@ struct PeerCommand: ParsableCommand {
         case .stream:
             var stream = try StreamReader(Ring(inheriting: [3, 4, 5, 6], name: "bench.pipe"))
             drain(&stream, report: 7)
-        case .readers, .asleep:
+        case .readers, .batches, .asleep:
+            let manner: AttachedReaders.Manner = kind == .readers ? .keepingUp : .inBatches
             try AttachedReaders.run(
                 readers,
-                kind == .asleep ? .asleep : .keepingUp,
+                kind == .asleep ? .asleep : manner,
                 ring: "bench.0",
                 folder: folder,
                 report: 3
