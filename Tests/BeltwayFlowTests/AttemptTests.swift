@@ -47,6 +47,30 @@ import Testing
         #expect(Set(flows.map(\.flowID)).count == 2)
     }
 
+    @Test func `have the answer, however late`() {
+        for flags in [UInt8(0x12), 0x14] {
+            var configuration = FlowConfiguration()
+            configuration.attempt = 5
+            let bench = Bench(configuration)
+            bench.track(.tcp(1, 10, 2, 80, flags: 0x02, sequence: 500, time: 0))
+            bench.track(.tcp(2, 80, 1, 10, flags: flags, sequence: 900, acknowledgement: 501, time: 6))
+            let flows = bench.finish()
+            #expect(flows.map(\.connectionState.name) == [flags == 0x12 ? "S1" : "REJ"])
+        }
+    }
+
+    @Test func `are one for each SYN that is sent again so late`() {
+        var configuration = FlowConfiguration()
+        configuration.attempt = 5
+        let bench = Bench(configuration)
+        for time in [0.0, 1, 3, 7, 15] {
+            bench.track(.tcp(1, 10, 2, 80, flags: 0x02, sequence: 500, time: time))
+        }
+        let flows = bench.finish()
+        #expect(flows.map(\.packetsToResponder) == [3, 1, 1])
+        #expect(flows.allSatisfy { $0.connectionState.name == "S0" })
+    }
+
     @Test func `go on until then, and for ever unless a time is told`() {
         #expect(flows(5, after: 4.9).count == 1)
         #expect(flows(0, after: 59).count == 1)

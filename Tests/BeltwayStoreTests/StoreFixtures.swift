@@ -106,6 +106,7 @@ enum Sample {
         for letter in "SHADTF".prefix(Int(generator.next() % 7)) {
             record.history.append(letter, byOriginator: generator.next() & 1 == 0)
         }
+        record.application = ApplicationProtocol.allCases.randomElement(using: &generator) ?? .smtp
         record.originalApplication = ApplicationProtocol.allCases.randomElement(using: &generator) ?? .smtp
         record.ipBytesToResponder = generator.next() % 1_000_000
         record.ipBytesToOriginator = generator.next() % 1_000_000

@@ -11,7 +11,7 @@ struct ZeekBaseline {
     let ignoresChecksums: Bool
 
     /// Captures that hold what Beltway does not decode.
-    static let undecoded = ["radiotap", "ayiya"]
+    static let undecoded = ["ayiya"]
 
     /// Those of plain Zeek, without a script of the test's own (`script_lines` of the map is 0), or all.
     static func all(_ log: String, isPlain: Bool = true) -> [ZeekBaseline] {

@@ -31,9 +31,8 @@ enum ZeekConnections {
         log.number("id.resp_p", UInt64(responderPort(flow)))
         log.text("proto", literal: transport(flow.transportProtocol))
         let transport = flow.transportProtocol
-        let services = [flow.originalApplication, flow.application].compactMap {
-            service($0, over: transport)
-        }
+        let original = flow.originalApplication == flow.application ? .unknown : flow.originalApplication
+        let services = [original, flow.application].compactMap { service($0, over: transport) }
         if !services.isEmpty {
             log.text("service", plain: services.joined(separator: ","))
         } else if let service = service(flow) {
@@ -108,6 +107,7 @@ enum ZeekConnections {
         case "unknown", "failed": return nil
         case "mdns", "llmnr": return "dns"
         case "tls": return "ssl"
+        case "pgsql": return "postgresql"
         // Found over TCP alone here.
         case "ldap": return "ldap_tcp"
         case "krb5": return transport == IPProtocol.tcp ? "krb_tcp" : "krb"

@@ -18,8 +18,13 @@
 
     /// Says what it speaks, and what it spoke before.
     func tell(_ flow: inout FlowRecord) {
-        flow.application = application == .unknown ? original : application
-        flow.originalApplication = flow.application == original ? .unknown : original
+        guard application != .unknown else {
+            // It went over to what nobody knows: that keeps the old one's name, and shows it as the original too.
+            (flow.application, flow.originalApplication) = (original, original)
+            return
+        }
+        flow.application = application
+        flow.originalApplication = application == original ? .unknown : original
     }
 }
 

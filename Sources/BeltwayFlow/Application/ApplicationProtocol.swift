@@ -21,7 +21,7 @@
     /// Known by their first message, and not read.
     case kerberos, modbus
 
-    /// Suricata's name.
+    /// Suricata's name; XMPP's is its own (Suricata's is `jabber`).
     public var name: StaticString {
         switch self {
         case .unknown: "unknown"

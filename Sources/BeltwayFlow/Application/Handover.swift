@@ -61,7 +61,8 @@ enum HandoverParser {
     static func probe(_ bytes: RawSpan, from sender: Sender, responderPort: UInt16) -> ApplicationProtocol? {
         guard bytes.byteCount > 0 else { return nil }
         if isXMPP(bytes) { return .xmpp }
-        if isIRC(bytes, from: sender) { return .irc }
+        if isIRC(bytes, from: sender, isOnPort: isIRCPort(responderPort)) { return .irc }
+        if responderPort == 502, ModbusMessage.areMessages(bytes) { return .modbus }
         if KerberosMessage.isFirst(inStream: bytes) { return .kerberos }
         if sender == .responder {
             if bytes.starts(ignoringCase: "* OK ") || bytes.starts(ignoringCase: "* PREAUTH ") {
@@ -70,7 +71,6 @@ enum HandoverParser {
             if bytes.starts(with: "+OK"), responderPort == 110 || bytes.byteCount > 8 { return .pop3 }
             return nil
         }
-        if responderPort == 502, isModbus(bytes) { return .modbus }
         if isSOCKS4(bytes) || isSOCKS5(bytes) { return .socks }
         if bytes.byteCount >= 8, isPostgreSQL(bytes) { return .postgreSQL }
         if isLDAP(bytes, isOnPort: responderPort == 389 || responderPort == 3268) { return .ldap }

@@ -6,24 +6,62 @@
 internal import BeltwayWire
 
 extension HandoverParser {
+    /// Bytes of a line that a connection of IRC begins with, at most (RFC 2812, 2.3).
+    static var mostFirstLine: Int { 512 }
+
+    /// Whether more bytes may make a first line of IRC, or the first element of XMPP, of these; no other parser waits then.
+    static func mayBegin(_ bytes: RawSpan) -> Bool {
+        for element in ["<?xml", "<stream:stream"] where bytes.isBeginning(of: element) { return true }
+        if bytes.starts(with: "<?xml") {
+            guard let end = bytes.firstIndex(of: 0x3e, before: mostDeclaration) else {
+                return bytes.byteCount < mostDeclaration
+            }
+            var rest = bytes.extracting(droppingFirst: end + 1)
+            while rest.byteCount > 0, rest.byte(at: 0) <= 0x20, rest.byteCount < mostFirstLine {
+                rest = rest.extracting(droppingFirst: 1)
+            }
+            return rest.isBeginning(of: "<stream:stream")
+        }
+        guard bytes.firstIndex(of: 0x0a, before: mostFirstLine) == nil else {
+            return bytes.starts(ignoringCase: "PASS ") && bytes.byteCount < 2 * mostFirstLine
+                && bytes.byte(at: bytes.byteCount - 1) == 0x0a
+        }
+        guard bytes.byteCount < mostFirstLine else { return false }
+        for verb in ["NICK ", "USER ", "CAP ", "PASS ", "STARTTLS", "NOTICE ", ":"] {
+            if bytes.isBeginning(of: verb) || bytes.starts(with: verb) { return true }
+        }
+        return false
+    }
+
     // MARK: IRC
 
+    /// Ports of IRC (RFC 7194, 1; IANA's service names).
+    static func isIRCPort(_ port: UInt16) -> Bool {
+        port == 194 || port == 6660 || 6665...6669 ~= port || port == 7000
+    }
+
     /// Whether bytes begin with a line that a connection of IRC begins with (RFC 2812, 3.1; IRCv3 `CAP`).
-    static func isIRC(_ bytes: RawSpan, from sender: Sender) -> Bool {
-        guard let end = bytes.firstIndex(of: 0x0a, before: 512) else { return false }
+    ///
+    /// A lone STARTTLS is so on its ports alone: a client of Sieve (RFC 5804) or of NNTP (RFC 4642) begins with it too.
+    static func isIRC(_ bytes: RawSpan, from sender: Sender, isOnPort: Bool) -> Bool {
+        guard let end = bytes.firstIndex(of: 0x0a, before: mostFirstLine) else { return false }
         let line = TextCommand(bytes.field(0..<end + 1))
         guard sender == .originator else {
             let isNamed = line.verb.starts(with: ":")
             let text = isNamed ? TextCommand(line.argument) : line
             let isGreeting = text.isVerb("NOTICE") || isNamed && (text.isVerb("001") || text.isVerb("020"))
-            return isGreeting && text.argument.firstIndex(of: 0x3a, before: 512) != nil
+            return isGreeting && text.argument.firstIndex(of: 0x3a, before: mostFirstLine) != nil
+        }
+        if line.isVerb("PASS") {
+            let rest = bytes.extracting(droppingFirst: end + 1)
+            return rest.starts(ignoringCase: "NICK ") || rest.starts(ignoringCase: "CAP ")
         }
         if line.isVerb("NICK") { return line.argument.byteCount > 0 && line.argument.words == 1 }
         if line.isVerb("USER") { return line.argument.words >= 4 }
         if line.isVerb("CAP") {
             return line.argument.starts(ignoringCase: "LS") || line.argument.starts(ignoringCase: "REQ")
         }
-        return line.isVerb("STARTTLS") && line.argument.byteCount == 0
+        return isOnPort && line.isVerb("STARTTLS") && line.argument.byteCount == 0
     }
 
     static func irc(
@@ -50,11 +88,14 @@ extension HandoverParser {
 
     // MARK: XMPP
 
+    /// Bytes of an XML declaration, at most.
+    static var mostDeclaration: Int { 256 }
+
     /// Whether bytes begin a stream of XMPP (RFC 6120, 4.2): its first element, with or without a declaration before.
     static func isXMPP(_ bytes: RawSpan) -> Bool {
         var place = 0
         if bytes.starts(with: "<?xml") {
-            guard let end = bytes.firstIndex(of: 0x3e, before: 256) else { return false }
+            guard let end = bytes.firstIndex(of: 0x3e, before: mostDeclaration) else { return false }
             place = end + 1
             while place < bytes.byteCount, bytes.byte(at: place) <= 0x20 { place += 1 }
         }
@@ -79,26 +120,20 @@ extension HandoverParser {
         if tag.starts(with: "<starttls") { session.isAsked = true }
         return .consumed(end + 1)
     }
-
-    // MARK: Modbus
-
-    /// Whether bytes are one or more messages of Modbus over TCP (Modbus Messaging on TCP/IP 1.0b, 3.1.3) and nothing else;
-    /// on its port alone, since hardly a bit is fixed.
-    static func isModbus(_ bytes: RawSpan) -> Bool {
-        var place = 0
-        while place + 8 <= bytes.byteCount {
-            let length = Int(bytes.bigEndian16(at: place + 4))
-            let function = bytes.byte(at: place + 7)
-            guard bytes.bigEndian16(at: place + 2) == 0, 2...254 ~= length, 1...0x7f ~= function else {
-                return false
-            }
-            place += 6 + length
-        }
-        return place > 0 && place == bytes.byteCount
-    }
 }
 
 extension RawSpan {
+    /// Whether a text begins with these bytes: with fewer than all of it.
+    fileprivate func isBeginning(of text: String) -> Bool {
+        guard byteCount < text.utf8.count else { return false }
+        var index = 0
+        for byte in text.utf8.prefix(byteCount) {
+            if self.byte(at: index) != byte { return false }
+            index += 1
+        }
+        return true
+    }
+
     /// How many words it has, counted to 8; what follows a colon is one (RFC 2812, 2.3.1).
     fileprivate var words: Int {
         var count = 0

@@ -224,7 +224,9 @@ extension ApplicationStage {
             }
             return true
         }
-        let isHopeless = state[sender].ruledOut == Detection.allStreams
+        let isHopeless =
+            state[sender].ruledOut & Detection.allStreams == Detection.allStreams
+            && !HandoverParser.mayBegin(bytes)
         if isHopeless || bytes.byteCount > Detection.mostBytes { state[sender].isWatched = true }
         return false
     }

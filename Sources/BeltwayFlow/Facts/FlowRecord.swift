@@ -43,7 +43,9 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var alerted = false
     /// What it spoke; set by the stage that parses, just before the record leaves the worker.
     public var application = ApplicationProtocol.unknown
-    /// What it spoke before it went over to `application` (to TLS, to a proxy's peer); `unknown` if it did not.
+    /// What it spoke before it went over to `application` (to TLS, to a proxy's peer), the last one before; else `unknown`.
+    ///
+    /// `application` itself if what it went over to is not known.
     public var originalApplication = ApplicationProtocol.unknown
     /// Number of the data buffer that the first packet came by.
     public var buffer: UInt16 = 0

@@ -26,7 +26,8 @@
     /// Seconds after an unanswered SYN from which what its sender goes on to send is another flow; 0 for none, the default.
     ///
     /// Zeek's `tcp_attempt_delay`, which is 5 there: where one side only is captured, a connection that lasts longer is
-    /// two flows then.
+    /// two flows then, and so are SYNs that are sent again so late. An answer, however late, belongs to the flow of the
+    /// latest SYN. A flow of which nothing more comes ends by `new`, as without.
     public var attempt: UInt32 = 0
     /// Seconds after the last packet of a TCP connection that was reset from which data on its ports, without a SYN, is
     /// another connection; old segments are long gone then (Linux keeps retransmitting no more once it was reset).

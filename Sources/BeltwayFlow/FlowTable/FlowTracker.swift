@@ -178,6 +178,7 @@ public import BeltwayWire
         }
         if headers.layers.contains(.tcp) {
             if attemptTimeout != 0, table[slot].isUnanswered,
+                forward == table[slot].marks.contains(.originatorIsA),
                 time.nanoseconds(since: table[slot].start) > attemptTimeout
             {
                 return .timeout

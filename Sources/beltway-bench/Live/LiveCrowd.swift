@@ -31,23 +31,30 @@ final class LiveCrowd {
     /// - Throws: ``LiveTrouble`` if one does not attach.
     init(program: String, folder: String, ring: String, slow: Bool) throws {
         let tap = [program, "tap", "--data", folder, "--ring", ring, "-w"]
-        for number in 1...4 {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            let isSlow = slow && number == 4
-            process.arguments = ["setpriv", "--pdeathsig=KILL"] + tap + [isSlow ? "-" : "/dev/null"]
-            let (output, errors) = (Pipe(), Pipe())
-            process.standardError = errors
-            process.standardOutput = isSlow ? output : FileHandle.nullDevice
-            try process.run()
-            if isSlow { drainSlowly(output.fileHandleForReading) }
-            taps.append(process)
-            var said = ""
-            while !said.contains("tapping") {
-                let more = errors.fileHandleForReading.availableData
-                guard !more.isEmpty else { throw LiveTrouble(description: "no tap: \(said)") }
-                said += String(decoding: more, as: UTF8.self)
-            }
+        do {
+            for number in 1...4 { try attach(tap, isSlow: slow && number == 4) }
+        } catch {
+            _ = end()
+            throw error
+        }
+    }
+
+    /// Starts one of them, and waits until it reads.
+    private func attach(_ tap: [String], isSlow: Bool) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["setpriv", "--pdeathsig=KILL"] + tap + [isSlow ? "-" : "/dev/null"]
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardError = errors
+        process.standardOutput = isSlow ? output : FileHandle.nullDevice
+        try process.run()
+        taps.append(process)
+        if isSlow { drainSlowly(output.fileHandleForReading) }
+        var said = ""
+        while !said.contains("tapping") {
+            let more = errors.fileHandleForReading.availableData
+            guard !more.isEmpty else { throw LiveTrouble(description: "no tap: \(said)") }
+            said += String(decoding: more, as: UTF8.self)
         }
     }
 

@@ -139,6 +139,15 @@ func sampleAlert() -> AlertRecord {
         #expect((oneSided["metered"] as? [String: Any])?["one_sided"] as? Bool == true)
     }
 
+    @Test func `says what the flow spoke before, next to what it speaks`() throws {
+        var flow = sampleFlow()
+        flow.application = .tls
+        #expect(try object(lines { $0.append(flow: flow, interface: interface) }[0])["app_proto_orig"] == nil)
+        flow.originalApplication = .smtp
+        let line = lines { $0.append(flow: flow, interface: interface) }[0]
+        #expect(line.contains(#","app_proto":"tls","app_proto_orig":"smtp","flow":{"#))
+    }
+
     @Test func `says what tunnel the flow is in`() throws {
         var flow = sampleFlow()
         #expect(try object(lines { $0.append(flow: flow, interface: interface) }[0])["tunnel"] == nil)

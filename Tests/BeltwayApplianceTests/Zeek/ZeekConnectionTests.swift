@@ -84,6 +84,25 @@ private func escaped(_ bytes: [UInt8]) -> String {
         #expect(values[20].first == "C")
     }
 
+    @Test(arguments: [
+        (ApplicationProtocol.tls, ApplicationProtocol.unknown, UInt8(6), "ssl"), (.tls, .irc, 6, "irc,ssl"),
+        (.tls, .postgreSQL, 6, "postgresql,ssl"), (.smtp, .http, 6, "http,smtp"), (.http, .http, 6, "http"),
+        (.failed, .unknown, 6, "-"), (.kerberos, .unknown, 6, "krb_tcp"), (.kerberos, .unknown, 17, "krb"),
+        (.modbus, .unknown, 6, "modbus"), (.tls, .ldap, 6, "ldap_tcp,ssl"), (.llmnr, .unknown, 17, "dns"),
+    ])
+    func `names what was spoken, and what before`(
+        application: ApplicationProtocol,
+        original: ApplicationProtocol,
+        transport: UInt8,
+        service: String
+    ) {
+        var flow = answeredFlow()
+        (flow.application, flow.originalApplication, flow.transportProtocol) = (
+            application, original, transport
+        )
+        #expect(line(flow, .tsv).split(separator: "\t")[7] == service)
+    }
+
     @Test func `has types of ICMP in the place of ports`() {
         var flow = answeredFlow()
         flow.transportProtocol = 1

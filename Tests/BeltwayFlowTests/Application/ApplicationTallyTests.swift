@@ -26,6 +26,10 @@ import Testing
         #expect(talk.tally.count(.flows, .failed, isDatagram: false) == 1)
     }
 
+    @Test func `has a place for every protocol and every kind`() {
+        #expect(ApplicationProtocol.allCases.count <= 32 && TransactionKind.allCases.count <= 32)
+    }
+
     @Test func `adds up over workers`() {
         var sum = ApplicationTally()
         let talk = Conversation([.client("SSH-2.0-a\r\n"), .server("SSH-2.0-b\r\n")], port: 22)

@@ -28,6 +28,8 @@ struct Conversation {
     var fileCounters = FileCounters()
     var tally = ApplicationTally()
     var application = ApplicationProtocol.unknown
+    /// What it spoke before.
+    var original = ApplicationProtocol.unknown
 
     /// Lets the parsers hear a conversation.
     ///
@@ -109,6 +111,7 @@ struct Conversation {
         stage.ended(&record, slot: 0)
         stage.commit(into: &sink)
         application = record.application
+        original = record.originalApplication
         counters = stage.counters
         fileCounters = stage.output.fileCounters
         transactions = sink.transactions.filter {

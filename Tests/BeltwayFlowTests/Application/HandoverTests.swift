@@ -92,9 +92,11 @@ private let mails: [(String, UInt16, [Talk])] = [
     @Test(arguments: mails.indices)
     func `to TLS say from which protocol`(index: Int) {
         let (name, port, talk) = mails[index]
-        for pieces in [5, 1448] where pieces == 1448 || index < 2 {
+        for pieces in [1, 5, 1448] where pieces == 1448 || ["imap", "irc", "xmpp"].contains(name) {
+            if name == "imap", pieces == 1 { continue }
             let inside = Conversation(talk + secured, port: port, pieces: pieces)
             #expect(inside.application == .tls, "\(name)")
+            #expect("\(inside.original.name)" == name)
             let last = inside.objects.last?["tls"] as? [String: Any]
             #expect(last?["from_proto"] as? String == name)
         }
@@ -103,7 +105,11 @@ private let mails: [(String, UInt16, [Talk])] = [
     @Test(arguments: mails.indices.prefix(6))
     func `to nothing keep their protocol`(index: Int) {
         let (name, port, talk) = mails[index]
-        #expect("\(Conversation(Array(talk.dropLast()), port: port).application.name)" == name)
+        let inside = Conversation(Array(talk.dropLast()), port: port)
+        #expect("\(inside.application.name)" == name && inside.original == .unknown)
+        // What it went over to is not known.
+        let noise = Conversation(talk + [.client([9, 9, 9, 9]), .server([9, 9, 9, 9])], port: port)
+        #expect("\(noise.application.name) \(noise.original.name)" == "\(name) \(name)")
     }
 
     @Test(arguments: [
@@ -114,6 +120,15 @@ private let mails: [(String, UInt16, [Talk])] = [
         #expect(Conversation(talk + secured, port: 6667).application == application)
     }
 
+    @Test(arguments: [
+        (4190, "\"IMPLEMENTATION\" \"a\"\r\n\"STARTTLS\"\r\nOK\r\n", "OK \"Begin TLS\"\r\n"),
+        (119, "200 news\r\n", "382 go\r\n"),
+    ])
+    func `of Sieve and NNTP are TLS by its hello`(port: UInt16, greeting: String, go: String) {
+        let talk: [Talk] = [.server(greeting), .client("STARTTLS\r\n"), .server(go)]
+        #expect(Conversation(talk + secured, port: port).application == .tls)
+    }
+
     @Test func `of text that looks like IRC or XMPP are not theirs`() {
         for first in [
             "NICK\r\n", "NICK a b\r\n", "USER me\r\n", "CAP x\r\n", "<?xml version='1.0'?><a>", "<stream>",
@@ -121,7 +136,7 @@ private let mails: [(String, UInt16, [Talk])] = [
             let found = Conversation([.client(first)], port: 6667).application
             #expect(found != .irc && found != .xmpp, "\(first)")
         }
-        for first in ["CAP LS 302\r\n", "USER a 0 * :A B\r\n"] {
+        for first in ["CAP LS 302\r\n", "USER a 0 * :A B\r\n", "PASS x\r\nNICK a\r\n"] {
             #expect(Conversation([.client(first)], port: 6667).application == .irc, "\(first)")
         }
         #expect(Conversation([.server(":a NOTICE AUTH :*** Looking up\r\n")], port: 6667).application == .irc)

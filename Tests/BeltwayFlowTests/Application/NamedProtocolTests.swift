@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import BeltwayFlow
-import BeltwayWire
 import Testing
 
 /// An AS-REQ of 30 bytes as far as its message type, and as much of nothing as its lengths say.
 private let request: [UInt8] =
     [0x6a, 0x20, 0x30, 0x1e, 0xa1, 3, 2, 1, 5, 0xa2, 3, 2, 1, 10] + [UInt8](repeating: 0, count: 20)
-private let refusal: [UInt8] =
-    [0x7e, 0x82, 0, 14, 0x30, 12, 0xa0, 3, 2, 1, 5, 0xa1, 3, 2, 1, 30, 0, 0]
 private let reading: [UInt8] = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2]
-
-private func isMessage(_ bytes: [UInt8]) -> Bool { KerberosMessage.isMessage(bytes.span.bytes) }
 
 @Suite struct `Protocols that are known by name` {
     @Test func `Kerberos over TCP on any port`() {
@@ -18,21 +13,6 @@ private func isMessage(_ bytes: [UInt8]) -> Bool { KerberosMessage.isMessage(byt
         #expect(Conversation([.client(length + request)], port: 88).application == .kerberos)
         #expect(Conversation([.client(length + request)], port: 8888).application == .kerberos)
         #expect(Conversation([.client([0, 0, 0, 33] + request)], port: 88).application == .failed)
-    }
-
-    @Test func `Kerberos by its version and its type, which agrees with the tag`() {
-        #expect(isMessage(request))
-        #expect(isMessage(refusal))
-        for place in [0, 2, 4, 5, 8, 9, 13] {
-            var damaged = request
-            damaged[place] ^= 0x41
-            #expect(!isMessage(damaged), "\(place)")
-        }
-        for count in 0..<14 { #expect(!isMessage(Array(request[..<count]))) }
-        for count in 0..<refusal.count {
-            _ = KerberosMessage.isMessage(refusal.span.bytes.extracting(0..<count))
-            _ = KerberosMessage.isFirst(inStream: refusal.span.bytes.extracting(0..<count))
-        }
     }
 
     @Test func `Modbus on its port, where messages fill the segment`() {
