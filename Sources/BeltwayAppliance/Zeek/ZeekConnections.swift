@@ -104,9 +104,10 @@ enum ZeekConnections {
     private static func service(_ application: ApplicationProtocol, over transport: UInt8) -> String? {
         let name = "\(application.name)"
         switch name {
-        case "unknown", "failed": return nil
+        case "unknown", "failed", "bittorrent-dht": return nil
         case "mdns", "llmnr": return "dns"
         case "tls": return "ssl"
+        case "dnp3": return "dnp3_tcp"
         case "pgsql": return "postgresql"
         // Found over TCP alone here.
         case "ldap": return "ldap_tcp"

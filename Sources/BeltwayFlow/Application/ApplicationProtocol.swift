@@ -19,7 +19,7 @@
     /// Likewise; these have TLS behind a question too.
     case irc, xmpp
     /// Known by their first message, and not read.
-    case kerberos, modbus
+    case kerberos, modbus, rfb, dnp3, bitTorrentDHT
 
     /// Suricata's name; XMPP's is its own (Suricata's is `jabber`).
     public var name: StaticString {
@@ -50,6 +50,9 @@
         case .xmpp: "xmpp"
         case .kerberos: "krb5"
         case .modbus: "modbus"
+        case .rfb: "rfb"
+        case .dnp3: "dnp3"
+        case .bitTorrentDHT: "bittorrent-dht"
         }
     }
 }

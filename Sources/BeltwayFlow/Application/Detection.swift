@@ -228,6 +228,7 @@ enum Detection {
         if !isNetBIOS, DNSMessage.probe(payload) == .yes { return .dns }
         if NTPPacket.probe(payload) == .yes { return .ntp }
         if KerberosMessage.isMessage(payload) { return .kerberos }
+        if BitTorrentDHT.isMessage(payload) { return .bitTorrentDHT }
         // A message that is damaged further on.
         if source == 53 || destination == 53, DNSParser.hasLikelyHeader(payload) { return .dns }
         return .unknown

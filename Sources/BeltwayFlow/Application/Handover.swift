@@ -62,6 +62,8 @@ enum HandoverParser {
         guard bytes.byteCount > 0 else { return nil }
         if isXMPP(bytes) { return .xmpp }
         if isIRC(bytes, from: sender, isOnPort: isIRCPort(responderPort)) { return .irc }
+        if RemoteFrameBuffer.isGreeting(bytes) { return .rfb }
+        if DNP3Message.isMessage(bytes) { return .dnp3 }
         if responderPort == 502, ModbusMessage.areMessages(bytes) { return .modbus }
         if KerberosMessage.isFirst(inStream: bytes) { return .kerberos }
         if sender == .responder {
@@ -115,10 +117,11 @@ enum HandoverParser {
 
     // MARK: PostgreSQL
 
-    /// SSLRequest, or a start message of version 3 (the protocol's documentation, 55.7).
+    /// SSLRequest, a request to cancel, or a start message of version 3 (the protocol's documentation, 55.7).
     private static func isPostgreSQL(_ bytes: RawSpan) -> Bool {
         let (length, code) = (bytes.bigEndian32(at: 0), bytes.bigEndian32(at: 4))
         if length == 8 { return code == 80_877_103 && bytes.byteCount == 8 }
+        if length == 16 { return code == 80_877_102 && bytes.byteCount == 16 }
         return code == 0x0003_0000 && 16...8192 ~= length
             && bytes.field(8..<min(bytes.byteCount, 512)).hasParameter
     }

@@ -34,7 +34,7 @@ extension TextBuffer {
         case 132: append("SCTP")
         case 0: append("HOPOPT")
         case 2: append("IGMP")
-        case 4: append("IPv4")
+        case 4: append("IP-in-IP")
         case 8: append("EGP")
         case 33: append("DCCP")
         case 41: append("IPv6")

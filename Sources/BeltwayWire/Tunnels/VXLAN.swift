@@ -26,10 +26,12 @@ public struct VXLAN: ~Escapable {
 
     /// Network identifier, 24 bits.
     public var identifier: UInt32 { bytes.unchecked32(4) >> 8 }
-    /// EtherType of the payload: bridged Ethernet, unless the generic extension names another; 0 if it names one
-    /// that decoding does not know.
+    /// EtherType of the payload: bridged Ethernet, unless the generic extension names another that decoding knows.
+    ///
+    /// Without the extension these bits are reserved, and a receiver ignores them (RFC 7348, 5).
     public var etherType: UInt16 {
-        bytes.unchecked8(0) & 0x04 != 0 ? genericEtherType : EtherType.bridgedEthernet
+        guard bytes.unchecked8(0) & 0x04 != 0, genericEtherType != 0 else { return EtherType.bridgedEthernet }
+        return genericEtherType
     }
     /// EtherType of the payload by the generic extension's field, whether or not its flag (P) is set: on the port of the
     /// extension some senders name the protocol and forget the flag.

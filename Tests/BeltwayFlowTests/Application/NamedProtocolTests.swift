@@ -15,6 +15,13 @@ private let reading: [UInt8] = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2]
         #expect(Conversation([.client([0, 0, 0, 33] + request)], port: 88).application == .failed)
     }
 
+    @Test func `VNC by either side, PostgreSQL by a request to cancel`() {
+        #expect(Conversation([.server("RFB 003.008\n")], port: 5901).application == .rfb)
+        #expect(Conversation([.client("RFB 003.008\n")], port: 5901).application == .rfb)
+        let cancel: [UInt8] = [0, 0, 0, 16, 4, 0xd2, 0x16, 0x2e, 0, 0, 0, 1, 0, 0, 0, 2]
+        #expect(Conversation([.client(cancel)], port: 5432).application == .postgreSQL)
+    }
+
     @Test func `Modbus on its port, where messages fill the segment`() {
         #expect(Conversation([.client(reading)], port: 502).application == .modbus)
         #expect(Conversation([.client(reading + reading)], port: 502).application == .modbus)
