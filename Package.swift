@@ -191,7 +191,8 @@ let package = Package(
         .testTarget(
             name: "CorpusTests",
             dependencies: [
-                "BeltwayTestSupport", "BeltwayAppliance", "BeltwayClassify", "BeltwayFlow", "BeltwayWire",
+                "BeltwayTestSupport", "BeltwayAppliance", "BeltwayCapture", "BeltwayClassify", "BeltwayFlow",
+                "BeltwayWire",
             ],
             path: "Tests/CorpusTests",
             exclude: ["README.md"],

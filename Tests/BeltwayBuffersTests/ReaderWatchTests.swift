@@ -24,6 +24,23 @@ import Testing
         #expect(ring.relaxed(ControlLayout.wakeWord) == 0, "who sleeps here was not asked for")
     }
 
+    @Test func `finds the words of 31 readers in a row at places of their own, and their pages say where`()
+        throws
+    {
+        let cursors = try (0..<31).map { _ in try ReaderCursor() }
+        #expect(Set(cursors.map(\.start)).count == 31)
+        for cursor in cursors {
+            let other = try ReaderCursor(attaching: cursor.page.descriptor)
+            cursor.store(ReaderCursor.wakeWord, 7)
+            #expect(other.start == cursor.start && other.load(ReaderCursor.wakeWord) == 7)
+        }
+        for told in [UInt64.max, 4096, 31 * 128, 64, 1] as [UInt64] {
+            let page = cursors[30].page
+            unsafe (page.base + ReaderCursor.startWord).storeBytes(of: told, as: UInt64.self)
+            #expect(try ReaderCursor(attaching: page.descriptor).start == 0)
+        }
+    }
+
     @Test func `leaves a reader asleep when another one, or one of its own process, is woken`() throws {
         let (ring, cursor) = try attached()
         let other = try ReaderCursor()

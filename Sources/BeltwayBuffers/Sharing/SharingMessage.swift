@@ -21,7 +21,7 @@ public enum SharingMessage {
     /// "BWSH", little-endian.
     static let magic: UInt32 = 0x4853_5742
     /// Version of the protocol.
-    public static let version: UInt16 = 4
+    public static let version: UInt16 = 5
     /// Bytes before a message's own fields.
     public static let headerLength = 16
     /// The longest request.

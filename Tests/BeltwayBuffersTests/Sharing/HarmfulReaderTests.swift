@@ -13,9 +13,9 @@ struct `A harmful reader` {
     static func forge(_ cursor: ReaderCursor, _ kind: Int, _ random: inout RandomSource) {
         for offset in stride(from: 0, to: ReaderCursor.length, by: 8) {
             switch kind {
-            case 0: cursor.store(offset, 0)
-            case 1: cursor.store(offset, .max)
-            default: cursor.store(offset, random.next())
+            case 0: cursor.store(offset - cursor.start, 0)
+            case 1: cursor.store(offset - cursor.start, .max)
+            default: cursor.store(offset - cursor.start, random.next())
             }
         }
     }

@@ -49,7 +49,7 @@ struct `A server of buffers` {
         let peer = try RawPeer(shared.folder.path, "test.0")
         peer.send(bytes)
         #expect(
-            peer.answer()?.message == .refusal(.version, "it speaks version 4 of the protocol, not 9")
+            peer.answer()?.message == .refusal(.version, "it speaks version 5 of the protocol, not 9")
         )
     }
 

@@ -6,7 +6,7 @@ import Testing
 
 extension `The program, live` {
     /// tshark of a user who may not capture, with our script among its extcap programs. (root's ignores the variable.)
-    private func tshark(_ folder: TemporaryFolder, _ arguments: [String]) -> [String] {
+    func tshark(_ folder: TemporaryFolder, _ arguments: [String]) -> [String] {
         [
             "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
             "WIRESHARK_EXTCAP_DIR=\(folder / "extcap")", "HOME=\(folder / "nobody")", "tshark",

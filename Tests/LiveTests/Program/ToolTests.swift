@@ -151,6 +151,7 @@ extension `The program, live` {
         try UnmodifiedTools.wait(until: sent, on: data)
         let statistics = try LiveProgram.tool(["softflowctl", "-c", control, "statistics"]).output
         #expect(statistics.contains("Packets processed: \(sent)"), "\(statistics)")
+        let tracked = try LiveProgram.tool(["softflowctl", "-c", control, "dump-flows"]).output
         for tool in [found, fingerprints, exporter, auditor] { tool.signal(SIGINT) }
         let matches = found.wait().output
         for tool in [fingerprints, exporter, auditor] { _ = tool.wait() }
@@ -169,12 +170,43 @@ extension `The program, live` {
         let seen = try Self.fingerprints(folder / "live.log")
         #expect(try seen == Self.fingerprints(folder / "file.log"))
         #expect(seen.count >= 100)
-        #expect((FileManager.default.contents(atPath: folder / "argus.out")?.count ?? 0) > 1_000)
+        let exported = try LiveProgram.tool([
+            "softflowd", "-D", "-r", capture, "-c", "none", "-p", folder / "file.pid",
+        ])
+        let flows = Self.flows(tracked, "ACTIVE")
+        #expect(flows == Self.flows(exported.output + exported.errors, "EXPIRED:"))
+        #expect(flows.count == 200)
+        guard isInstalled("ra") else {
+            #expect((FileManager.default.contents(atPath: folder / "argus.out")?.count ?? 0) > 1_000)
+            return
+        }
+        _ = try LiveProgram.tool(["argus", "-r", capture, "-w", folder / "argus-file.out"])
+        let records = try Self.records(folder / "argus.out")
+        #expect(try records == Self.records(folder / "argus-file.out"))
+        #expect(records.count == 200)
     }
 
     /// ngrep's lines that are packets.
     private static func datagrams(_ output: String) -> [Substring] {
         output.split(separator: "\n").filter { $0.hasPrefix("U ") }
+    }
+
+    /// softflowd's flows, sorted: addresses, ports, packets, octets and flags, but no times.
+    private static func flows(_ output: String, _ kind: String) -> [String] {
+        output.split(separator: "\n").filter { $0.hasPrefix(kind) }.map { line in
+            line.split(separator: " ").dropFirst().filter { word in
+                !["start:", "finish:", "(0x"].contains { word.hasPrefix($0) }
+            }.joined(separator: " ")
+        }.sorted()
+    }
+
+    /// argus' flows, sorted: addresses, ports, direction, packets and bytes, but no times.
+    private static func records(_ file: String) throws -> [Substring] {
+        let fields = "proto saddr sport dir daddr dport spkts dpkts sbytes dbytes".split(separator: " ")
+        let command = ["ra", "-n", "-c", ",", "-r", file, "-s"] + fields.map(String.init) + ["-", "ip"]
+        let outcome = try LiveProgram.tool(command)
+        // Below a line of the columns' names.
+        return outcome.output.split(separator: "\n").dropFirst().sorted()
     }
 
     /// p0f's lines without their times.
