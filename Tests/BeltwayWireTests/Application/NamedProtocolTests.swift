@@ -69,10 +69,11 @@ private func isModbus(_ bytes: [UInt8]) -> Bool { ModbusMessage.areMessages(byte
             damaged[place] ^= 1
             #expect(!isDNP3(damaged), "\(place)")
         }
-        for text in [
-            "d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe", "d1:eli201e1:ae1:t2:aa1:y1:ee",
-        ] {
-            #expect(isDHT(text) && !isDHT(String(text.dropLast())))
+        let question = "d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"
+        let refusal = "d1:eli201e1:ae1:t2:aa1:y1:ee"
+        #expect(isDHT(question) && isDHT(refusal))
+        for text in [String(question.dropLast()), question + "x", "d1:ad2:id19:e", "d1:el"] {
+            #expect(!isDHT(text))
         }
     }
 
