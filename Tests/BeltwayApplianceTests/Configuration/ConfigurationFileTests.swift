@@ -119,7 +119,11 @@ import Testing
             try refusal("events: {dsn: {}}")
                 == ":1:10: unknown key `dsn` in `events`; did you mean `dns`?"
         )
-        #expect(try refusal("protocols-off: gopher").hasPrefix(":1:16: expected dhcp or dns or dns-tcp"))
+        #expect(
+            try refusal("protocols-off: gopher").hasPrefix(
+                ":1:16: expected bittorrent-dht or dhcp or dns or dns-tcp"
+            )
+        )
     }
 
     @Test func `sets what has no option`() throws {
