@@ -61,29 +61,17 @@ private struct LDAPMessage {
     /// Reads the head of a message; nil if these bytes are none, or too few.
     init?(_ bytes: RawSpan) {
         guard bytes.byteCount >= 7, bytes.byte(at: 0) == 0x30,
-            let outer = Self.length(bytes, at: 1), outer.start + 3 < bytes.byteCount,
-            bytes.byte(at: outer.start) == 2
+            let outer = BERLength(bytes, at: 1), outer.content + 3 < bytes.byteCount,
+            bytes.byte(at: outer.content) == 2
         else { return nil }
-        let digits = Int(bytes.byte(at: outer.start + 1))
-        let tag = outer.start + 2 + digits
-        guard 1...4 ~= digits, tag < bytes.byteCount, let inner = Self.length(bytes, at: tag + 1) else {
+        let digits = Int(bytes.byte(at: outer.content + 1))
+        let tag = outer.content + 2 + digits
+        guard 1...4 ~= digits, tag < bytes.byteCount, let inner = BERLength(bytes, at: tag + 1) else {
             return nil
         }
-        length = outer.start + outer.length
-        guard length <= 1 << 24, inner.start + inner.length <= length else { return nil }
+        length = outer.end
+        guard length <= 1 << 24, inner.end <= length else { return nil }
         operation = bytes.byte(at: tag)
-        content = min(inner.start, bytes.byteCount)..<min(inner.start + inner.length, bytes.byteCount)
-    }
-
-    /// A length in BER's definite forms (X.690, 8.1.3), and where what it counts begins.
-    private static func length(_ bytes: RawSpan, at place: Int) -> (length: Int, start: Int)? {
-        guard place < bytes.byteCount else { return nil }
-        let first = Int(bytes.byte(at: place))
-        if first < 0x80 { return (first, place + 1) }
-        let count = first & 0x7f
-        guard 1...4 ~= count, place + count < bytes.byteCount else { return nil }
-        var length = 0
-        for index in 1...count { length = length << 8 | Int(bytes.byte(at: place + index)) }
-        return (length, place + 1 + count)
+        content = min(inner.content, bytes.byteCount)..<min(inner.end, bytes.byteCount)
     }
 }

@@ -34,17 +34,10 @@ struct DERReader: ~Escapable {
     @_lifetime(self: copy self)
     mutating func next() -> DERElement? {
         let start = reader.position
-        guard let tag = reader.u8(), tag & 0x1f != 0x1f, let short = reader.u8() else { return nil }
-        var length = Int(short)
-        if short & 0x80 != 0 {
-            guard 1...4 ~= short & 0x7f else { return nil }
-            length = 0
-            for _ in 0..<short & 0x7f {
-                guard let byte = reader.u8() else { return nil }
-                length = length << 8 | Int(byte)
-            }
-        }
-        guard let content = reader.take(length) else { return nil }
+        guard let tag = reader.u8(), tag & 0x1f != 0x1f,
+            let length = BERLength(reader.bytes, at: reader.position),
+            reader.take(length.content - reader.position) != nil, let content = reader.take(length.length)
+        else { return nil }
         return DERElement(tag: tag, whole: start..<content.upperBound, content: content)
     }
 

@@ -22,31 +22,19 @@ public enum KerberosMessage {
         // AS-REQ 10, AS-REP 11, TGS-REQ 12, TGS-REP 13, KRB-ERROR 30: the tag is APPLICATION and the number.
         let tag = bytes.byte(at: 0)
         let type = tag & 0x1f
-        guard tag & 0xe0 == 0x60, 10...13 ~= type || type == 30, let outer = header(bytes, at: 1) else {
+        guard tag & 0xe0 == 0x60, 10...13 ~= type || type == 30, let outer = BERLength(bytes, at: 1) else {
             return nil
         }
-        guard outer.end < bytes.byteCount, bytes.byte(at: outer.end) == 0x30,
-            let inner = header(bytes, at: outer.end + 1), inner.end + 10 <= bytes.byteCount
+        guard outer.content < bytes.byteCount, bytes.byte(at: outer.content) == 0x30,
+            let inner = BERLength(bytes, at: outer.content + 1), inner.content + 10 <= bytes.byteCount
         else { return nil }
         let first: UInt8 = type == 10 || type == 12 ? 0xa1 : 0xa0
-        let version = inner.end
+        let version = inner.content
         guard bytes.byte(at: version) == first, bytes.bigEndian16(at: version + 1) == 0x0302,
             bytes.bigEndian16(at: version + 3) == 0x0105, bytes.byte(at: version + 5) == first + 1,
             bytes.bigEndian16(at: version + 6) == 0x0302,
             bytes.bigEndian16(at: version + 8) == 0x0100 | UInt16(type)
         else { return nil }
-        return outer.end + outer.length
-    }
-
-    /// A length in BER's definite forms (X.690, 8.1.3), and where what it counts begins.
-    private static func header(_ bytes: RawSpan, at place: Int) -> (length: Int, end: Int)? {
-        guard place < bytes.byteCount else { return nil }
-        let first = Int(bytes.byte(at: place))
-        if first < 0x80 { return (first, place + 1) }
-        let count = first & 0x7f
-        guard 1...3 ~= count, place + count < bytes.byteCount else { return nil }
-        var length = 0
-        for index in 1...count { length = length << 8 | Int(bytes.byte(at: place + index)) }
-        return (length, place + 1 + count)
+        return outer.end
     }
 }
