@@ -126,6 +126,13 @@ let package = Package(
             path: "Tests/BeltwayTestSupport",
             swiftSettings: testSettings
         ),
+        // A worker with its producer in one thread: for tests of whole captures, and for Tests/fuzz.
+        .target(
+            name: "BeltwayFlowTestSupport",
+            dependencies: ["BeltwayFlow", "BeltwayClassify", "BeltwayWire"],
+            path: "Tests/BeltwayFlowTestSupport",
+            swiftSettings: testSettings
+        ),
         // Walks captures under AddressSanitizer (deployments/test); built without the sanitizer too, so that it stays whole.
         .executableTarget(
             name: "beltway-asan",
@@ -191,8 +198,8 @@ let package = Package(
         .testTarget(
             name: "CorpusTests",
             dependencies: [
-                "BeltwayTestSupport", "BeltwayAppliance", "BeltwayCapture", "BeltwayClassify", "BeltwayFlow",
-                "BeltwayWire",
+                "BeltwayTestSupport", "BeltwayFlowTestSupport", "BeltwayAppliance", "BeltwayCapture",
+                "BeltwayClassify", "BeltwayFlow", "BeltwayWire",
             ],
             path: "Tests/CorpusTests",
             exclude: ["README.md"],

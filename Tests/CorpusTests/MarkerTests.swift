@@ -48,32 +48,6 @@ private struct Request: Decodable {
     }
 }
 
-/// One line of `beltway streams --digest`.
-private struct DigestLine: Decodable {
-    struct Direction: Decodable {
-        var bytes: Int
-        var sha256: String
-        var gaps: Int
-
-        /// Whether these are the bytes of a digest, nil being the one of none, and all of them.
-        func holds(_ digest: String?) -> Bool {
-            guard let digest else { return bytes == 0 && gaps == 0 }
-            return bytes > 0 && gaps == 0 && sha256 == digest
-        }
-    }
-    var src_ip: String
-    var src_port: Int
-    var dest_ip: String
-    var dest_port: Int
-    var originator: Direction
-    var responder: Direction
-
-    /// Who spoke first, and to whom.
-    var ends: [Tuple.End] {
-        [Tuple.End(src_ip, src_port), Tuple.End(dest_ip, dest_port)].compactMap(\.self)
-    }
-}
-
 extension `The corpus` {
     @Suite(
         .enabled(
@@ -123,15 +97,8 @@ extension `The corpus` {
         @Test(.timeLimit(.minutes(6)))
         func `have the bytes that were sent, by SHA-256 of both directions`() throws {
             let mixed = try #require(MixedCapture.shared)
-            let program = try #require(Program.beltway)
-            let ending = try withTemporaryFolder {
-                Program.run(program, ["streams", "-r", mixed.path, "--digest"], within: 60, in: $0)
-            }
-            #expect(ending.status == 0, "\(ending.description)")
-            var streams: [[Tuple.End]: [DigestLine]] = [:]
-            for line in ending.output.split(separator: 0x0a) {
-                let stream = try JSONDecoder().decode(DigestLine.self, from: Data(line))
-                streams[stream.ends, default: []].append(stream)
+            let streams = try withTemporaryFolder {
+                Dictionary(grouping: try StreamDigest.of(mixed.path, in: $0), by: \.ends)
             }
             var (equal, bytes) = (0, 0)
             for flow in Self.flows {

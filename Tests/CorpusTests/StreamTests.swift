@@ -3,22 +3,6 @@ import BeltwayTestSupport
 import Foundation
 import Testing
 
-/// One line of `beltway streams --digest`.
-private struct StreamLine: Decodable {
-    struct Direction: Decodable {
-        var bytes: Int
-        var sha256: String
-        var gaps: Int
-    }
-    var src_ip: String
-    var src_port: Int
-    var dest_ip: String
-    var dest_port: Int
-    var originator: Direction
-    var responder: Direction
-    var syn_seen: Bool
-}
-
 /// A stream of the oracle: what was sent from `a` to `b`, and back.
 private struct ExpectedStream {
     var file: String
@@ -53,37 +37,18 @@ struct StreamTests {
     private static let expected: [ExpectedStream] =
         tableRows((Corpus.root ?? "") + "/oracle/tcp_streams.tsv").compactMap(ExpectedStream.init)
 
-    /// The streams of a file, in the order in which those of one pair of ends began.
-    private func streams(of file: String, overlap: String, in folder: String) throws -> [StreamLine] {
-        let program = try #require(Program.beltway)
-        let path = (Corpus.root ?? "") + "/" + file
-        let arguments = ["streams", "-r", path, "--digest", "--overlap", overlap]
-        let ending = Program.run(program, arguments, within: 60, in: folder)
-        #expect(ending.status == 0 || ending.status == 1, "\(file): \(ending.description)")
-        return ending.output.split(separator: 0x0a).compactMap {
-            try? JSONDecoder().decode(StreamLine.self, from: Data($0))
-        }
-    }
-
     private func disagreements(
         _ rows: [ExpectedStream],
         overlap: String,
         with column: String
     ) throws -> [String] {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "beltway-\(UUID().uuidString)"
-        )
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
         var wrong: [String] = []
         for (file, rows) in Dictionary(grouping: rows, by: \.file) {
-            var found: [Set<Tuple.End>: [StreamLine]] = [:]
-            for line in try streams(of: file, overlap: overlap, in: folder.path) {
-                guard let from = Tuple.End(line.src_ip, line.src_port),
-                    let to = Tuple.End(line.dest_ip, line.dest_port)
-                else { continue }
-                found[[from, to], default: []].append(line)
+            let path = (Corpus.root ?? "") + "/" + file
+            let lines = try withTemporaryFolder {
+                try StreamDigest.of(path, options: ["--overlap", overlap], in: $0)
             }
+            let found = Dictionary(grouping: lines) { Set($0.ends) }
             // All streams of the oracle, so that the second one of a pair of ends is compared with our second.
             var places: [Set<Tuple.End>: Int] = [:]
             for row in Self.expected.filter({ $0.file == file }).sorted(by: { $0.stream < $1.stream }) {
@@ -103,7 +68,7 @@ struct StreamTests {
         return wrong.sorted()
     }
 
-    private func difference(_ line: StreamLine, _ row: ExpectedStream, _ column: String) -> String? {
+    private func difference(_ line: StreamDigest, _ row: ExpectedStream, _ column: String) -> String? {
         let isForward = Tuple.End(line.src_ip, line.src_port) == row.a
         let sides = [
             (row.forward[column], isForward ? line.originator : line.responder),

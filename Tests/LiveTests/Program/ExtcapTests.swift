@@ -13,6 +13,18 @@ extension `The program, live` {
         ] + arguments
     }
 
+    /// Installs our script where ``tshark(_:_:)`` looks for it.
+    ///
+    /// - Returns: The configuration file of a capture whose rings that user may read.
+    func installExtcap(in folder: TemporaryFolder, on data: String) throws -> String {
+        // A copy, since nobody else may look into the folder that it was built in.
+        let copy = folder / "beltway"
+        try #require(try LiveProgram.tool(["cp", LiveProgram.path, copy]).status == 0)
+        let made = try LiveProgram.tool([copy, "extcap", "--install", folder / "extcap", "--data", data])
+        #expect(made.status == 0, "\(made.errors)")
+        return try folder.write("sharing: {users: [65534]}\n", to: "shared.yaml")
+    }
+
     /// What lines of `tshark -T fields` say, one packet each.
     private func packets(_ outcome: ProgramOutcome) -> [[Substring]] {
         outcome.output.split(separator: "\n").map { $0.split(separator: "\t") }
@@ -24,12 +36,7 @@ extension `The program, live` {
         let data = folder / "data"
         let network = try LiveProgram.network()
         let capture = try LiveCaptures.write(rounds: 2, to: folder)
-        // A copy, since nobody else may look into the folder that it was built in.
-        let copy = folder / "beltway"
-        try #require(try LiveProgram.tool(["cp", LiveProgram.path, copy]).status == 0)
-        let made = try LiveProgram.tool([copy, "extcap", "--install", folder / "extcap", "--data", data])
-        #expect(made.status == 0, "\(made.errors)")
-        let settings = try folder.write("sharing: {users: [65534]}\n", to: "shared.yaml")
+        let settings = try installExtcap(in: folder, on: data)
         let before = try LiveProgram.tool(tshark(folder, ["-D"]))
         #expect(!before.output.contains("beltway"), "\(before.output)")
 

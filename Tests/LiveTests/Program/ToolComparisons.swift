@@ -59,12 +59,7 @@ extension `The program, live` {
         let data = folder / "data"
         let network = try LiveProgram.network()
         let capture = try LiveCaptures.write(rounds: 1, to: folder)
-        // A copy, since nobody else may look into the folder that it was built in.
-        let copy = folder / "beltway"
-        try #require(try LiveProgram.tool(["cp", LiveProgram.path, copy]).status == 0)
-        let made = try LiveProgram.tool([copy, "extcap", "--install", folder / "extcap", "--data", data])
-        #expect(made.status == 0, "\(made.errors)")
-        let settings = try folder.write("sharing: {users: [65534]}\n", to: "shared.yaml")
+        let settings = try installExtcap(in: folder, on: data)
         let program = try LiveProgram.start(
             ["-c", settings, "--queues", "2", "--no-packets", "--no-flows", "--no-eve", "--data", data],
             in: network
