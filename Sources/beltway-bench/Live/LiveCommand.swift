@@ -12,12 +12,13 @@ struct LiveCommand: ParsableCommand {
             and contestants capture at the other end, in turn. Needs root and two processors. Processor time is the
             capturing thread's own. Ends with status 1 if packets sent are not packets received and dropped. With
             --crowd the program captures beside four taps, of which one is stopped, killed or slow, or beside a fifth that
-            comes and goes a thousand times.
+            comes and goes a thousand times; the order turns with each round, and single runs differ by a third, so that
+            fifteen rounds are the least that tells one twentieth.
             """
     )
 
-    @Option(help: "Rounds, each with every contestant.")
-    var rounds = 5
+    @Option(help: "Rounds, each with every contestant; without this 5, with --crowd 15.")
+    var rounds: Int?
     @Option(help: "Packets per run.")
     var packets = 1_000_000
     @Option(help: "Packets a second; 0 as fast as the sender can.")
@@ -36,6 +37,7 @@ struct LiveCommand: ParsableCommand {
     var beltway: String?
 
     func run() throws {
+        let rounds = rounds ?? (crowd ? 15 : 5)
         for (name, value, range) in [
             ("--rounds", rounds, 1...100), ("--packets", packets, 1_000...1_000_000_000),
             ("--rate", rate, 0...100_000_000), ("--flows", flows, 1...4_096), ("--queues", queues, 1...64),
@@ -64,7 +66,8 @@ struct LiveCommand: ParsableCommand {
                     FileHandle.standardError.write(Data("\(length) B, round \(round): \(run)\n".utf8))
                 }
                 if crowd {
-                    for disturbance in disturbances {
+                    let first = (round - 1) % max(1, disturbances.count)
+                    for disturbance in disturbances[first...] + disturbances[..<first] {
                         note(try contest.run(beside: disturbance, frameLength: length))
                     }
                 } else {
