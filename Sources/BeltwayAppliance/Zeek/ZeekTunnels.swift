@@ -78,7 +78,7 @@ enum ZeekTunnels {
         case .geneve: "Tunnel::GENEVE"
         case .teredo: "Tunnel::TEREDO"
         case .gtp: "Tunnel::GTPv1"
-        case .none, .l2tp, .etherIP: nil
+        case .none, .l2tp, .etherIP, .capwap: nil
         }
     }
 }

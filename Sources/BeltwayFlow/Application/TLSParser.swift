@@ -173,10 +173,12 @@ public enum TLSParser {
             session.hasClientHello = true
             readHello(hello, carrier: carrier, &session)
         case .serverHello where sender == .responder && !session.hasServerHello:
-            guard let hello = try? TLSServerHello(body), !hello.isRetryRequest else { return }
+            guard let hello = try? TLSServerHello(body) else { return }
+            // Of two hellos, the first being a request to say it again (RFC 8446, 4.1.4), the first one's, as elsewhere.
+            if session.ja3s.isEmpty { hello.appendJA3S(to: &session.ja3s) }
+            if hello.isRetryRequest { return }
             session.hasServerHello = true
             session.version = hello.version
-            hello.appendJA3S(to: &session.ja3s)
             session.serverProtocols = list(hello.applicationProtocols)
         case .certificate where sender == .responder && !session.hasCertificate:
             guard var chain = try? TLSCertificateChain(body), let place = chain.next() else { return }

@@ -19,6 +19,7 @@ extension TunnelKind {
         case .gtp: "GTP"
         case .l2tp: "L2TP"
         case .etherIP: "ETHERIP"
+        case .capwap: "CAPWAP"
         }
     }
 }

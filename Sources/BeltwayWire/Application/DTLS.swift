@@ -66,9 +66,16 @@ public struct DTLSRecord: ~Escapable {
     /// Whether a datagram begins with a DTLS record.
     public static func probe(_ datagram: RawSpan, from sender: Sender) -> Probe {
         guard case .complete(let length) = framing(of: datagram), length > headerLength else { return .no }
-        guard datagram.unchecked8(0) == 22, datagram.unchecked16(3) == 0 else { return .unknown }
+        return isHello(datagram, of: .originator) || isHello(datagram, of: sender) ? .yes : .unknown
+    }
+
+    /// Whether a datagram begins with what a client, or a server, says first: a hello, or the server's request for it.
+    public static func isHello(_ datagram: RawSpan, of sender: Sender) -> Bool {
+        guard case .complete(let length) = framing(of: datagram), length > headerLength,
+            datagram.unchecked8(0) == 22, datagram.unchecked16(3) == 0
+        else { return false }
         let type = datagram.unchecked8(13)
-        return type == 1 || sender == .responder && (type == 2 || type == 3) ? .yes : .unknown
+        return sender == .originator ? type == 1 : type == 2 || type == 3
     }
 }
 

@@ -2,7 +2,7 @@
 // From the outer packet to the one inside: the inner headers replace the outer ones if they lead to IP.
 //
 //   IP | GRE > Ethernet, IP, PPP, ERSPAN     IP | IP      IP | EtherIP
-//   IP | UDP | VXLAN, Geneve, GTP-U, Teredo, L2TP, GRE
+//   IP | UDP | VXLAN, Geneve, GTP-U, Teredo, L2TP, GRE, CAPWAP
 //
 // Invariant. At most `greatestDepth` tunnels are entered, none behind `furthestStart`: so every offset fits 16 bits,
 //            and the stack stays small whatever the bytes say.
@@ -17,7 +17,7 @@ extension PacketDecoder {
     static var tunnelPorts: UInt64 {
         [
             L2TP.port, GTP.port, Teredo.port, VXLAN.port, VXLAN.genericPort, VXLAN.linuxPort, Geneve.port,
-            GRE.port,
+            GRE.port, CAPWAP.port,
         ]
         .reduce(0) { $0 | 1 << UInt64($1 & 63) }
     }
@@ -26,7 +26,7 @@ extension PacketDecoder {
     static func isTunnelPort(_ port: UInt16) -> Bool {
         switch port {
         case L2TP.port, GTP.port, Teredo.port, VXLAN.port, VXLAN.genericPort, VXLAN.linuxPort, Geneve.port,
-            GRE.port:
+            GRE.port, CAPWAP.port:
             true
         default: false
         }
@@ -34,7 +34,7 @@ extension PacketDecoder {
 
     @inlinable @inline(__always) static func mayCarryTunnel(_ port: UInt16) -> Bool {
         // tunnelPorts, which a test compares: the compiler does not fold the array.
-        0x0060_0120_0104_0002 >> UInt64(port & 63) & 1 != 0
+        (0x8060_0120_0104_0002 as UInt64) >> UInt64(port & 63) & 1 != 0
     }
 
     /// Enters a tunnel over UDP, if the ports name one and its header is there.
@@ -80,6 +80,10 @@ extension PacketDecoder {
                 let tunnel = try L2TP(bytes)
                 let inside = start &+ tunnel.headerLength
                 enter(.l2tp, tunnel.identifiers, packet, EtherType.ppp, inside..<end, &headers)
+            } else if ports.0 == CAPWAP.port || ports.1 == CAPWAP.port {
+                let tunnel = try CAPWAP(bytes)
+                let inside = start &+ tunnel.headerLength
+                enter(.capwap, nil, packet, tunnel.etherType, inside..<end, &headers)
             }
         } catch {
             // Something else on a tunnel's port: the flow is the outer one.

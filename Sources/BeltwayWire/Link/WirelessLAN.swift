@@ -30,18 +30,23 @@ public struct WirelessLAN: ~Escapable {
 
     /// Views `bytes` as a data frame whose payload can be read.
     ///
-    /// - Parameter bytes: From the frame control field on.
+    /// - Parameters:
+    ///   - bytes: From the frame control field on.
+    ///   - mayBeSwapped: Whether a sender may exchange the two bytes of that field and of the sequence control field, as
+    ///     controllers' access points do.
     /// - Throws: ``WireError/truncated(need:have:)`` if they end inside the header; ``WireError/invalid(field:value:)``
     ///   for management and control frames, data frames without data, encrypted ones, fragments, and those that
     ///   hold several frames (A-MSDU).
     @_lifetime(copy bytes)
-    public init(_ bytes: RawSpan) throws(WireError) {
+    public init(_ bytes: RawSpan, mayBeSwapped: Bool = false) throws(WireError) {
         guard bytes.byteCount >= WirelessLAN.minimumHeaderLength else {
             throw .truncated(need: WirelessLAN.minimumHeaderLength, have: bytes.byteCount)
         }
-        let control = bytes.unchecked8(Field.kind)
-        let flags = bytes.unchecked8(Field.flags)
-        let fragment = bytes.unchecked8(Field.sequence) & 0x0f
+        var control = bytes.unchecked8(Field.kind)
+        var flags = bytes.unchecked8(Field.flags)
+        let isSwapped = mayBeSwapped && control & 0x0f != 0x08
+        if isSwapped { swap(&control, &flags) }
+        let fragment = bytes.unchecked8(Field.sequence &+ (isSwapped ? 1 : 0)) & 0x0f
         // Version 0, type 2 (data), and not one of the subtypes that carry none.
         guard control & 0x0f == 0x08, control & 0x40 == 0,
             flags & (Flag.protected | Flag.moreFragments) == 0, fragment == 0

@@ -28,6 +28,8 @@
     case l2tp
     /// Ethernet in IP (RFC 3378).
     case etherIP
+    /// Frames of a wireless network in UDP, to and from its controller (RFC 5415).
+    case capwap
 
     /// Whether both directions carry the same identifier, so that it may be part of a flow's key.
     @inlinable public var isSymmetric: Bool {

@@ -113,10 +113,33 @@ private let changeCipher: [UInt8] = [20, 3, 3, 0, 1, 1]
         retry.replaceSubrange(11..<43, with: random)
         let again = Conversation([
             .client(ja4Sample), .server(retry + changeCipher), .client(changeCipher + ja4Sample),
-            .server(server13),
+            .server(hello(0x0303, ciphers: [0x1302], [(43, big(0x0304, 2))], isServer: true)),
         ])
         #expect(again.transactions.count == 1)
-        #expect(again.object()["ja3s"] != nil)
+        // Of two hellos the first, as nDPI and Suricata have it.
+        let print = again.object()["ja3s"] as? [String: Any]
+        #expect(print?["string"] as? String == "771,4865,43")
+    }
+
+    @Test func `of datagrams are found when the server alone is seen`() {
+        func datagramRecord(_ type: UInt8, epoch: Int, _ body: [UInt8]) -> [UInt8] {
+            [type, 0xfe, 0xfd] + big(epoch, 2) + big(0, 6) + vector(body, 2)
+        }
+        // What TCP's record holds behind its header and the message's, with the version of datagrams.
+        let body = [0xfe, 0xfd] + server12[11...]
+        let message = [2] + big(body.count, 3) + big(0, 2) + big(0, 3) + vector(body, 3)
+        let hello = datagramRecord(22, epoch: 0, message)
+        let encrypted = datagramRecord(23, epoch: 1, [1, 2, 3])
+        for toResponder in [true, false] {
+            let found = transactions(
+                of: [(hello, toResponder), (encrypted, toResponder)],
+                port: 4_433
+            )
+            #expect(found.count == 1 && found.first?.body.contains("\"string\":\"65277,49199,16\"") == true)
+            // The server's address is the destination, whoever spoke first.
+            let server = toResponder ? IPAddress(v4: 0x0a00_0001) : IPAddress(v4: 0xc000_0235)
+            #expect(found.first?.record.destination == server)
+        }
     }
 
     @Test func `of a client that nobody answers are written when the flow ends`() {

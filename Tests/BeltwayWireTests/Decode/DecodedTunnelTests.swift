@@ -215,7 +215,7 @@ import Testing
 
     @Test func `asks every tunnel's port`() {
         for port in UInt16.min...UInt16.max {
-            let isTunnel = [1701, 2152, 3544, 4754, 4789, 4790, 6081, 8472].contains(port)
+            let isTunnel = [1701, 2152, 3544, 4754, 4789, 4790, 5247, 6081, 8472].contains(port)
             #expect(PacketDecoder.isTunnelPort(port) == isTunnel)
             let bit = PacketDecoder.tunnelPorts >> UInt64(port & 63) & 1
             #expect(PacketDecoder.mayCarryTunnel(port) == (bit == 1))

@@ -23,6 +23,11 @@ struct TunnelPacket: Sendable {
 private let outside = PacketBuilder().ethernet().ipv4()
 private let vni: [UInt8] = [0, 0x12, 0x34, 0]
 
+/// A header of 802.11 with LLC.
+private func wireless(_ control: [UInt8], sequence: [UInt8] = [0, 7], service: [UInt8] = []) -> [UInt8] {
+    control + [UInt8](repeating: 0, count: 20) + sequence + service + [0xaa, 0xaa, 3, 0, 0, 0, 8, 0]
+}
+
 /// Tunnels that carry IP as it is, or PPP.
 let routedTunnels: [TunnelPacket] = [
     TunnelPacket(name: "gre", kind: .gre, around: gre([0, 0, 8, 0])),
@@ -45,6 +50,16 @@ let routedTunnels: [TunnelPacket] = [
         kind: .gre,
         identifier: 7,
         around: udp(4754, [0x20, 0, 8, 0, 0, 0, 0, 7])
+    ),
+    TunnelPacket(
+        name: "802.11 of a controller",
+        kind: .capwap,
+        around: udp(5247, [0, 0x20, 3, 0x20, 0, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0] + wireless([8, 1]))
+    ),
+    TunnelPacket(
+        name: "802.11 with service, its control swapped",
+        kind: .capwap,
+        around: udp(5247, [0, 0x10, 3, 0, 0, 0, 0, 0] + wireless([0x11, 0x88], sequence: [7, 0], service: [0, 0]))
     ),
     TunnelPacket(name: "ip in ip", kind: .ipInIP, around: outside),
     TunnelPacket(
@@ -122,6 +137,11 @@ let bridgedTunnels: [TunnelPacket] = [
         name: "ethernet in ip",
         kind: .etherIP,
         around: PacketBuilder().ethernet().ipv4(ipProtocol: 97).payload([0x30, 0])
+    ),
+    TunnelPacket(
+        name: "ethernet of a controller",
+        kind: .capwap,
+        around: udp(5247, [0, 0x10, 2, 0, 0, 0, 0, 0])
     ),
     TunnelPacket(
         name: "vxlan in vxlan",
