@@ -126,6 +126,18 @@ struct Meaning: Sendable, CustomStringConvertible {
             $0.record.tunnelKind != .none && $0.record.tunnelID >= 2_000_000_000
         },
         Meaning("parent_id != 0") { $0.record.parentID != 0 },
+        Meaning("app_proto == tls") { $0.record.application == .tls },
+        Meaning("app_proto in (ftp-data, KRB5)") { [.ftpData, .kerberos].contains($0.record.application) },
+        Meaning("app_proto ~ http*") { [.http, .http2].contains($0.record.application) },
+        Meaning("app_proto == bittorrent-dht or app_proto_orig == bittorrent-dht") {
+            [$0.record.application, $0.record.originalApplication].contains(.bitTorrentDHT)
+        },
+        Meaning("app_proto != tls and app_proto_orig == pgsql") {
+            $0.record.application != .tls && $0.record.originalApplication == .postgreSQL
+        },
+        Meaning("app_proto == unknown or app_proto_orig != unknown") {
+            $0.record.application == .unknown || $0.record.originalApplication != .unknown
+        },
         Meaning("port == 53 or port == 80 and alerted") { row in
             let ports = [row.record.originatorPort, row.record.responderPort]
             return ports.contains(53) || (ports.contains(80) && row.record.alerted)
@@ -255,6 +267,9 @@ extension CommunityID {
         ("ip == 10.0.0.0/33", 7, "found '10.0.0.0/33'"),
         ("proto == foo", 10, "expected a protocol"),
         ("state == closing", 10, "expected one of new, established, closed"),
+        ("app_proto == gopher", 14, "expected one of unknown, failed, dns, mdns, llmnr, dhcp, ntp, tls"),
+        ("app_proto_orig > tls", 16, "expected one of == != ~ in after 'app_proto_orig', found '>'"),
+        ("app_prot == tls", 1, "the nearest is 'app_proto'"),
         ("start > yesterday", 9, "expected a time such as"), ("duration > 5x", 12, "expected a duration"),
         ("alerted == maybe", 12, "expected true or false"),
         ("port == 1 port == 2", 11, "expected 'and', 'or' or the end, found 'port'"),

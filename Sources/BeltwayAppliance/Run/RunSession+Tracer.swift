@@ -16,7 +16,7 @@ extension RunSession {
         guard let text = configuration.trace else { return nil }
         let now = Timestamp(seconds: UInt64(max(0, Date().timeIntervalSince1970)))
         do {
-            return try QueryExpression(parsing: text, for: .flows, now: now)
+            return try QueryExpression(parsingTrace: text, now: now)
         } catch {
             throw .usage("--trace `\(text)`: \(error)")
         }

@@ -41,7 +41,7 @@ public struct TraceRequest: Sendable {
         let parsed: QueryExpression
         let now = Timestamp(seconds: UInt64(max(0, Date().timeIntervalSince1970)))
         do {
-            parsed = try QueryExpression(parsing: expression, for: .flows, now: now)
+            parsed = try QueryExpression(parsingTrace: expression, now: now)
         } catch {
             throw .usage("`\(excerpt(expression))`: \(error)")
         }

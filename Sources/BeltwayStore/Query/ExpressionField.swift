@@ -35,6 +35,8 @@ enum ExpressionField: String, CaseIterable, Sendable {
     case tunnelID = "tunnel_id"
     case parentID = "parent_id"
     case communityID = "community_id"
+    case application = "app_proto"
+    case originalApplication = "app_proto_orig"
 
     /// What values a field takes, and with them which operators.
     enum Kind: Equatable {
@@ -55,7 +57,9 @@ enum ExpressionField: String, CaseIterable, Sendable {
         case .start, .end, .time: .time
         case .alerted, .oneSided: .boolean
         case .interface, .signature, .category, .communityID, .history: .text
-        case .proto, .state, .reason, .tcpState, .connectionState, .tunnel: .choice
+        case .proto, .state, .reason, .tcpState, .connectionState, .tunnel, .application,
+            .originalApplication:
+            .choice
         }
     }
 
@@ -74,6 +78,8 @@ enum ExpressionField: String, CaseIterable, Sendable {
         case .connectionState:
             ConnectionState.allCases.map { (name: $0.name.lowercased(), value: Int64($0.rawValue)) }
         case .tunnel: TunnelKind.allCases.map { (name: "\($0.name)".lowercased(), value: Int64($0.rawValue)) }
+        case .application, .originalApplication:
+            ApplicationProtocol.allCases.map { (name: "\($0.name)", value: Int64($0.rawValue)) }
         default: []
         }
     }
@@ -84,7 +90,8 @@ enum ExpressionField: String, CaseIterable, Sendable {
         case .end, .duration, .state, .reason, .tcpState, .alerted, .connectionState, .history, .rtt,
             .dataRTT,
             .retransmits, .retransmitsToServer, .retransmitsToClient, .outOfOrder, .zeroWindows, .missedBytes,
-            .payloadBytes, .ipBytes, .oneSided, .tunnel, .tunnelID, .parentID:
+            .payloadBytes, .ipBytes, .oneSided, .tunnel, .tunnelID, .parentID, .application,
+            .originalApplication:
             subject == .flows
         case .signatureID, .gid, .rev, .signature, .category, .severity: subject == .alerts
         case .start, .bytes, .packets, .bytesToServer, .bytesToClient, .packetsToServer, .packetsToClient:

@@ -98,6 +98,8 @@ extension FlowRow: ExpressionSubject {
         case .reason: [Int64(record.endReason.rawValue)]
         case .tcpState: [Int64(record.tcpState.rawValue)]
         case .alerted: [record.alerted ? 1 : 0]
+        case .application: [Int64(record.application.rawValue)]
+        case .originalApplication: [Int64(record.originalApplication.rawValue)]
         case .ipVersion: [Int64(record.ipVersion)]
         case .vlan: tags(record.vlan, count: record.vlanCount)
         default: measures(field)

@@ -90,6 +90,8 @@ extension ExpressionField {
         case .tunnel: return column(PackedField.tunnelKind.sql)
         case .tunnelID: return column("tunnel_id")
         case .parentID: return column("parent_id")
+        case .application: return column(PackedField.application.sql)
+        case .originalApplication: return column(PackedField.originalApplication.sql)
         case .vlan:
             return [
                 FieldColumn(sql: "(vlan & 65535)", before: "(vlan >> 32 >= 1 AND ", after: ")"),

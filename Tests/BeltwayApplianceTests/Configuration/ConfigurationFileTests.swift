@@ -155,6 +155,17 @@ import Testing
         #expect(set.variables == ["HOME_NET": "10.0.0.0/8", "DNS": "10.0.0.53"])
     }
 
+    @Test(arguments: [
+        ("", 0), ("flow: {capacity: 4096, tcp: {new: 5}}", 0), ("flow: {tcp-attempt: 0}", 0),
+        ("flow: {tcp-attempt: 1}", 1), ("flow: {tcp-attempt: 5}", 5),
+        ("flow: {tcp-attempt: 604800}", 604_800),
+    ])
+    func `ends attempts that nobody answers only if it says when`(text: String, seconds: Int) throws {
+        let flow = try read(text).flow
+        #expect(Int(flow.attempt) == seconds)
+        #expect(flow.tcp.established == FlowConfiguration().tcp.established)
+    }
+
     @Test(arguments: ["", "# nothing\n", "---\n", "{}\n"])
     func `may say nothing`(text: String) throws {
         #expect(try read(text).workers == nil)
@@ -174,6 +185,15 @@ import Testing
         ("workers: 2\n\nringg: 8M", ":3:1: unknown key `ringg` in the file; did you mean `ring`?"),
         ("packets:\n  qota: 1G", ":2:3: unknown key `qota` in `packets`; did you mean `quota`?"),
         ("flow: {tcp: {close: 1}}", ":1:14: unknown key `close` in time-outs; did you mean `closed`?"),
+        ("flow: {tcp-attempt: often}", ":1:21: expected a number from 0 to 604800, found `often`"),
+        ("flow: {tcp-attempt: -1}", ":1:21: expected a number from 0 to 604800, found `-1`"),
+        ("flow: {tcp-attempt: 2.5}", ":1:21: expected a number from 0 to 604800, found `2.5`"),
+        ("flow: {tcp-attempt: 604801}", ":1:21: expected a number from 0 to 604800, found `604801`"),
+        (
+            "flow: {tcp-attempt: {new: 5}}",
+            ":1:21: expected a number from 0 to 604800, found `a list or mapping`"
+        ),
+        ("flow: {tcp-attemt: 5}", ":1:8: unknown key `tcp-attemt` in `flow`; did you mean `tcp-attempt`?"),
         ("workers: lots", ":1:10: expected a number from 1 to 60, found `lots`"),
         ("workers: 0", ":1:10: expected a number from 1 to 60, found `0`"),
         ("workers: [1]", ":1:10: expected a number from 1 to 60, found `a list or mapping`"),
