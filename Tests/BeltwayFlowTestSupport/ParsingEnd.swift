@@ -3,24 +3,24 @@ import BeltwayFlow
 import BeltwayWire
 
 /// Parsers behind the reassembler; of flows that ended, what they had counted.
-public struct ParsedFlows<Sink: FactSink>: ~Copyable, FactSink, StreamConsumer {
+struct ParsedFlows<Sink: FactSink>: ~Copyable, FactSink, StreamConsumer {
     /// Parsers of every protocol.
-    public var stage: ApplicationStage
+    var stage: ApplicationStage
     /// Takes their transactions.
-    public var sink: Sink
+    var sink: Sink
     /// Flows that ended.
-    public private(set) var flows = 0
+    private(set) var flows = 0
     /// What these flows counted, both directions.
-    public private(set) var counted = (packets: UInt64(0), bytes: UInt64(0))
+    private(set) var counted = (packets: UInt64(0), bytes: UInt64(0))
 
     init(_ stage: consuming ApplicationStage, _ sink: Sink) {
         self.stage = stage
         self.sink = sink
     }
 
-    public mutating func record(_ fact: Fact) {}
-    public mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {}
-    public mutating func ended(_ flow: FlowRecord, slot: UInt32) {
+    mutating func record(_ fact: Fact) {}
+    mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {}
+    mutating func ended(_ flow: FlowRecord, slot: UInt32) {
         flows += 1
         counted.packets += flow.packetsToResponder + flow.packetsToOriginator
         counted.bytes += flow.bytesToResponder + flow.bytesToOriginator
@@ -28,14 +28,14 @@ public struct ParsedFlows<Sink: FactSink>: ~Copyable, FactSink, StreamConsumer {
         stage.ended(&flow, slot: slot)
         stage.commit(into: &sink)
     }
-    public mutating func goesOn(_ flow: FlowRecord, slot: UInt32) {}
-    public mutating func bytes(_ bytes: RawSpan, of stream: StreamView) { stage.bytes(bytes, of: stream) }
-    public mutating func gap(_ length: UInt64, of stream: StreamView) { stage.gap(length, of: stream) }
-    public mutating func ended(_ stream: StreamView, _ reason: StreamEnd) {
+    mutating func goesOn(_ flow: FlowRecord, slot: UInt32) {}
+    mutating func bytes(_ bytes: RawSpan, of stream: StreamView) { stage.bytes(bytes, of: stream) }
+    mutating func gap(_ length: UInt64, of stream: StreamView) { stage.gap(length, of: stream) }
+    mutating func ended(_ stream: StreamView, _ reason: StreamEnd) {
         stage.directionEnded(stream, reason)
     }
-    public mutating func ending(_ flow: FlowRecord) { stage.beginEnd(of: flow) }
-    public mutating func closed(slot: UInt32, flowID: UInt64) {}
+    mutating func ending(_ flow: FlowRecord) { stage.beginEnd(of: flow) }
+    mutating func closed(slot: UInt32, flowID: UInt64) {}
 }
 
 /// A ``FlowPipeline``'s end in reassembly and parsers.
@@ -56,13 +56,18 @@ public struct ParsingEnd<Sink: FactSink>: ~Copyable, FlowPipelineEnd {
     /// What these flows counted, both directions.
     public var counted: (packets: UInt64, bytes: UInt64) { streams.consumer.counted }
 
+    /// Passes a fact on.
     public mutating func record(_ fact: Fact) { streams.record(fact) }
+    /// Passes a transaction on.
     public mutating func record(_ transaction: TransactionRecord, body: Span<UInt8>) {
         streams.record(transaction, body: body)
     }
+    /// Ends a flow's streams and parsers.
     public mutating func ended(_ flow: FlowRecord, slot: UInt32) { streams.ended(flow, slot: slot) }
+    /// Passes over a flow that goes on.
     public mutating func goesOn(_ flow: FlowRecord, slot: UInt32) { streams.goesOn(flow, slot: slot) }
 
+    /// Gives a packet's payload to the reassembler or the parsers.
     public mutating func take(
         _ headers: PacketHeaders,
         _ bytes: RawSpan,
