@@ -53,6 +53,16 @@ private let rst = TCPFlag.rst
         #expect(bench.there.gaps == [])
     }
 
+    @Test func `stays that of the answer which was acknowledged, if another one comes later`() {
+        let bench = StreamBench()
+        bench.shakeHands()
+        bench.send(at: 9_000_000, flags: syn | ack, acknowledging: 1001, back: true)
+        bench.send("data", at: 5001, acknowledging: 1001, back: true)
+        #expect(bench.back.text == "data")
+        #expect(bench.back.gaps == [])
+        #expect(bench.statistics.otherSYNs == 1)
+    }
+
     @Test func `is the data's, if the SYN was repeated with another number and no answer was captured`() {
         let bench = StreamBench()
         bench.send(at: 1000, flags: syn)

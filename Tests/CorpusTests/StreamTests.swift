@@ -89,6 +89,7 @@ struct StreamTests {
     private static let disputed: Set<String> = [
         "evasion/suricata-verify/detect-ipopts/input.pcap 1",
         "evasion/suricata-verify/detect-ipopts/input.pcap 2",
+        "evasion/suricata-verify/tcp-fastopen-10-syn-data-ignore/input.pcap 0",
         "malformed/ndpi/fuzz-2006-09-29-28586.pcap 8",
         "protocols/ndpi/vnc.pcap 0", "protocols/ndpi/vnc.pcap 2", "protocols/zeek/finger/verbose.pcap 0",
     ]

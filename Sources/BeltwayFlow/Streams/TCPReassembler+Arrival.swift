@@ -139,7 +139,13 @@ extension TCPReassembler {
         var sequence = headers.sequence
         if flags & TCPFlag.syn != 0 {
             sequence &+= 1
-            rebase(index, forward, to: sequence)
+            // A number that the receiver has acknowledged is beyond doubt: it would not take another one.
+            let half = flows[index].halves[forward]
+            if !half.marks.contains([.based, .acknowledged]) || half.acknowledged != half.base {
+                rebase(index, forward, to: sequence)
+            } else if half.base != sequence {
+                counts.otherSYNs &+= 1
+            }
             if flags & TCPFlag.ack != 0 { rebase(index, 1 - forward, to: headers.acknowledgement) }
         } else if hasPayload || flags & TCPFlag.fin != 0 {
             pickUp(index, forward, at: sequence, hasPayload: hasPayload)
