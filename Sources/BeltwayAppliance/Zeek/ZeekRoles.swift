@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is the originator in Zeek's logs. Elsewhere it is who spoke first; Zeek exchanges the two where the capture seems
+// Who is the originator in Zeek's logs. Elsewhere it is who spoke first, or asked; Zeek exchanges the two where the capture seems
 // to begin with an answer:
 //
 //     first packet   10.0.0.1:53 -> 10.0.0.2:40000   53 is a likely server port, 40000 is none
@@ -93,48 +93,4 @@ enum ZeekRoles {
 extension TransactionRecord {
     /// Whether its source is the originator by Zeek's rule.
     var isFromZeekOriginator: Bool { toResponder != ZeekRoles.areExchanged(self) }
-}
-
-extension FlowRecord {
-    /// The same flow with its sides exchanged.
-    var exchanged: FlowRecord {
-        var flow = self
-        swap(&flow.originator, &flow.responder)
-        swap(&flow.originatorPort, &flow.responderPort)
-        swap(&flow.originatorFlags, &flow.responderFlags)
-        swap(&flow.packetsToResponder, &flow.packetsToOriginator)
-        swap(&flow.bytesToResponder, &flow.bytesToOriginator)
-        swap(&flow.ipBytesToResponder, &flow.ipBytesToOriginator)
-        swap(&flow.payloadBytesToResponder, &flow.payloadBytesToOriginator)
-        flow.metered = (metered.responder, metered.originator)
-        flow.connectionState = connectionState.exchanged
-        flow.history = FlowHistory()
-        flow.history.append("^", byOriginator: true)
-        for index in 0..<Int(history.count) {
-            let letter = history.letter(index)
-            let isOriginators = letter >= 0x41 && letter <= 0x5a
-            let upper = isOriginators ? letter : letter & ~0x20
-            flow.history.append(Character(UnicodeScalar(upper)), byOriginator: !isOriginators)
-        }
-        return flow
-    }
-}
-
-extension ConnectionState {
-    /// How the connection stands for who takes the originator for the responder. (A SYN settles who is who: the states
-    /// that need one have no counterpart.)
-    var exchanged: ConnectionState {
-        switch self {
-        case .s0: .halfByResponder
-        case .half: .halfByResponder
-        case .halfByResponder: .half
-        case .s2: .s3
-        case .s3: .s2
-        case .resetByOriginator: .resetByResponder
-        case .resetByResponder: .resetByOriginator
-        case .resetAttempt: .resetHalf
-        case .resetHalf: .resetAttempt
-        case .other, .s1, .sf, .rejected: self
-        }
-    }
 }

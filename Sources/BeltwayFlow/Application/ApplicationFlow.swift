@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import BeltwayWire
 
 /// What is kept of every flow with payload.
 @usableFromInline struct ApplicationFlow: BitwiseCopyable {
@@ -15,9 +16,15 @@
     var phase = Phase.detecting
     var hadPayload = false
     var tries: UInt8 = 0
+    /// Whether its originator is the one that answers: its beginning was not seen.
+    var isTurned = false
 
-    /// Says what it speaks, and what it spoke before.
+    /// Who sends towards a flow's responder, or from it: who asks, or who answers.
+    func sender(toResponder: Bool) -> Sender { toResponder != isTurned ? .originator : .responder }
+
+    /// Says what it speaks, and what it spoke before; and who asked, if that is not who spoke first.
     func tell(_ flow: inout FlowRecord) {
+        if isTurned { flow = flow.exchanged }
         guard application != .unknown else {
             // It went over to what nobody knows: that keeps the old one's name, and shows it as the original too.
             (flow.application, flow.originalApplication) = (original, original)

@@ -103,16 +103,11 @@ extension ApplicationStage {
         if flow.place == 0 {
             flow.place = streams.take(StreamState())
             streams[flow.place].session = tls.take(TLSSession())
-            // The beginning was not seen: the originator answers.
-            let sender = toResponder ? Sender.responder : .originator
-            streams[flow.place].isTurned = DTLSRecord.isHello(payload, of: sender)
         }
-        let isTurned = streams[flow.place].isTurned
-        if isTurned { output.packet.turn() }
         let session = streams[flow.place].session
         let step = TLSParser.datagram(
             payload,
-            from: toResponder != isTurned ? .originator : .responder,
+            from: toResponder ? .originator : .responder,
             &tls[session],
             &flow,
             &output

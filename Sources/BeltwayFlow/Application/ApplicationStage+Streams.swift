@@ -37,15 +37,15 @@ extension ApplicationStage {
                 stage.claimFTPData(&state, &flow)
             }
             if flow.application == .unknown, stream.isMidstream {
-                stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state)
-                stage.beginMidstream(bytes, from: state.sender(stream), &state, &flow)
+                stage.turnIfNeeded(bytes, toResponder: stream.toResponder, &state, &flow)
+                stage.beginMidstream(bytes, from: flow.sender(toResponder: stream.toResponder), &state, &flow)
             } else if flow.application == .unknown, !stream.toResponder, stream.offset == 0,
                 state.originator.isUntouched
             {
                 // Of what the originator said nothing was captured.
                 stage.beginMidstream(bytes, from: .responder, &state, &flow)
             }
-            stage.take(bytes, from: state.sender(stream), &state, &flow)
+            stage.take(bytes, from: flow.sender(toResponder: stream.toResponder), &state, &flow)
         }
     }
 
@@ -54,7 +54,7 @@ extension ApplicationStage {
         guard let slot = opened(stream) else { return }
         output.streamAnomaly("stream.reassembly_seq_gap")
         change(slot) { stage, state, flow in
-            let sender = state.sender(stream)
+            let sender = flow.sender(toResponder: stream.toResponder)
             guard !state[sender].isOver else { return }
             state[sender].carry = []
             state[sender].scanned = 0
@@ -71,7 +71,7 @@ extension ApplicationStage {
         guard slot < flows.count, flows[slot].flowID == stream.flowID, flows[slot].place != 0 else { return }
         guard output.packet.flowID == stream.flowID else { return }
         change(slot) { stage, state, flow in
-            let sender = state.sender(stream)
+            let sender = flow.sender(toResponder: stream.toResponder)
             if !state[sender].isOver { stage.sideEnded(sender, &state, &flow) }
         }
     }
@@ -103,10 +103,9 @@ extension ApplicationStage {
         // what it calls takes or gives back a state.
         var states = SessionPool<StreamState>()
         swap(&states, &streams)
-        let isTurnedBefore = states[flow.place].isTurned
-        if isTurnedBefore { output.packet.turn() }
+        if flow.isTurned { output.packet.exchange() }
         let isOver = change(&states[flow.place], &flow, body)
-        if states[flow.place].isTurned { output.packet.turn() }
+        if flow.isTurned { output.packet.exchange() }
         swap(&states, &streams)
         if isOver { flow.phase = .over }
         flows[slot] = flow
@@ -182,8 +181,13 @@ extension ApplicationStage {
     }
 
     /// In a flow whose beginning was not seen, its originator may be the one that answers.
-    private mutating func turnIfNeeded(_ bytes: RawSpan, toResponder: Bool, _ state: inout StreamState) {
-        guard !state.isTurned, state.carried == 0, !state.isOver else { return }
+    private mutating func turnIfNeeded(
+        _ bytes: RawSpan,
+        toResponder: Bool,
+        _ state: inout StreamState,
+        _ flow: inout ApplicationFlow
+    ) {
+        guard !flow.isTurned, state.carried == 0, !state.isOver else { return }
         let port = output.packet.sourcePort
         if Detection.isTurned(
             bytes,
@@ -192,16 +196,9 @@ extension ApplicationStage {
             isFromTextPort: port == 21 || port == 25
         ) {
             swap(&state.originator, &state.responder)
-            state.isTurned = true
-            output.packet.turn()
+            flow.isTurned = true
+            output.packet.exchange()
         }
-    }
-}
-
-extension StreamState {
-    /// Who sent the bytes of a stream: who asks, or who answers.
-    func sender(_ stream: StreamView) -> Sender {
-        stream.toResponder != isTurned ? .originator : .responder
     }
 }
 

@@ -101,12 +101,14 @@ public struct ApplicationStage: ~Copyable {
                 if state.tries >= ApplicationStage.mostTries { state.phase = .over }
             } else {
                 state.phase = .parsing
+                state.isTurned = Detection.isTurned(payload, of: state.application, flow.toResponder)
             }
         case .parsing: break
         }
         if state.phase == .parsing {
             output.packet.set(headers, flow: flow, packet)
-            parse(payload, toResponder: flow.toResponder, &state)
+            if state.isTurned { output.packet.exchange() }
+            parse(payload, toResponder: flow.toResponder != state.isTurned, &state)
         }
         flows[slot] = state
     }

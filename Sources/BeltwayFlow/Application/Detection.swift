@@ -207,6 +207,19 @@ enum Detection {
         return position > DTLSRecord.headerLength
     }
 
+    /// Whether a flow's first datagram is an answer that its originator sends: its beginning was not seen.
+    static func isTurned(
+        _ payload: RawSpan,
+        of application: ApplicationProtocol,
+        _ toResponder: Bool
+    ) -> Bool {
+        switch application {
+        case .dns, .llmnr: toResponder && payload.byteCount > 2 && payload.byte(at: 2) & 0x80 != 0
+        case .dtls: DTLSRecord.isHello(payload, of: toResponder ? .responder : .originator)
+        default: false
+        }
+    }
+
     /// The protocol of a datagram, or `unknown`.
     static func datagram(
         _ payload: RawSpan,

@@ -66,8 +66,6 @@ struct StreamState {
     var session: UInt32 = 0
     /// Bytes that the flow holds, as they were counted in `heldBytes`.
     var held = 0
-    /// Whether the flow's originator is the one that answers: its beginning was not seen.
-    var isTurned = false
 
     /// The side of who asks (`originator`) or of who answers.
     subscript(sender: Sender) -> StreamSide {

@@ -238,8 +238,18 @@ public struct TransactionStage: ~Copyable {
 extension TransactionRecord {
     /// Exchanges source and destination.
     mutating func turn() {
+        swapEnds()
+        toResponder.toggle()
+    }
+
+    /// Exchanges originator and responder: the flow's beginning was not seen, and it is settled now who answers.
+    mutating func exchange() {
+        swapEnds()
+        isMidstream = false
+    }
+
+    private mutating func swapEnds() {
         (source, destination) = (destination, source)
         (sourcePort, destinationPort) = (destinationPort, sourcePort)
-        toResponder.toggle()
     }
 }

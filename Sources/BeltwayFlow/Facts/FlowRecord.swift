@@ -5,7 +5,8 @@ public import BeltwayWire
 ///
 /// Plain bits: it travels from a worker to the writer through a bounded queue without allocation.
 /// The originator is who spoke first (Zeek's term; Suricata's client, "to server" is originator to responder), or,
-/// if a TCP flow's first packet seen is a SYN+ACK, who that answers.
+/// if the capture began after that, who is answered: by a SYN+ACK that is a TCP flow's first packet, or by what is said
+/// (a parser that begins with an answer has the sides exchanged).
 public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Below 2^53; the same run to run and for any number of workers (``FlowID``).
     public var flowID: UInt64 = 0
@@ -13,7 +14,7 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var start = Timestamp.zero
     /// Last packet's time (the greatest).
     public var end = Timestamp.zero
-    /// Who spoke first.
+    /// Who spoke first, or asked.
     public var originator = IPAddress.zero
     /// The other side.
     public var responder = IPAddress.zero

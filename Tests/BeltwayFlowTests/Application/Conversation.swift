@@ -30,6 +30,8 @@ struct Conversation {
     var application = ApplicationProtocol.unknown
     /// What it spoke before.
     var original = ApplicationProtocol.unknown
+    /// The flow's record, as it leaves.
+    var flow = FlowRecord()
 
     /// Lets the parsers hear a conversation.
     ///
@@ -107,9 +109,11 @@ struct Conversation {
         record.originatorPort = 40_000
         record.responderPort = port
         record.transportProtocol = 6
+        record.packetsToResponder = number
         stage.beginEnd(of: record)
         stage.ended(&record, slot: 0)
         stage.commit(into: &sink)
+        flow = record
         application = record.application
         original = record.originalApplication
         counters = stage.counters

@@ -154,6 +154,9 @@ private let changeCipher: [UInt8] = [20, 3, 3, 0, 1, 1]
         let talk = Conversation([.server(ja4Sample), .client(server13)], isMidstream: true)
         #expect(talk.object()["ja4"] as? String == "t13d1516h2_8daaf6152771_e5627efa2ab1")
         #expect(talk.transactions.first?.record.source == IPAddress(v4: 0xc000_0235))
+        // The flow's record has the same sides.
+        #expect(talk.flow.originator == IPAddress(v4: 0xc000_0235) && talk.flow.responderPort == 40_000)
+        #expect(talk.flow.packetsToOriginator == 2 && talk.flow.packetsToResponder == 0)
     }
 
     @Test func `are found inside another protocol, where a segment begins with a hello`() {
