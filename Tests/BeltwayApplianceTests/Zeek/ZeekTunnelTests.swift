@@ -59,7 +59,9 @@ private func lines(_ flow: FlowRecord) -> [String] { lines { ZeekTunnels.append(
     }
 
     @Test func `has nothing of flows that carry no tunnel, nor of those that Zeek has no name for`() {
-        for kind in [TunnelKind.none, .l2tp, .etherIP, .capwap] { #expect(lines(flow(kind, 17, 1701, 1701)).isEmpty) }
+        for kind in [TunnelKind.none, .l2tp, .etherIP, .capwap] {
+            #expect(lines(flow(kind, 17, 1701, 1701)).isEmpty)
+        }
     }
 
     @Test(arguments: [

@@ -59,7 +59,10 @@ let routedTunnels: [TunnelPacket] = [
     TunnelPacket(
         name: "802.11 with service, its control swapped",
         kind: .capwap,
-        around: udp(5247, [0, 0x10, 3, 0, 0, 0, 0, 0] + wireless([0x11, 0x88], sequence: [7, 0], service: [0, 0]))
+        around: udp(
+            5247,
+            [0, 0x10, 3, 0, 0, 0, 0, 0] + wireless([0x11, 0x88], sequence: [7, 0], service: [0, 0])
+        )
     ),
     TunnelPacket(name: "ip in ip", kind: .ipInIP, around: outside),
     TunnelPacket(
