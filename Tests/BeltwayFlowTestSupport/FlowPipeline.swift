@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import BeltwayClassify
-import BeltwayFlow
-import BeltwayWire
+internal import BeltwayClassify
+public import BeltwayFlow
+public import BeltwayWire
 
 /// What a ``FlowPipeline`` ends in: takes facts, and each packet after its flow was found.
 public protocol FlowPipelineEnd: FactSink, ~Copyable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import BeltwayFlow
-import BeltwayWire
+public import BeltwayFlow
+public import BeltwayWire
 
 /// Parsers behind the reassembler; of flows that ended, what they had counted.
 struct ParsedFlows<Sink: FactSink>: ~Copyable, FactSink, StreamConsumer {

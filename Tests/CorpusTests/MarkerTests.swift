@@ -32,7 +32,7 @@ private struct MadeFlow {
 }
 
 /// An `http` event, as far as these tests look at it.
-private struct Request: Decodable {
+private struct Request: Decodable, Directed {
     struct HTTP: Decodable {
         var url: String?
     }
@@ -41,11 +41,6 @@ private struct Request: Decodable {
     var dest_ip: String
     var dest_port: Int
     var http: HTTP
-
-    /// Who asked whom.
-    var ends: [Tuple.End] {
-        [Tuple.End(src_ip, src_port), Tuple.End(dest_ip, dest_port)].compactMap(\.self)
-    }
 }
 
 extension `The corpus` {

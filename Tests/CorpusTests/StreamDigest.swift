@@ -2,8 +2,23 @@
 import Foundation
 import Testing
 
+/// What goes from one end to another, by the keys of EVE.
+protocol Directed {
+    var src_ip: String { get }
+    var src_port: Int { get }
+    var dest_ip: String { get }
+    var dest_port: Int { get }
+}
+
+extension Directed {
+    /// Who asked, or spoke first, and whom.
+    var ends: [Tuple.End] {
+        [Tuple.End(src_ip, src_port), Tuple.End(dest_ip, dest_port)].compactMap(\.self)
+    }
+}
+
 /// One line of `beltway streams --digest`.
-struct StreamDigest: Decodable {
+struct StreamDigest: Decodable, Directed {
     struct Direction: Decodable {
         var bytes: Int
         var sha256: String
@@ -22,11 +37,6 @@ struct StreamDigest: Decodable {
     var originator: Direction
     var responder: Direction
     var syn_seen: Bool
-
-    /// Who spoke first, and to whom.
-    var ends: [Tuple.End] {
-        [Tuple.End(src_ip, src_port), Tuple.End(dest_ip, dest_port)].compactMap(\.self)
-    }
 
     /// The streams of a capture, in the order in which those of one pair of ends began.
     static func of(_ path: String, options: [String] = [], in folder: String) throws -> [StreamDigest] {
