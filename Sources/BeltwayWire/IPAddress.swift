@@ -31,6 +31,11 @@
     /// The last 32 bits: the IPv4 address of a mapped form.
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
 
+    /// Whether it is a group's (RFC 1112, 4; RFC 4291, 2.7) or, of IPv4, everybody's on a link (RFC 919, 7).
+    @inlinable public func isGroup(version: UInt8) -> Bool {
+        version == 6 ? high >> 56 == 0xff : v4 >> 28 == 0xe || v4 == .max
+    }
+
     /// Orders addresses as numbers of 128 bits.
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool {
         a.high != b.high ? a.high < b.high : a.low < b.low

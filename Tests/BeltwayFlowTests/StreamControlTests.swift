@@ -63,6 +63,36 @@ private let rst = TCPFlag.rst
         #expect(bench.statistics.otherSYNs == 1)
     }
 
+    @Test func `stays that of the answer which was acknowledged, even where data begins at another one's`() {
+        let bench = StreamBench()
+        bench.shakeHands()
+        bench.send(at: 9_000_000, flags: syn | ack, acknowledging: 1001, back: true)
+        bench.send("evil", at: 9_000_001, acknowledging: 1001, back: true)
+        bench.send("data", at: 5001, acknowledging: 1001, back: true)
+        #expect(bench.back.text == "data")
+    }
+
+    @Test func `is not moved by an answer to a SYN that was never sent`() {
+        let bench = StreamBench()
+        bench.shakeHands()
+        bench.send(at: 5000, flags: syn | ack, acknowledging: 700_000_001, back: true)
+        bench.send("data", at: 1001, acknowledging: 5001)
+        #expect(bench.there.text == "data")
+        #expect(bench.there.gaps == [])
+    }
+
+    @Test func `is that of a SYN which was answered later than another one, in both directions`() {
+        let bench = StreamBench()
+        bench.shakeHands()
+        bench.send(at: 3_000_000, flags: syn)
+        bench.send(at: 8_000_000, flags: syn | ack, acknowledging: 3_000_001, back: true)
+        bench.send("question", at: 3_000_001, acknowledging: 8_000_001)
+        bench.send("answer", at: 8_000_001, acknowledging: 3_000_009, back: true)
+        bench.finish()
+        #expect(bench.there.text == "question" && bench.back.text == "answer")
+        #expect(bench.there.gaps == [] && bench.back.gaps == [])
+    }
+
     @Test func `is the data's, if the SYN was repeated with another number and no answer was captured`() {
         let bench = StreamBench()
         bench.send(at: 1000, flags: syn)

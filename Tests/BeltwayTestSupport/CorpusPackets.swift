@@ -58,12 +58,12 @@ extension Corpus {
 public func withExactCopy<Result>(
     of bytes: [UInt8],
     count: Int,
-    _ body: (RawSpan) -> Result
-) -> Result {
+    _ body: (RawSpan) throws -> Result
+) rethrows -> Result {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
     defer { memory.deallocate() }
     bytes.withUnsafeBytes { memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-    return body(UnsafeRawBufferPointer(memory).bytes)
+    return try body(UnsafeRawBufferPointer(memory).bytes)
 }
 
 /// Numbers that are the same in every run (splitmix64).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is the originator in Zeek's logs. Elsewhere it is who spoke first, or asked; Zeek exchanges the two where the capture seems
-// to begin with an answer:
+// Who is the originator in Zeek's logs. Elsewhere it is who spoke first; Zeek exchanges the two where the capture seems to
+// begin with an answer:
 //
 //     first packet   10.0.0.1:53 -> 10.0.0.2:40000   53 is a likely server port, 40000 is none
 //     here           originator 10.0.0.1, SF, Dd
@@ -8,14 +8,15 @@
 //
 // The rule is that of Zeek's documentation (`likely_server_ports`, and "^" of conn.log's history): UDP, and TCP without
 // its SYN, from a likely server port to a port that is none; between two of TCP the lower is the server's. What is sent
-// to all hosts has no client to be the originator.
+// to all hosts has no client to be the originator. A flow that has been exchanged by what was said in it is left as it is.
 internal import BeltwayFlow
 internal import BeltwayWire
 
 enum ZeekRoles {
     /// Whether Zeek takes a flow's responder for the originator.
     static func areExchanged(_ flow: FlowRecord) -> Bool {
-        areExchanged(
+        if flow.transportProtocol == IPProtocol.udp, flow.isExchanged { return false }
+        return areExchanged(
             flow.transportProtocol,
             from: flow.originatorPort,
             to: flow.responderPort,
@@ -27,6 +28,7 @@ enum ZeekRoles {
 
     /// Whether Zeek takes the responder of a transaction's flow for the originator.
     static func areExchanged(_ record: TransactionRecord) -> Bool {
+        if record.isTurned { return false }
         let isForward = record.toResponder
         return areExchanged(
             record.transportProtocol,
@@ -48,18 +50,12 @@ enum ZeekRoles {
     ) -> Bool {
         switch transport {
         case IPProtocol.udp:
-            return isLikelyUDP(source) && !isLikelyUDP(destination) && !isGroup(responder, version: version)
+            return isLikelyUDP(source) && !isLikelyUDP(destination) && !responder.isGroup(version: version)
         case IPProtocol.tcp:
             guard isMidstream, isLikelyTCP(source) else { return false }
             return !isLikelyTCP(destination) || source < destination
         default: return false
         }
-    }
-
-    /// Whether an address is that of all hosts on a link, or of a group.
-    private static func isGroup(_ address: IPAddress, version: UInt8) -> Bool {
-        if version == 6 { return address.high >> 56 == 0xff }
-        return address.v4 >> 28 == 0xe || address.v4 == .max
     }
 
     /// Ports that Zeek's scripts add to `likely_server_ports`, by protocol: FTP, SSH, SMTP, DNS, Finger, HTTP, Kerberos,

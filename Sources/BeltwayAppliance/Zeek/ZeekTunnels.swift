@@ -6,7 +6,7 @@
 //     1.5      C..  1.1.1.1  4789   1.1.1.9   4789  Tunnel::VXLAN  Tunnel::DISCOVER
 //     7.25     C..  1.1.1.1  4789   1.1.1.9   4789  Tunnel::VXLAN  Tunnel::CLOSE
 //
-// Zeek has no names for L2TP and EtherIP: they are in conn.log's `tunnel_parents` alone.
+// Zeek has no names for L2TP, EtherIP and CAPWAP: they are in conn.log's `tunnel_parents` alone.
 internal import BeltwayFlow
 internal import BeltwayWire
 

@@ -16,15 +16,17 @@ internal import BeltwayWire
     var phase = Phase.detecting
     var hadPayload = false
     var tries: UInt8 = 0
-    /// Whether its originator is the one that answers: its beginning was not seen.
+    /// Whether its originator is taken for the one that answers, by what was said.
     var isTurned = false
+    /// Whether the record too has its sides exchanged then: the answer is the first that was seen of the flow.
+    var beginsWithAnswer = false
 
     /// Who sends towards a flow's responder, or from it: who asks, or who answers.
     func sender(toResponder: Bool) -> Sender { toResponder != isTurned ? .originator : .responder }
 
     /// Says what it speaks, and what it spoke before; and who asked, if that is not who spoke first.
     func tell(_ flow: inout FlowRecord) {
-        if isTurned { flow = flow.exchanged }
+        if beginsWithAnswer, application != .unknown || original != .unknown { flow = flow.exchanged }
         guard application != .unknown else {
             // It went over to what nobody knows: that keeps the old one's name, and shows it as the original too.
             (flow.application, flow.originalApplication) = (original, original)

@@ -122,6 +122,18 @@ extension ApplicationStage {
         return true
     }
 
+    /// What seemed to be the server of DTLS may be the client after all, whatever it sent first: only clients send their
+    /// hello.
+    mutating func turnBackIfNeeded(_ payload: RawSpan, _ toResponder: Bool, _ flow: inout ApplicationFlow) {
+        guard flow.isTurned, flow.application == .dtls, toResponder,
+            DTLSRecord.isHello(payload, of: .originator)
+        else { return }
+        if flow.place != 0, tls[streams[flow.place].session].hasClientHello { return }
+        giveBack(&flow)
+        flow.isTurned = false
+        flow.beginsWithAnswer = false
+    }
+
     /// Nothing more of the flow is looked at: writes what waits.
     mutating func finish(_ state: StreamState, _ flow: inout ApplicationFlow) {
         switch flow.application {

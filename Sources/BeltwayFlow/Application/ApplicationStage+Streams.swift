@@ -180,7 +180,7 @@ extension ApplicationStage {
         begin(found, &state, &flow)
     }
 
-    /// In a flow whose beginning was not seen, its originator may be the one that answers.
+    /// In a stream whose beginning was not seen, the originator may be the one that answers.
     private mutating func turnIfNeeded(
         _ bytes: RawSpan,
         toResponder: Bool,
@@ -197,6 +197,8 @@ extension ApplicationStage {
         ) {
             swap(&state.originator, &state.responder)
             flow.isTurned = true
+            // Of a flow whose SYN was seen it is known who called.
+            flow.beginsWithAnswer = output.packet.isMidstream
             output.packet.exchange()
         }
     }
@@ -221,6 +223,7 @@ extension TransactionRecord {
         vlanCount = flow.vlanCount
         tunnelKey = flow.tunnelKind.isSymmetric ? flow.tunnelID : 0
         isMidstream = flow.isMidstream
+        isTurned = false
         toResponder = true
     }
 }

@@ -101,9 +101,11 @@ public struct ApplicationStage: ~Copyable {
                 if state.tries >= ApplicationStage.mostTries { state.phase = .over }
             } else {
                 state.phase = .parsing
-                state.isTurned = Detection.isTurned(payload, of: state.application, flow.toResponder)
+                state.isTurned = Detection.isTurned(payload, of: state.application, headers, flow.toResponder)
+                // Of a flow that began with something else it is known who spoke first.
+                state.beginsWithAnswer = state.isTurned && flow.toResponder && state.tries == 0
             }
-        case .parsing: break
+        case .parsing: turnBackIfNeeded(payload, flow.toResponder, &state)
         }
         if state.phase == .parsing {
             output.packet.set(headers, flow: flow, packet)

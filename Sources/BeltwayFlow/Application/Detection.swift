@@ -207,17 +207,27 @@ enum Detection {
         return position > DTLSRecord.headerLength
     }
 
-    /// Whether a flow's first datagram is an answer that its originator sends: its beginning was not seen.
+    /// Whether the datagram that says what a flow speaks is an answer of its originator, or a question of its responder.
+    ///
+    /// What is sent to a group, or to a server's port from another one, is no answer, whatever it says.
     static func isTurned(
         _ payload: RawSpan,
         of application: ApplicationProtocol,
+        _ headers: borrowing PacketHeaders,
         _ toResponder: Bool
     ) -> Bool {
+        if application == .dtls, !toResponder { return DTLSRecord.isHello(payload, of: .originator) }
+        let isGroup = headers.destination.isGroup(version: headers.ipVersion)
+        guard toResponder, !isGroup else { return false }
+        let servers: UInt16
         switch application {
-        case .dns, .llmnr: toResponder && payload.byteCount > 2 && payload.byte(at: 2) & 0x80 != 0
-        case .dtls: DTLSRecord.isHello(payload, of: toResponder ? .responder : .originator)
-        default: false
+        case .dns: servers = 53
+        case .llmnr: servers = 5355
+        case .dtls: return DTLSRecord.isHello(payload, of: .responder)
+        default: return false
         }
+        if headers.destinationPort == servers, headers.sourcePort != servers { return false }
+        return payload.byteCount > 2 && payload.byte(at: 2) & 0x80 != 0
     }
 
     /// The protocol of a datagram, or `unknown`.

@@ -40,6 +40,7 @@ extension TransactionRecord {
         vlanCount = min(headers.vlanCount, 2)
         tunnelKey = headers.tunnelKey
         isMidstream = flow.isMidstream
+        isTurned = false
         toResponder = flow.toResponder
         if !toResponder { turn() }
     }

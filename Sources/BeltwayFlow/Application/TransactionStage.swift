@@ -242,10 +242,10 @@ extension TransactionRecord {
         toResponder.toggle()
     }
 
-    /// Exchanges originator and responder: the flow's beginning was not seen, and it is settled now who answers.
+    /// Exchanges originator and responder, by what was said; and back.
     mutating func exchange() {
         swapEnds()
-        isMidstream = false
+        isTurned.toggle()
     }
 
     private mutating func swapEnds() {

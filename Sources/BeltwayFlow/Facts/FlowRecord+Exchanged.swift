@@ -2,6 +2,9 @@
 // A flow of which the answer was seen first: its sides exchanged, so that the originator is who asked.
 
 extension FlowRecord {
+    /// Whether its sides are exchanged: by its first packet, a SYN+ACK, or by ``exchanged``.
+    public var isExchanged: Bool { history.count > 0 && history.letter(0) == 0x5e }
+
     /// The same flow with its sides exchanged; its history begins with "^", as Zeek's does then.
     public var exchanged: FlowRecord {
         var flow = self

@@ -6,7 +6,7 @@ public import BeltwayWire
 /// Plain bits: it travels from a worker to the writer through a bounded queue without allocation.
 /// The originator is who spoke first (Zeek's term; Suricata's client, "to server" is originator to responder), or,
 /// if the capture began after that, who is answered: by a SYN+ACK that is a TCP flow's first packet, or by what is said
-/// (a parser that begins with an answer has the sides exchanged).
+/// (a parser that begins with an answer has the sides exchanged: what was told before of a flow that goes on has not).
 public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Below 2^53; the same run to run and for any number of workers (``FlowID``).
     public var flowID: UInt64 = 0

@@ -46,6 +46,8 @@ public struct TransactionRecord: Sendable, BitwiseCopyable {
     public var toResponder = true
     /// TCP: whether neither a SYN nor an answer to one began its flow.
     public var isMidstream = false
+    /// Whether originator and responder are exchanged already, by what was said.
+    public var isTurned = false
     /// Whether its number is written beside the body (EVE `tx_id`; DNS has it in its own object).
     public var showsNumber = false
     /// Whether no packet completed it: its flow ended.

@@ -16,7 +16,7 @@ public import BeltwayWire
     @usableFromInline var base: UInt32 = 0
     /// Greatest acknowledgement by the receiver, if `.acknowledged`.
     @usableFromInline var acknowledged: UInt32 = 0
-    /// Sequence number of the FIN, if `.fin`.
+    /// Sequence number of the FIN, if `.fin`; before that another `base`, said by a SYN that was not believed, or 0.
     @usableFromInline var finSequence: UInt32 = 0
     /// First and last waiting segment, in the order of the stream.
     @usableFromInline var head = WaitingSegment.none {

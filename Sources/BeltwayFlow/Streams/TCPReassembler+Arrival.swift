@@ -139,14 +139,13 @@ extension TCPReassembler {
         var sequence = headers.sequence
         if flags & TCPFlag.syn != 0 {
             sequence &+= 1
-            // A number that the receiver has acknowledged is beyond doubt: it would not take another one.
-            let half = flows[index].halves[forward]
-            if !half.marks.contains([.based, .acknowledged]) || half.acknowledged != half.base {
-                rebase(index, forward, to: sequence)
-            } else if half.base != sequence {
-                counts.otherSYNs &+= 1
+            // The answer to another SYN than the first is another connection's.
+            var isAnew = false
+            if flags & TCPFlag.ack != 0 {
+                isAnew = flows[index].halves[1 - forward].otherBase == headers.acknowledgement
+                rebase(index, 1 - forward, to: headers.acknowledgement)
             }
-            if flags & TCPFlag.ack != 0 { rebase(index, 1 - forward, to: headers.acknowledgement) }
+            rebase(index, forward, to: sequence, isSYN: true, isAnew: isAnew)
         } else if hasPayload || flags & TCPFlag.fin != 0 {
             pickUp(index, forward, at: sequence, hasPayload: hasPayload)
         }
@@ -165,13 +164,27 @@ extension TCPReassembler {
 
     /// A SYN, or the acknowledgement that answers one, says where a direction begins: believed as long as nothing else
     /// was seen of it. (So a SYN that was repeated with another number counts, and data of RFC 7413 stays.)
-    private mutating func rebase(_ index: Int, _ half: Int, to sequence: UInt32) {
+    ///
+    /// A number that the receiver has acknowledged stays, whatever the sender says, until another SYN of its is answered.
+    private mutating func rebase(
+        _ index: Int,
+        _ half: Int,
+        to sequence: UInt32,
+        isSYN: Bool = false,
+        isAnew: Bool = false
+    ) {
         let state = flows[index].halves[half]
-        if state.marks.contains(.based), state.base == sequence {
-            flows[index].halves[half].marks.remove(.midstream)
-        } else if !state.marks.contains(.based) || state.isUntouched {
-            if state.marks.contains(.based) { counts.otherSYNs &+= 1 }
+        if !state.marks.contains(.based) {
             flows[index].halves[half].begin(at: sequence)
+        } else if state.base == sequence {
+            flows[index].halves[half].marks.remove(.midstream)
+        } else if state.isUntouched {
+            counts.otherSYNs &+= 1
+            if isAnew || !state.isBeyondDoubt || state.otherBase == sequence {
+                flows[index].halves[half].beginAnew(at: sequence)
+            } else if isSYN, !state.marks.contains(.fin) {
+                flows[index].halves[half].finSequence = sequence
+            }
         } else if state.next != sequence {
             counts.otherSYNs &+= 1
         }
@@ -226,6 +239,19 @@ extension TCPReassembler {
 extension StreamHalf {
     /// Nothing was handed over and nothing waits.
     var isUntouched: Bool { delivered == 0 && head == WaitingSegment.none }
+
+    /// Whether its receiver has acknowledged where it begins: it would not take another one.
+    var isBeyondDoubt: Bool { marks.contains([.based, .acknowledged]) && distance(to: acknowledged) >= 0 }
+
+    /// Where a SYN said that it begins that was not believed, since its receiver had acknowledged another one's; or nil.
+    var otherBase: UInt32? { marks.contains(.fin) || finSequence == 0 ? nil : finSequence }
+
+    /// Begins at another sequence number than was believed until now.
+    mutating func beginAnew(at sequence: UInt32) {
+        begin(at: sequence)
+        marks.remove(.acknowledged)
+        if !marks.contains(.fin) { finSequence = 0 }
+    }
 
     /// Begins at a sequence number, known from the SYN.
     mutating func begin(at sequence: UInt32) {

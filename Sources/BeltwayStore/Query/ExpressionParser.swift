@@ -16,15 +16,17 @@ struct ExpressionParser {
 
     private let subject: QueryExpression.Subject
     private let now: Timestamp
+    private let isTrace: Bool
     private var lexer: ExpressionLexer
     private var token: ExpressionToken = .end
     private var column = 1
     private var depth = 0
     private var tests = 0
 
-    init(_ text: String, subject: QueryExpression.Subject, now: Timestamp) {
+    init(_ text: String, subject: QueryExpression.Subject, now: Timestamp, isTrace: Bool = false) {
         self.subject = subject
         self.now = now
+        self.isTrace = isTrace
         lexer = ExpressionLexer(text)
     }
 
@@ -83,6 +85,9 @@ struct ExpressionParser {
                 ? "the nearest is '\(QueryField.nearest(to: name, in: subject))'"
                 : "only \(QueryField.owner(of: name)) have it"
             throw fail("expected a field of \(subject.rawValue), found \(token.found); \(advice)")
+        }
+        if isTrace, let common = field.common, QueryExpression.unknownToTraces.contains(common) {
+            throw fail("a trace neither parses nor matches rules: it does not know '\(name)'")
         }
         try count(1)
         advance()

@@ -65,13 +65,31 @@ public struct QueryExpression: Sendable {
     ///   - now: What relative times such as `15m` count back from.
     /// - Throws: ``ExpressionError`` with the column, what was expected and what was found.
     public init(parsing text: String, for subject: Subject, now: Timestamp) throws(ExpressionError) {
+        try self.init(text, subject, now, isTrace: false)
+    }
+
+    /// Parses a condition on flows that are followed packet by packet, by nobody who parses protocols or matches rules.
+    ///
+    /// - Parameters:
+    ///   - text: As for ``init(parsing:for:now:)``.
+    ///   - now: What relative times count back from.
+    /// - Throws: ``ExpressionError``, also for a field that a tracer cannot know.
+    public init(parsingTrace text: String, now: Timestamp) throws(ExpressionError) {
+        try self.init(text, .flows, now, isTrace: true)
+    }
+
+    /// Fields of flows that a tracer cannot know.
+    static var unknownToTraces: [ExpressionField] { [.application, .originalApplication, .alerted] }
+
+    private init(_ text: String, _ subject: Subject, _ now: Timestamp, isTrace: Bool) throws(ExpressionError)
+    {
         guard text.utf8.count <= QueryExpression.mostBytes else {
             throw ExpressionError(
                 column: 1,
                 message: "expected at most \(QueryExpression.mostBytes) bytes, found \(text.utf8.count)"
             )
         }
-        var parser = ExpressionParser(text, subject: subject, now: now)
+        var parser = ExpressionParser(text, subject: subject, now: now, isTrace: isTrace)
         root = try parser.parse()
         self.subject = subject
     }

@@ -56,8 +56,11 @@ extension `The command line` {
             ["trace", "-r", "x", "prot == 4"], 2,
             "`prot == 4`: column 1: expected a field of flows, found 'prot'"
         ),
-        (["trace", "-r", "x", "port == 4 and not app_proto == tls"], 2, "it does not know `app_proto`"),
-        (["run", "-r", "x", "--trace", "alerted or port == 4"], 2, "it does not know `alerted`"),
+        (
+            ["trace", "-r", "x", "port == 4 and not app_proto == tls"], 2,
+            "column 19: a trace neither parses nor matches rules: it does not know 'app_proto'"
+        ),
+        (["run", "-r", "x", "--trace", "alerted or port == 4"], 2, "it does not know 'alerted'"),
         (["trace", "-r", "x", "--data", "y", "port == 4"], 2, "give one of them"),
         (["trace", "--format", "xml", "port == 4"], 2, "--format takes lines or json, not `xml`"),
         (["trace", "--packets", "--format", "json", "port == 4"], 2, "--packets prints lines"),

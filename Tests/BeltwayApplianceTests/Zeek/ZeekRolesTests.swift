@@ -108,6 +108,16 @@ private func ends(_ record: TransactionRecord) -> [String] {
         #expect(ends(message(of: flow, isForward: false)) == expected)
     }
 
+    @Test func `are exchanged once, if what was said in the flow has exchanged them already`() {
+        let flow = flow(17, 40_000, 53, "Dd").exchanged
+        #expect(flow.originatorPort == 53 && !ZeekRoles.areExchanged(flow))
+        #expect(connection(flow)[0] == "10.0.0.2")
+        var record = message(of: flow, isForward: true)
+        #expect(ZeekRoles.areExchanged(record))
+        record.isTurned = true
+        #expect(!ZeekRoles.areExchanged(record))
+    }
+
     @Test func `have the states of their side`() {
         let pairs: [(ConnectionState, ConnectionState)] = [
             (.s0, .halfByResponder), (.half, .halfByResponder), (.s2, .s3), (.sf, .sf), (.other, .other),

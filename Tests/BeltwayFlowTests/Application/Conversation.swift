@@ -39,7 +39,8 @@ struct Conversation {
     ///   - talk: What is said, in order.
     ///   - port: The server's.
     ///   - pieces: Bytes of a segment at most.
-    ///   - isMidstream: Whether the beginning was not seen.
+    ///   - isMidstream: Whether the beginning was not seen of either direction.
+    ///   - hasSYN: Whether the client's SYN was seen all the same.
     ///   - events: What events say.
     ///   - queue: Where files go that are stored.
     ///   - overwritten: Numbers of segments, from 1, that turn out to be overwritten when they were looked at.
@@ -49,6 +50,7 @@ struct Conversation {
         port: UInt16 = 443,
         pieces: Int = 1448,
         isMidstream: Bool = false,
+        hasSYN: Bool = false,
         events: EventSettings = EventSettings(),
         queue: FileQueue? = nil,
         overwritten: Set<UInt64> = [],
@@ -70,6 +72,7 @@ struct Conversation {
             var flow = FlowView()
             flow.flowID = 7
             flow.toResponder = toResponder
+            flow.isMidstream = isMidstream && !hasSYN
             guard stage.wantsStream(flow) else { return }
             let place = PacketPlace(time: packet.timestamp, number: number, buffer: 0, interface: 0)
             stage.beginSegment(packet.headers, flow: flow, packet: place)

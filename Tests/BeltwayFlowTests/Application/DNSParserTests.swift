@@ -80,32 +80,6 @@ private func transactions(
         #expect(found.map(\.number) == [0, 1])
     }
 
-    @Test func `of a flow that begins with an answer make who is answered its originator`() {
-        var stage = ApplicationStage()
-        var sink = TransactionList()
-        let packet = Packet.udp(0xc000_0235, 53, 0x0a00_0001, 40_000)
-        let back = Packet.udp(0x0a00_0001, 40_000, 0xc000_0235, 53)
-        for (bytes, packet, toResponder) in [(answer, packet, true), (question, back, false)] {
-            var flow = FlowView()
-            flow.flowID = 7
-            flow.toResponder = toResponder
-            let place = PacketPlace(time: packet.timestamp, number: 1, buffer: 0, interface: 0)
-            stage.datagram(bytes.span.bytes, headers: packet.headers, flow: flow, packet: place)
-            stage.commit(into: &sink)
-        }
-        var record = FlowRecord()
-        record.flowID = 7
-        (record.originator, record.originatorPort) = (IPAddress(v4: 0xc000_0235), 53)
-        (record.responder, record.responderPort) = (IPAddress(v4: 0x0a00_0001), 40_000)
-        record.history = FlowHistory("Dd")
-        stage.ended(&record, slot: 0)
-        #expect(record.originator == IPAddress(v4: 0x0a00_0001) && record.responderPort == 53)
-        #expect(record.history.text == "^dD")
-        // Each message still comes from who sent it.
-        #expect(sink.transactions.map(\.record.sourcePort) == [53, 40_000])
-        #expect(sink.transactions.map(\.record.toResponder) == [false, true])
-    }
-
     @Test func `mark the values of their columns`() throws {
         let (record, body) = try #require(transactions([(question, true), (answer, false)]).last)
         let bytes = Array(body.utf8)

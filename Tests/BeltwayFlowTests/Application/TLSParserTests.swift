@@ -159,6 +159,12 @@ private let changeCipher: [UInt8] = [20, 3, 3, 0, 1, 1]
         #expect(talk.flow.packetsToOriginator == 2 && talk.flow.packetsToResponder == 0)
     }
 
+    @Test func `come from who says hello, while the flow is from who sent its SYN`() {
+        let talk = Conversation([.server(ja4Sample), .client(server13)], isMidstream: true, hasSYN: true)
+        #expect(talk.transactions.first?.record.source == IPAddress(v4: 0xc000_0235))
+        #expect(talk.flow.originator == IPAddress(v4: 0x0a00_0001) && talk.flow.originatorPort == 40_000)
+    }
+
     @Test func `are found inside another protocol, where a segment begins with a hello`() {
         let socks: [Talk] = [
             .client([4, 1, 1, 187, 192, 0, 2, 1, 0]), .server([0, 90, 0, 0, 0, 0, 0, 0]),
