@@ -91,28 +91,60 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
         interface: UInt16,
         flags: RecordFlags
     ) -> Bool {
-        var flags = flags
-        var captured = packet.byteCount
-        if captured > snapLength {
-            captured = snapLength
-            flags.insert(.truncated)
+        let captured = packet.byteCount
+        let size = RecordSize(captured: captured, flags: flags)
+        guard captured <= snapLength, tail &+ size.length <= appendLimit, ordinal != reservedOrdinal else {
+            return appendOther(
+                packet,
+                time: time,
+                originalLength: originalLength,
+                interface: interface,
+                flags: flags
+            )
         }
-        let needsFlags = flags.rawValue & 7 != 0
-        let options = RecordLayout.optionsLength(capturedLength: captured, needsFlags: needsFlags)
-        let padded = (captured &+ 3) & ~3
-        let length = RecordLayout.overhead &+ padded &+ options
-        if tail &+ UInt64(truncatingIfNeeded: length) > appendLimit || ordinal == reservedOrdinal {
-            guard makeRoom(for: length) else { return false }
-        }
-
         // Safe: the record lies inside what was reserved, in one chunk, and no reader takes it for published.
+        unsafe put(packet, size, time, originalLength, interface, flags)
+        return true
+    }
+
+    /// A packet that has to be cut, or one that needs room first.
+    @usableFromInline @inline(never)
+    mutating func appendOther(
+        _ packet: RawSpan,
+        time: Timestamp,
+        originalLength: UInt32,
+        interface: UInt16,
+        flags: RecordFlags
+    ) -> Bool {
+        var flags = flags
+        let captured = min(packet.byteCount, snapLength)
+        if packet.byteCount > captured { flags.insert(.truncated) }
+        let size = RecordSize(captured: captured, flags: flags)
+        if tail &+ size.length > appendLimit || ordinal == reservedOrdinal {
+            guard makeRoom(for: Int(truncatingIfNeeded: size.length)) else { return false }
+        }
+        if time < row.leastTime { row.leastTime = time }
+        // Safe: as in `append`.
+        unsafe put(packet.extracting(first: captured), size, time, originalLength, interface, flags)
+        return true
+    }
+
+    /// Lays down a record where there is room for it, with its descriptor.
+    @inlinable @inline(__always) @unsafe
+    mutating func put(
+        _ packet: RawSpan,
+        _ size: RecordSize,
+        _ time: Timestamp,
+        _ originalLength: UInt32,
+        _ interface: UInt16,
+        _ flags: RecordFlags
+    ) {
+        // From locals: a member is loaded again after every store into the ring.
+        let (tail, ordinal) = (tail, ordinal)
         unsafe memory.writeRecord(
             at: tail,
             packet: packet,
-            captured: captured,
-            padded: padded,
-            options: options,
-            length: length,
+            size: size,
             time: time,
             originalLength: originalLength,
             interface: interface,
@@ -122,19 +154,22 @@ public struct DataBufferProducer: ~Copyable, @unchecked Sendable {
             Descriptor(
                 position: Position(tail),
                 time: time,
-                capturedLength: UInt32(truncatingIfNeeded: captured),
+                capturedLength: UInt32(truncatingIfNeeded: packet.byteCount),
                 originalLength: originalLength,
-                recordLength: UInt32(truncatingIfNeeded: length),
+                recordLength: UInt32(truncatingIfNeeded: size.length),
                 interface: interface,
                 flags: flags
             ),
             at: ordinal
         )
-        tail &+= UInt64(truncatingIfNeeded: length)
-        ordinal &+= 1
-        if time < row.leastTime { row.leastTime = time }
-        if time > row.greatestTime { row.greatestTime = time }
-        return true
+        self.tail = tail &+ size.length
+        self.ordinal = ordinal &+ 1
+        // The first one of a chunk has come by `appendOther`.
+        if time > row.greatestTime {
+            row.greatestTime = time
+        } else if time < row.leastTime {
+            row.leastTime = time
+        }
     }
 
     /// Makes everything appended so far readable, and wakes who sleeps for it.

@@ -6,6 +6,26 @@ public import BeltwayWire
 // Safe because the caller has reserved [position, position + length) inside one chunk: it cannot cross the ring's
 // end, and no reader takes it for published.
 
+/// How long a record is.
+@frozen @usableFromInline struct RecordSize: BitwiseCopyable {
+    /// Bytes of the packet, padded to a multiple of 4.
+    @usableFromInline var padded: Int
+    /// Bytes of options.
+    @usableFromInline var options: Int
+    /// Bytes of all.
+    @usableFromInline var length: UInt64
+
+    @inlinable @inline(__always)
+    init(captured: Int, flags: RecordFlags) {
+        options = RecordLayout.optionsLength(
+            capturedLength: captured,
+            needsFlags: flags.rawValue & 7 != 0
+        )
+        padded = (captured &+ 3) & ~3
+        length = UInt64(truncatingIfNeeded: RecordLayout.overhead &+ padded &+ options)
+    }
+}
+
 extension RingMemory {
     @inlinable @inline(__always)
     func put(_ value: UInt32, _ offset: Int) {
@@ -22,35 +42,49 @@ extension RingMemory {
     @inlinable @inline(__always)
     func write(_ descriptor: Descriptor, at ordinal: UInt64) {
         let slot = Int(truncatingIfNeeded: ordinal & descriptorMask)
-        unsafe (descriptors + slot &* 32).storeBytes(of: descriptor, as: Descriptor.self)
+        let place = unsafe descriptors + slot &* 32
+        // Two fields at a time, as below; their places are pinned by `LayoutTests`.
+        unsafe place.storeBytes(of: descriptor.position.bytes, as: UInt64.self)
+        unsafe place.storeBytes(of: descriptor.time.nanoseconds, toByteOffset: 8, as: UInt64.self)
+        let lengths = UInt64(descriptor.originalLength) << 32 | UInt64(descriptor.capturedLength)
+        unsafe place.storeBytes(of: lengths.littleEndian, toByteOffset: 16, as: UInt64.self)
+        let rest = UInt64(descriptor.flags.rawValue) << 48 | UInt64(descriptor.interface) << 32
+        unsafe place.storeBytes(
+            of: (rest | UInt64(descriptor.recordLength)).littleEndian,
+            toByteOffset: 24,
+            as: UInt64.self
+        )
     }
 
     @inlinable @inline(__always) @unsafe
     func writeRecord(
         at tail: UInt64,
         packet: RawSpan,
-        captured: Int,
-        padded: Int,
-        options: Int,
-        length: Int,
+        size: RecordSize,
         time: Timestamp,
         originalLength: UInt32,
         interface: UInt16,
         flags: RecordFlags
     ) {
         let start = Int(truncatingIfNeeded: tail & mask)
-        // Two fields at a time: a small record costs its stores.
-        put(RecordLayout.enhancedPacketBlock, UInt32(truncatingIfNeeded: length), start)
-        put(UInt32(interface), UInt32(truncatingIfNeeded: time.nanoseconds >> 32), start &+ 8)
-        put(UInt32(truncatingIfNeeded: time.nanoseconds), UInt32(truncatingIfNeeded: captured), start &+ 16)
-        put(originalLength, start &+ 24)
+        let length = UInt32(truncatingIfNeeded: size.length)
         let body = start &+ RecordLayout.headerLength
-        // The last word first: the copy below then overwrites all of it but the padding.
-        if padded > 0 { put(0, body &+ padded &- 4) }
-        unsafe packet.copy(first: captured, to: data + body)
-        let tail = body &+ padded
-        if options != 0 { putOptions(options, flags, tail) }
-        put(UInt32(truncatingIfNeeded: length), tail &+ options)
+        // From the end on, two fields at a time (a small record costs its stores): the packet's last word, whose padding is
+        // what the copy leaves of it, and of an empty packet the header's.
+        let end = body &+ size.padded
+        if size.options == 0 {
+            put(0, length, end &- 4)
+        } else {
+            put(0, end &- 4)
+            putOptions(size.options, flags, end)
+            put(length, end &+ size.options)
+        }
+        put(RecordLayout.enhancedPacketBlock, length, start)
+        put(UInt32(interface), UInt32(truncatingIfNeeded: time.nanoseconds >> 32), start &+ 8)
+        let captured = UInt32(truncatingIfNeeded: packet.byteCount)
+        put(UInt32(truncatingIfNeeded: time.nanoseconds), captured, start &+ 16)
+        put(originalLength, start &+ 24)
+        unsafe packet.copy(to: data + body)
     }
 
     /// Options that fill the gap; see the table in RecordLayout.swift.
