@@ -13,7 +13,7 @@ private let fence: [String: String] = [
     "BeltwayBuffers/Calls/CalledStage.swift": "memory: owns a stage whose type is settled at run time",
     "BeltwayBuffers/Calls/Signal.swift": "call: copies a record aside before a stage sees it",
     "BeltwayBuffers/DataBuffer/DataBuffer.swift": "memory: lends records in the ring as spans",
-    "BeltwayBuffers/DataBuffer/DataBufferProducer.swift":
+    "BeltwayBuffers/DataBuffer/DataBufferProducer+Append.swift":
         "memory: hands out room in the ring that it has reserved",
     "BeltwayBuffers/DataBuffer/RecordWriting.swift": "memory: lays blocks down in the ring",
     "BeltwayBuffers/DataBuffer/RingMemory.swift": "memory: addresses inside the mapped ring",
