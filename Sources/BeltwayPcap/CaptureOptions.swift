@@ -25,7 +25,7 @@ struct CaptureOptions {
     }
 
     /// Bytes that wake a sleeping reader before its time is over; stock's 2 MiB of kernel buffers wake it at 128 to 256 KiB.
-    static let batch = 4 << 20
+    static let batch = 16 << 20
     /// What the kernel takes for a block's timer if it is given none (DEFAULT_PRB_RETIRE_TOV, net/packet/af_packet.c).
     static let defaultTimeoutNanoseconds: Int64 = 8_000_000
     /// How long one sleep is at most: then somebody looks whether the capture is still there.

@@ -108,7 +108,7 @@ struct RingCommand: ParsableCommand {
     )
 
     @Option(help: "Pairs of runs per configuration.")
-    var pairs = 7
+    var pairs = 31
 
     func run() throws {
         guard (1...1000).contains(pairs) else {

@@ -81,7 +81,7 @@ public struct TapRequest: Sendable {
     private var coalescing: Coalescing {
         let isWatched = isInteractive || output == nil || output == "-"
         let milliseconds = delayMilliseconds ?? (isWatched ? 20 : 100)
-        return Coalescing(delayNanoseconds: Int64(milliseconds) * 1_000_000, bytes: 4 << 20)
+        return Coalescing(delayNanoseconds: Int64(milliseconds) * 1_000_000, bytes: 16 << 20)
     }
 
     /// Taps any source; what remote taps share with local ones.

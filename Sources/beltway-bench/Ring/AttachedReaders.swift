@@ -10,7 +10,7 @@ enum AttachedReaders {
         case asleep
         /// Reads every packet's descriptor and first bytes; sleeps a millisecond after each drain.
         case keepingUp
-        /// The same; sleeps until 4 MiB are there or a tenth of a second is over, as taps and programs of libpcap do.
+        /// The same; sleeps until 16 MiB are there or a tenth of a second is over, as taps and programs of libpcap do.
         case inBatches
     }
 
@@ -50,7 +50,7 @@ enum AttachedReaders {
             reader.coalescing = .relaxed
             report.checksum = readAll(&reader, nanoseconds: 50_000_000)
         case .inBatches:
-            reader.coalescing = Coalescing(bytes: 4 << 20)
+            reader.coalescing = Coalescing(bytes: 16 << 20)
             report.checksum = readAll(&reader, nanoseconds: 100_000_000)
         }
         report.nanoseconds = UInt64((threadSeconds() - start) * 1e9)
